@@ -1,0 +1,21 @@
+"""Per-image linear algebra: every reduction runs over all axes but the first."""
+
+import tensorflow as tf
+
+
+def per_image_dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    """Inner products <a_i, b_i>: [B, ...], [B, ...] -> [B]."""
+    batch = tf.shape(a)[0]
+    return tf.linalg.matvec(
+        tf.reshape(a, [batch, 1, -1]), tf.reshape(b, [batch, -1])
+    )[:, 0]
+
+
+def per_image_norm(z: tf.Tensor) -> tf.Tensor:
+    """Euclidean norms: [B, ...] -> [B]."""
+    return tf.norm(tf.reshape(z, [tf.shape(z)[0], -1]), axis=-1)
+
+
+def per_image(values: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
+    """Reshapes [B] to [B, 1, ..., 1] so that it broadcasts against `like` [B, ...]."""
+    return tf.reshape(values, tf.concat([tf.shape(like)[:1], tf.ones_like(tf.shape(like)[1:])], 0))

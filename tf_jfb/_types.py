@@ -1,0 +1,41 @@
+"""Records shared by every layer of the library: the status and the result of a solve."""
+
+import enum
+from typing import NamedTuple
+
+import tensorflow as tf
+
+
+class Status(enum.IntEnum):
+    """How the solve of one image ended; `advice` says what to do about it."""
+
+    CONVERGED = 0
+    CAP = 1
+    DIVERGED = 2
+
+    @property
+    def advice(self) -> str:
+        return _ADVICE[self]
+
+
+_ADVICE = {
+    Status.CONVERGED: "converged: the residual is within the tolerance",
+    Status.CAP: (
+        "reached the evaluation cap before the tolerance: raise `max_evaluations`, loosen "
+        "`rtol`, or lower the step size of the map"
+    ),
+    Status.DIVERGED: (
+        "diverged (the iterates blew up or became NaN; the best finite iterate is returned): "
+        "check the input for NaN, then lower the step size or bound the network's Lipschitz constant"
+    ),
+}
+
+
+class Solution(NamedTuple):
+    """Result of a fixed-point solve, one entry per image."""
+
+    x: tf.Tensor  # [B, ...] iterate with the smallest residual
+    evaluations: tf.Tensor  # int32 [B], evaluations of f spent on the image
+    residual: tf.Tensor  # [B], |f(x) - x| / |f(x)| at the returned x; inf where none was finite
+    status: tf.Tensor  # int32 [B], a Status
+    trace: tf.Tensor | None = None  # [B, max_evaluations] residual per evaluation, NaN once frozen
