@@ -1,0 +1,57 @@
+"""Truncated Neumann series; its order 0 is Jacobian-free backpropagation."""
+
+import dataclasses
+
+import tensorflow as tf
+
+from tf_jfb._compat import register
+from tf_jfb._validate import check
+from tf_jfb.gradients.base import Estimator
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class Neumann(Estimator):
+    r"""Replaces $(I - J^T)^{-1} v$ by $\sum_{i \le k} (J^T)^i v$, k = `order`.
+
+    If f is L-Lipschitz in x, L < 1, the error is at most $L^{k+1} / (1 - L) \, |v|$. Costs k
+    vector-Jacobian products beyond one backward pass of f.
+
+    Raises:
+        ValueError: `order` is negative or not an integer.
+    """
+
+    order: int = 1
+
+    def __post_init__(self):
+        check(isinstance(self.order, int) and self.order >= 0,
+              "`order` must be an integer >= 0.", order=self.order)
+
+    def reweight(self, f, x_star: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
+        if self.order == 0:
+            return v
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(x_star)
+            fx = f(x_star)
+        u = v
+        for _ in range(self.order):  # Horner: u <- v + J^T u
+            u = v + tape.gradient(fx, x_star, output_gradients=u)
+        return u
+
+    def get_config(self) -> dict:
+        return {"order": self.order}
+
+
+@register
+class JFB(Neumann):
+    r"""Jacobian-free backpropagation: $(I - J^T)^{-1}$ is replaced by the identity.
+
+    The order-0 Neumann truncation (Fung et al., 2022, arXiv 2103.12803); one backward pass of f.
+    A descent direction if f contracts and is well conditioned.
+    """
+
+    def __init__(self):
+        super().__init__(order=0)
+
+    def get_config(self) -> dict:
+        return {}

@@ -1,0 +1,86 @@
+"""A Keras layer whose output is the fixed point of any map."""
+
+import inspect
+
+import keras
+
+from tf_jfb._compat import register
+from tf_jfb._types import Solution
+from tf_jfb._validate import check
+from tf_jfb.gradients import JFB, Estimator
+from tf_jfb.solvers import Anderson, Solver, solve
+
+
+@register
+class FixedPoint(keras.layers.Layer):
+    r"""Solves $x^* = f(x^*, *inputs)$ and differentiates it by a gradient estimator.
+
+    `layer(x0, *inputs)` returns $f(x^*)$, differentiable in the weights of `f` and in `inputs`
+    but not in the start `x0`. A Keras layer `f` runs with `training=False`, so that the map does
+    not change within a solve; if it has a method `frozen(training)`, that is called once per
+    solve and returns the map to iterate, with its normalisations already computed.
+
+    Args:
+        f: Keras layer or function of (x, *inputs) that returns the shape and dtype of x.
+        solver: a `Solver`; default `Anderson()`.
+        gradient: an `Estimator`; default `JFB()`.
+
+    Raises:
+        ValueError: `solver` or `gradient` is not one of ours, or `f` is not callable.
+
+    >>> import tensorflow as tf
+    >>> layer = FixedPoint(lambda x, d: 0.5 * x + d)
+    >>> float(layer(tf.zeros([1, 1]), tf.ones([1, 1]))[0, 0])  # doctest: +ELLIPSIS
+    2.0...
+    """
+
+    def __init__(self, f, solver: Solver | None = None, gradient: Estimator | None = None, **kwargs):
+        super().__init__(**kwargs)
+        self.f = f
+        self.solver = Anderson() if solver is None else solver
+        self.gradient = JFB() if gradient is None else gradient
+        _check_parts(self.f, self.solver, self.gradient)
+
+    def call(self, x0, *inputs, training=None):
+        f = self._map(inputs, training)
+        return self.gradient.attach(f, solve(f, x0, self.solver).x)
+
+    def solution(self, x0, *inputs, **options) -> Solution:
+        """The solve alone, not differentiable: `Solution` per image; `options` as in `solve`."""
+        return solve(self._map(inputs, False), x0, self.solver, **options)
+
+    def _map(self, inputs, training):
+        if hasattr(self.f, "frozen"):
+            frozen = self.f.frozen(training=bool(training))
+            return lambda x: frozen(x, *inputs)
+        if isinstance(self.f, keras.layers.Layer):
+            return lambda x: self.f(x, *inputs, **_inference(self.f))
+        return lambda x: self.f(x, *inputs)
+
+    def compute_output_shape(self, x0_shape, *input_shapes):
+        return x0_shape
+
+    def get_config(self) -> dict:
+        parts = {"f": self.f, "solver": self.solver, "gradient": self.gradient}
+        saved = {k: keras.saving.serialize_keras_object(v) for k, v in parts.items()}
+        return {**super().get_config(), **saved}
+
+    @classmethod
+    def from_config(cls, config: dict) -> "FixedPoint":
+        parts = {
+            k: keras.saving.deserialize_keras_object(config.pop(k))
+            for k in ("f", "solver", "gradient")
+        }
+        return cls(**parts, **config)
+
+
+def _inference(layer) -> dict:
+    """`training=False` where the layer's call takes it."""
+    return {"training": False} if "training" in inspect.signature(layer.call).parameters else {}
+
+
+def _check_parts(f, solver, gradient) -> None:
+    check(callable(f), "`f` must be a Keras layer or a function of (x, *inputs).", f=f)
+    check(isinstance(solver, Solver), "`solver` must be a tf_jfb.solvers.Solver.", solver=solver)
+    check(isinstance(gradient, Estimator), "`gradient` must be a tf_jfb.gradients.Estimator.",
+          gradient=gradient)

@@ -1,0 +1,144 @@
+"""The one loop of the library: drives any solver to a fixed point, image by image."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from tf_jfb._numerics import per_image, per_image_norm
+from tf_jfb._types import Solution, Status
+from tf_jfb._validate import check
+from tf_jfb.solvers.base import Solver
+
+# An image whose residual exceeds its first one by this factor has diverged.
+BLOW_UP = 1e6
+
+
+class _Carry(NamedTuple):
+    evaluation: tf.Tensor  # int32 []
+    active: tf.Tensor  # bool [B], still iterating
+    x: tf.Tensor  # [B, ...] iterate to evaluate next
+    best: tf.Tensor  # [B, ...] finite iterate with the smallest residual
+    residual: tf.Tensor  # [B] relative residual of `best`
+    first: tf.Tensor  # [B] absolute residual of the start
+    evaluations: tf.Tensor  # int32 [B]
+    status: tf.Tensor  # int32 [B]
+    trace: tf.Tensor  # [B, cap] or [B, 0]
+    state: tuple  # the solver's
+
+
+def solve(f, x0: tf.Tensor, solver: Solver, *, rtol=None, max_evaluations=None,
+          trace: bool = False) -> Solution:
+    r"""Finds $x = f(x)$ for every image of a batch, starting from `x0`.
+
+    Each image stops on its own residual, $|f(x) - x| \le$ atol + rtol $|f(x)|$, and is frozen
+    from then on, so that no result depends on the other images of the batch. An image whose
+    iterate or residual becomes NaN, Inf or 1e6 times its first residual has diverged and keeps
+    its best finite iterate. No gradient flows through the loop and none is recorded.
+
+    Args:
+        f: map [B, ...] -> [B, ...] that keeps shape and dtype and treats images independently.
+        x0: start, [B, ...], float32 or float64.
+        solver: a `Solver`, for example `Anderson()`.
+        rtol: overrides `solver.rtol`; may be a scalar tensor.
+        max_evaluations: overrides `solver.max_evaluations`; may be a scalar tensor.
+        trace: also return the residual of every evaluation, [B, cap]; needs a Python cap.
+
+    Returns:
+        A `Solution`; `x` is the evaluated iterate whose `residual` is reported.
+
+    Raises:
+        ValueError: `x0` is not a batch of float32 or float64, or `f` changes shape or dtype.
+    """
+    x0 = tf.convert_to_tensor(x0)
+    check(x0.dtype in (tf.float32, tf.float64), "`x0` must be float32 or float64.",
+          dtype=x0.dtype.name)
+    check(x0.shape.rank is None or x0.shape.rank >= 1, "`x0` must have a batch axis.",
+          shape=tuple(x0.shape))
+    cap = solver.max_evaluations if max_evaluations is None else max_evaluations
+    check(not trace or isinstance(cap, int), "`trace` needs an integer `max_evaluations`.",
+          max_evaluations=cap)
+    tolerance = tf.cast(solver.rtol if rtol is None else rtol, x0.dtype)
+    if tf.executing_eagerly():
+        with tf.init_scope():  # pauses the tape: an eager loop would record every evaluation
+            return _run(f, x0, solver, tolerance, cap, trace)
+    return tf.nest.map_structure(
+        tf.stop_gradient, _run(f, tf.stop_gradient(x0), solver, tolerance, cap, trace)
+    )
+
+
+def _run(f, x0, solver, rtol, cap, trace) -> Solution:
+    carry = _start(x0, solver, cap if trace else 0)
+    end = tf.while_loop(
+        lambda c: tf.logical_and(c.evaluation < cap, tf.reduce_any(c.active)),
+        lambda c: (_keep_shapes(_iterate(f, c, solver, rtol), c),),
+        (carry,),
+    )[0]
+    return Solution(end.best, end.evaluations, end.residual, end.status,
+                    end.trace if trace else None)
+
+
+def _start(x0, solver, columns) -> _Carry:
+    batch = tf.shape(x0)[0]
+    fill = lambda value, dtype: tf.fill([batch], tf.constant(value, dtype))  # noqa: E731
+    return _Carry(
+        evaluation=tf.constant(0),
+        active=fill(True, tf.bool),
+        x=x0,
+        best=x0,
+        residual=fill(float("inf"), x0.dtype),
+        first=fill(float("inf"), x0.dtype),
+        evaluations=fill(0, tf.int32),
+        status=fill(int(Status.CAP), tf.int32),
+        trace=tf.fill([batch, columns], tf.constant(float("nan"), x0.dtype)),
+        state=solver.init(x0),
+    )
+
+
+def _iterate(f, c: _Carry, solver: Solver, rtol) -> _Carry:
+    fx = _evaluate(f, c.x)
+    step, size = per_image_norm(fx - c.x), per_image_norm(fx)
+    relative = step / tf.maximum(size, _tiny(size))
+    first = tf.where(tf.math.is_finite(c.first), c.first, step)
+    finite = tf.math.is_finite(step) & tf.math.is_finite(size)
+    diverged = c.active & ~(finite & (step <= BLOW_UP * first))
+    converged = c.active & finite & (step <= solver.atol + rtol * size)
+    better = c.active & finite & ((relative < c.residual) | converged)
+    active = c.active & ~(converged | diverged)
+    x_next, state = solver.step(c.x, fx, c.state)
+    best = tf.where(per_image(better, c.x), c.x, c.best)
+    status = tf.where(converged, int(Status.CONVERGED), c.status)
+    return _Carry(
+        evaluation=c.evaluation + 1,
+        active=active,
+        x=tf.where(per_image(active, c.x), x_next, best),
+        best=best,
+        residual=tf.where(better, relative, c.residual),
+        first=first,
+        evaluations=c.evaluations + tf.cast(c.active, tf.int32),
+        status=tf.where(diverged, int(Status.DIVERGED), status),
+        trace=_record(c.trace, c.evaluation, tf.where(c.active, relative, float("nan"))),
+        state=state,
+    )
+
+
+def _evaluate(f, x):
+    fx = tf.convert_to_tensor(f(x))
+    check(fx.dtype == x.dtype and fx.shape.is_compatible_with(x.shape),
+          "`f` must return the shape and dtype of its argument.",
+          argument=(tuple(x.shape), x.dtype.name), result=(tuple(fx.shape), fx.dtype.name))
+    return tf.ensure_shape(fx, x.shape)
+
+
+def _tiny(like):
+    """Smallest normal number of the dtype: keeps 0 / 0 at zero."""
+    return tf.constant(1.2e-38 if like.dtype == tf.float32 else 2.3e-308, like.dtype)
+
+
+def _record(trace, evaluation, residual):
+    column = tf.range(tf.shape(trace)[1]) == evaluation
+    return tf.where(column[None, :], residual[:, None], trace)
+
+
+def _keep_shapes(new: _Carry, old: _Carry) -> _Carry:
+    """Static shapes may not change through the loop, whatever f lost of them."""
+    return tf.nest.map_structure(lambda n, o: tf.ensure_shape(n, o.shape), new, old)
