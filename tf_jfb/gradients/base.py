@@ -11,8 +11,12 @@ class Estimator:
     output carries `reweight` through `tf.custom_gradient`.
     """
 
-    def attach(self, f, x_star: tf.Tensor) -> tf.Tensor:
-        """Returns f(x*) [B, ...] whose backward pass is the estimator's; x* gets no gradient."""
+    def attach(self, f, x_star: tf.Tensor, recorded=None) -> tf.Tensor:
+        """Returns f(x*) [B, ...] whose backward pass is the estimator's; x* gets no gradient.
+
+        `recorded` stands for f in the one recorded application, where f has effects (moving
+        batch statistics, say) that must happen once.
+        """
         x_star = tf.stop_gradient(x_star)
 
         # Only an identity is decorated: it reads no variables, so `grad` needs no `variables`
@@ -24,7 +28,7 @@ class Estimator:
 
             return tf.identity(fx), grad
 
-        return reweighted(f(x_star))
+        return reweighted((recorded or f)(x_star))
 
     def reweight(self, f, x_star: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
         """Estimate of (I - J^T)^{-1} v, [B, ...]."""

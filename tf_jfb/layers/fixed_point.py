@@ -42,14 +42,16 @@ class FixedPoint(keras.layers.Layer):
         _check_parts(self.f, self.solver, self.gradient)
 
     def call(self, x0, *inputs, training=None):
-        f = self._map(inputs, training)
+        f = self._map(x0, inputs, training)
         return self.gradient.attach(f, solve(f, x0, self.solver).x)
 
     def solution(self, x0, *inputs, **options) -> Solution:
         """The solve alone, not differentiable: `Solution` per image; `options` as in `solve`."""
-        return solve(self._map(inputs, False), x0, self.solver, **options)
+        return solve(self._map(x0, inputs, False), x0, self.solver, **options)
 
-    def _map(self, inputs, training):
+    def _map(self, x0, inputs, training):
+        if isinstance(self.f, keras.layers.Layer) and not self.f.built:
+            self.f(x0, *inputs)  # weights cannot be created inside the loop
         if hasattr(self.f, "frozen"):
             frozen = self.f.frozen(training=bool(training))
             return lambda x: frozen(x, *inputs)

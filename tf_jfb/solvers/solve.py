@@ -61,9 +61,9 @@ def solve(f, x0: tf.Tensor, solver: Solver, *, rtol=None, max_evaluations=None,
     if tf.executing_eagerly():
         with tf.init_scope():  # pauses the tape: an eager loop would record every evaluation
             return _run(f, x0, solver, tolerance, cap, trace)
-    return tf.nest.map_structure(
-        tf.stop_gradient, _run(f, tf.stop_gradient(x0), solver, tolerance, cap, trace)
-    )
+    solution = _run(f, tf.stop_gradient(x0), solver, tolerance, cap, trace)
+    return solution._replace(x=tf.stop_gradient(solution.x),
+                             residual=tf.stop_gradient(solution.residual))
 
 
 def _run(f, x0, solver, rtol, cap, trace) -> Solution:

@@ -1,0 +1,66 @@
+"""Metadata, version and what `import tf_jfb` costs."""
+
+import ast
+import configparser
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+import tf_jfb
+
+ROOT = pathlib.Path(__file__).parents[1]
+HEAVY = ("tensorflow_datasets", "keras_tuner", "matplotlib", "cv2", "PIL", "tqdm", "yaml")
+
+
+@pytest.fixture(scope="module")
+def config():
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    return parser
+
+
+def names(requirements: str) -> set[str]:
+    return set(re.findall(r"^[\w-]+", requirements, re.MULTILINE))
+
+
+def test_every_needed_package_is_declared(config):
+    required = names(config["options"]["install_requires"])
+    extras = {extra: names(text) for extra, text in config["options.extras_require"].items()}
+    assert required >= {"tensorflow", "keras", "numpy"}
+    assert "tensorflow-datasets" in extras["data"]
+    assert "keras-tuner" in extras["tune"]
+    assert "pytest" in extras["test"]
+    assert "tensorflow-addons" in extras["addons"]
+
+
+def test_constraints_pin_what_is_required(config):
+    pinned = names((ROOT / "constraints.txt").read_text())
+    extras = config["options.extras_require"]
+    needed = names(config["options"]["install_requires"])
+    for extra in ("data", "tune", "tensorboard", "test", "lint"):
+        needed |= names(extras[extra])
+    normal = {name.lower().replace("_", "-") for name in pinned}
+    assert {name.lower().replace("_", "-") for name in needed} <= normal
+
+
+def test_version_has_one_source(config):
+    assert config["metadata"]["version"] == "attr: tf_jfb.__version__"
+    tree = ast.parse((ROOT / "tf_jfb" / "__init__.py").read_text())
+    literals = [n.value.value for n in tree.body if isinstance(n, ast.Assign)
+                and n.targets[0].id == "__version__"]
+    assert literals == [tf_jfb.__version__]
+
+
+def test_import_draws_no_optional_package():
+    """Keras itself imports some of them where it finds them, so only the difference counts."""
+    code = (
+        "import sys, tensorflow, keras; before = set(sys.modules); import tf_jfb;"
+        f"print([m for m in {HEAVY} if m in set(sys.modules) - before])"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.strip() == "[]"

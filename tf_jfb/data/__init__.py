@@ -1,0 +1,11 @@
+"""Images and their degradation."""
+
+from tf_jfb.data.celeba import celeba
+from tf_jfb.data.dead_leaves import DeadLeaves, dead_leaves
+from tf_jfb.data.degrade import degrade
+from tf_jfb.data.folder import FolderSource, folder
+from tf_jfb.data.image_io import Photo, read_image, write_image
+from tf_jfb.data.sources import examples
+
+__all__ = ["DeadLeaves", "FolderSource", "Photo", "celeba", "dead_leaves", "degrade", "examples",
+           "folder", "read_image", "write_image"]

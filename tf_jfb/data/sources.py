@@ -1,0 +1,76 @@
+"""Training examples by number: what makes an interrupted training resume exactly."""
+
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+from tf_jfb._validate import check
+
+
+def examples(source, operator, noise: float, *, batch_size: int, seed: int = 0, start: int = 0,
+             crop: int | None = None, augment: bool = True) -> tf.data.Dataset:
+    """Endless batches (blurred, sharp), [B, h, w, C] float32, sharp in [0, 1].
+
+    Example number i is image `permutation(seed, epoch)[i % len]` of epoch i // len; its crop,
+    flip, rotation and noise depend on (seed, i) alone. `start` therefore costs nothing.
+
+    Args:
+        source: `len(source)` images, `source[i]` float32 [H, W, C] in [0, 1].
+        operator: A, applied to the crop; None for the identity.
+        noise: standard deviation of the added Gaussian noise, in [0, 1] units.
+        batch_size: examples per batch, >= 1.
+        seed: of everything drawn.
+        start: number of the first example.
+        crop: side of a random square crop; None takes whole images, which must agree in size.
+        augment: random flips and quarter turns (quarter turns only with a square crop).
+
+    Raises:
+        ValueError: an argument is outside its range, or an image is smaller than the crop.
+    """
+    check(len(source) > 0, "`source` must hold at least one image.", length=len(source))
+    check(batch_size >= 1, "`batch_size` must be >= 1.", batch_size=batch_size)
+    check(noise >= 0, "`noise` must be >= 0.", noise=noise)
+    check(start >= 0, "`start` must be >= 0.", start=start)
+    make = functools.partial(_example, source, seed, crop, augment)
+    channels = source[0].shape[-1]
+
+    def load(number):
+        sharp, unit = tf.numpy_function(make, [number], [tf.float32, tf.float32])
+        shape = (crop, crop, channels)
+        return tf.ensure_shape(sharp, shape), tf.ensure_shape(unit, shape)
+
+    def degrade_batch(sharp, unit):
+        blurred = sharp if operator is None else operator(sharp)
+        return blurred + noise * unit, sharp
+
+    numbers = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
+    loaded = numbers.map(load, num_parallel_calls=2, deterministic=True)
+    return loaded.batch(batch_size, drop_remainder=True).map(degrade_batch).prefetch(2)
+
+
+def _example(source, seed, crop, augment, number) -> tuple:
+    """Sharp crop and unit normal noise of example `number`."""
+    epoch, position = divmod(int(number), len(source))
+    sharp = source[int(_permutation(len(source), seed, epoch)[position])]
+    rng = np.random.default_rng([seed, 1, int(number)])
+    if crop is not None:
+        sharp = _random_crop(sharp, crop, rng)
+    if augment:
+        sharp = np.rot90(sharp, int(rng.integers(4)) if crop is not None else 0)
+        sharp = sharp[:, ::-1] if rng.integers(2) else sharp
+    noise = rng.standard_normal(sharp.shape, np.float32)
+    return np.ascontiguousarray(sharp, np.float32), noise
+
+
+@functools.lru_cache(maxsize=4)
+def _permutation(length, seed, epoch):
+    return np.random.default_rng([seed, 0, epoch]).permutation(length)
+
+
+def _random_crop(image, crop, rng):
+    height, width = image.shape[:2]
+    check(crop <= min(height, width), "`crop` must fit into every image.", crop=crop,
+          image=(height, width))
+    top, left = rng.integers(height - crop + 1), rng.integers(width - crop + 1)
+    return image[top : top + crop, left : left + crop]

@@ -1,0 +1,169 @@
+"""A Keras model whose output is the fixed point of a map T(x; d): what all of ours share."""
+
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_jfb._types import Solution, Status
+from tf_jfb._validate import check
+from tf_jfb.gradients import JFB, Estimator
+from tf_jfb.metrics import PSNR
+from tf_jfb.operators import Operator
+from tf_jfb.operators.base import image_batch
+from tf_jfb.solvers import Anderson, Solver, solve
+
+
+class Restoration(NamedTuple):
+    """What `restore` returns, one entry per image."""
+
+    image: tf.Tensor  # [B, H, W, C]
+    evaluations: tf.Tensor  # int32 [B]
+    residual: tf.Tensor  # [B], |T(x) - x| / |T(x)| at the returned image
+    status: tf.Tensor  # int32 [B], a Status
+    trace: tf.Tensor | None = None  # [B, max_evaluations], NaN once the image stopped
+
+
+class Equilibrium(keras.Model):
+    r"""Reconstruction $x^* = T_\theta(x^*; d)$ from the measurement $d = A x + e$.
+
+    A subclass supplies `equilibrium_map(d, training)`, which returns the start x0 and T as a
+    function `T(x, observe=False)` that does not change within a solve; `observe=True` marks the
+    one recorded evaluation of a training step, in which batch statistics may move.
+
+    `call` is differentiable through `gradient`. `predict` and `restore` return the solved
+    iterate itself. `fit` and `evaluate` log, beside loss and metrics, the mean evaluations, mean
+    residual (over images that have a finite one) and share of converged images.
+    """
+
+    def __init__(self, operator: Operator, network, solver: Solver | None = None,
+                 gradient: Estimator | None = None, **kwargs):
+        super().__init__(**kwargs)
+        self.operator, self.network = operator, network
+        self.solver = Anderson() if solver is None else solver
+        self.gradient = JFB() if gradient is None else gradient
+        _check_parts(self.operator, self.network, self.solver, self.gradient)
+        self.solve_metrics = {
+            name: keras.metrics.Mean(name=name) for name in ("evaluations", "residual", "converged")
+        }
+        self._restore = tf.function(self._solve, reduce_retracing=True)
+
+    def equilibrium_map(self, d: tf.Tensor, training: bool) -> tuple:
+        """(x0, T) for the measurement `d` [B, H, W, C]."""
+        raise NotImplementedError
+
+    def compile(self, optimizer="adam", loss="mse", metrics=None, **kwargs):
+        """As in Keras; default loss mean squared error, default metric PSNR on [0, 1]."""
+        super().compile(optimizer, loss, metrics=[PSNR()] if metrics is None else metrics, **kwargs)
+
+    def compile_from_config(self, config):
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built and hasattr(self.optimizer, "build"):
+            self.optimizer.build(self.trainable_variables)
+
+    def build(self, input_shape):
+        if not self.network.built:
+            self.network.build(tuple(input_shape))
+        self.built = True
+
+    def call(self, d, training=None):
+        d = tf.cast(d, self.variable_dtype)
+        x0, T = self.equilibrium_map(d, bool(training))  # noqa: N806
+        solution = solve(T, x0, self.solver)
+        self._log(solution)
+        observed = lambda x: T(x, observe=bool(training))  # noqa: E731
+        return self.gradient.attach(T, solution.x, recorded=observed)
+
+    def predict_step(self, data):
+        d = data[0] if isinstance(data, tuple) else data
+        return self._solve(d, None, None).image
+
+    def restore(self, blurred, rtol=None, max_evaluations=None, trace=False) -> Restoration:
+        """Restores a batch and reports, per image, how the solve went.
+
+        Args:
+            blurred: [B, H, W, C] in [0, 1].
+            rtol: relative tolerance; default the solver's.
+            max_evaluations: cap on evaluations of T; default the solver's.
+            trace: also return the residual of every evaluation.
+
+        Raises:
+            ValueError: `blurred` has the wrong rank, dtype or value range, or holds NaN; `rtol`
+                or `max_evaluations` is outside its range.
+        """
+        blurred = _check_images(blurred)
+        rtol = self.solver.rtol if rtol is None else rtol
+        cap = self.solver.max_evaluations if max_evaluations is None else max_evaluations
+        type(self.solver)(**{**self.solver.get_config(), "rtol": rtol, "max_evaluations": cap})
+        if trace:
+            return self._restore(blurred, tf.constant(rtol, tf.float32), int(cap), True)
+        return self._restore(blurred, tf.constant(rtol, tf.float32), tf.constant(cap))
+
+    def _solve(self, d, rtol, max_evaluations, trace=False) -> Restoration:
+        d = tf.cast(d, self.variable_dtype)
+        self.build(d.shape)
+        x0, T = self.equilibrium_map(d, False)  # noqa: N806
+        s = solve(T, x0, self.solver, rtol=rtol, max_evaluations=max_evaluations, trace=trace)
+        return Restoration(s.x, s.evaluations, s.residual, s.status, s.trace)
+
+    def _log(self, solution: Solution) -> None:
+        known = tf.cast(tf.math.is_finite(solution.residual), tf.float32)
+        residual = tf.where(known > 0, tf.cast(solution.residual, tf.float32), 0.0)
+        self.solve_metrics["evaluations"].update_state(solution.evaluations)
+        self.solve_metrics["residual"].update_state(residual, sample_weight=known)
+        self.solve_metrics["converged"].update_state(solution.status == int(Status.CONVERGED))
+
+    @property
+    def metrics(self):
+        own = list(self.solve_metrics.values())
+        # Keras may already have found them among the attributes.
+        return [m for m in super().metrics if all(m is not o for o in own)] + own
+
+    def train_step(self, data):
+        return {**super().train_step(data), **self._solve_results()}
+
+    def test_step(self, data):
+        return {**super().test_step(data), **self._solve_results()}
+
+    def _solve_results(self):
+        return {name: metric.result() for name, metric in self.solve_metrics.items()}
+
+    def get_config(self) -> dict:
+        parts = {name: getattr(self, name) for name in _PARTS}
+        saved = {k: keras.saving.serialize_keras_object(v) for k, v in parts.items()}
+        return {**saved, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects=None) -> "Equilibrium":
+        config = dict(config)
+        for name in _PARTS:
+            config[name] = keras.saving.deserialize_keras_object(config[name], custom_objects)
+        return cls(**config)
+
+
+_PARTS = ("operator", "network", "solver", "gradient")
+
+
+def _check_parts(operator, network, solver, gradient) -> None:
+    check(isinstance(operator, Operator), "`operator` must be a tf_jfb.operators.Operator.",
+          operator=operator)
+    check(hasattr(network, "frozen"),
+          "`network` must be a Keras layer with a method `frozen(training)`, like DnCNN.",
+          network=network)
+    check(isinstance(solver, Solver), "`solver` must be a tf_jfb.solvers.Solver.", solver=solver)
+    check(isinstance(gradient, Estimator), "`gradient` must be a tf_jfb.gradients.Estimator.",
+          gradient=gradient)
+
+
+def _check_images(blurred) -> tf.Tensor:
+    blurred = image_batch("blurred", blurred)
+    values = np.asarray(blurred)
+    check(values.size > 0, "`blurred` must not be empty.", shape=values.shape)
+    check(bool(np.isfinite(values).all()), "`blurred` must be finite.",
+          non_finite_pixels=int((~np.isfinite(values)).sum()))
+    # Noise may carry a measurement a little outside [0, 1]; 8-bit values lie far outside.
+    check(values.min() > -1.0 and values.max() < 2.0,
+          "`blurred` must hold values in [0, 1] (plus noise).",
+          min=float(values.min()), max=float(values.max()))
+    return blurred

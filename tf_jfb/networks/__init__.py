@@ -1,0 +1,6 @@
+"""Networks R_theta whose normalisations can be frozen for the length of a solve."""
+
+from tf_jfb.networks.dncnn import DnCNN
+from tf_jfb.networks.spectral_conv import SpectralConv2D
+
+__all__ = ["DnCNN", "SpectralConv2D"]

@@ -1,0 +1,142 @@
+"""A convolution with batch normalisation folded into it and its operator norm bounded."""
+
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from tf_jfb._compat import register, value
+from tf_jfb._validate import check
+from tf_jfb.networks import _spectral
+
+
+class Folded(NamedTuple):
+    """The affine map a layer amounts to while its normalisations stand still."""
+
+    kernel: tf.Tensor  # [k, k, C_in, C_out]
+    bias: tf.Tensor | None  # [C_out]
+    scale: tf.Tensor | None  # [C_out], folded kernel / raw kernel
+
+
+@register
+class SpectralConv2D(keras.layers.Layer):
+    r"""3x3 (or k x k) stride-1 convolution, zero padding, [B, H, W, C_in] -> [B, H, W, filters].
+
+    With batch normalisation, $y = \gamma (k * x - \mu) / \sqrt{v + \epsilon} + \beta$ is folded
+    into one kernel; that folded kernel w is what is bounded, as $w / \max(1, \sigma(w) / c)$,
+    c = `lipschitz` and $\sigma$ an upper bound on the norm of the convolution operator at any
+    image size (see `_spectral`). `fold` reads all of it once; the solve uses it unchanged.
+
+    Args:
+        filters: output channels, >= 1.
+        kernel_size: side of the kernel, >= 1.
+        lipschitz: c > 0, or None for no bound.
+        use_bias: learned bias; excludes `batch_norm`, which has its own.
+        batch_norm: batch normalisation, folded.
+        momentum, epsilon: of the moving statistics.
+
+    Raises:
+        ValueError: an argument is outside its range.
+    """
+
+    def __init__(self, filters, kernel_size=3, lipschitz=1.0, use_bias=True, batch_norm=False,
+                 momentum=0.99, epsilon=1e-5, **kwargs):
+        super().__init__(**{"autocast": False, **kwargs})
+        check(isinstance(filters, int) and filters >= 1, "`filters` must be an integer >= 1.",
+              filters=filters)
+        check(isinstance(kernel_size, int) and kernel_size >= 1,
+              "`kernel_size` must be an integer >= 1.", kernel_size=kernel_size)
+        check(lipschitz is None or lipschitz > 0, "`lipschitz` must be positive or None.",
+              lipschitz=lipschitz)
+        check(0.0 <= momentum < 1.0, "`momentum` must lie in [0, 1).", momentum=momentum)
+        self.filters, self.kernel_size, self.lipschitz = filters, kernel_size, lipschitz
+        self.use_bias, self.batch_norm = use_bias and not batch_norm, batch_norm
+        self.momentum, self.epsilon = momentum, epsilon
+
+    def build(self, input_shape):
+        channels = input_shape[-1]
+        k, vector = self.kernel_size, (self.filters,)
+        self.kernel = self.add_weight(shape=(k, k, channels, self.filters), name="kernel",
+                                      initializer="he_normal")
+        if self.use_bias:
+            self.bias = self.add_weight(shape=vector, name="bias", initializer="zeros")
+        if self.batch_norm:
+            self.gamma = self.add_weight(shape=vector, name="gamma", initializer="ones")
+            self.beta = self.add_weight(shape=vector, name="beta", initializer="zeros")
+            self.moving_mean = self.add_weight(shape=vector, name="moving_mean",
+                                               initializer="zeros", trainable=False)
+            self.moving_variance = self.add_weight(shape=vector, name="moving_variance",
+                                                   initializer="ones", trainable=False)
+        if self.lipschitz is not None:
+            start = _spectral.start_vectors(k, channels)
+            self.vectors = self.add_weight(
+                shape=start.shape, name="vectors", trainable=False,
+                initializer=lambda shape, dtype=None: tf.constant(start, dtype or "float32"))
+        self.built = True
+
+    def fold(self, training=False) -> Folded:
+        """Kernel and bias that stand for the layer; in training, refines the norm's vectors."""
+        if not self.batch_norm:
+            kernel, bound = self._bounded(value(self.kernel), training)
+            return Folded(kernel, value(self.bias) if self.use_bias else None, None)
+        scale = value(self.gamma) * tf.math.rsqrt(value(self.moving_variance) + self.epsilon)
+        kernel, bound = self._bounded(value(self.kernel) * scale, training)
+        bias = value(self.beta) - value(self.moving_mean) * scale * bound
+        return Folded(kernel, bias, scale * bound)
+
+    def apply(self, x: tf.Tensor, folded: Folded, compute_dtype=None) -> tf.Tensor:
+        """The folded convolution, computed in `compute_dtype` (default: the layer's)."""
+        dtype = compute_dtype or self.compute_dtype
+        y = tf.nn.conv2d(tf.cast(x, dtype), tf.cast(folded.kernel, dtype), 1, "SAME")
+        return y if folded.bias is None else tf.nn.bias_add(y, tf.cast(folded.bias, dtype))
+
+    def observe(self, y: tf.Tensor, folded: Folded) -> None:
+        """Moves the statistics towards those of `y` = `apply(x, folded)`: once per step.
+
+        The raw convolution is (y - bias) / scale, so its moments follow from those of y.
+        """
+        mean, variance = tf.nn.moments(tf.cast(tf.stop_gradient(y), self.variable_dtype), [0, 1, 2])
+        scale = folded.scale
+        raw_mean = tf.math.divide_no_nan(mean - folded.bias, scale)
+        raw_variance = tf.math.divide_no_nan(variance, scale**2)
+        seen = tf.abs(scale) > 1e-6  # a channel scaled to nothing shows no statistics
+        for variable, new in ((self.moving_mean, raw_mean), (self.moving_variance, raw_variance)):
+            moved = self.momentum * value(variable) + (1.0 - self.momentum) * new
+            value(variable).assign(tf.where(seen, moved, value(variable)))
+
+    def call(self, x, training=None):
+        if self.batch_norm and training:
+            return self._call_with_batch_statistics(x)
+        return self.apply(x, self.fold(training=bool(training)))
+
+    def _call_with_batch_statistics(self, x):
+        raw = tf.nn.conv2d(tf.cast(x, self.compute_dtype),
+                           tf.cast(value(self.kernel), self.compute_dtype), 1, "SAME")
+        mean, variance = tf.nn.moments(tf.cast(raw, self.variable_dtype), [0, 1, 2])
+        scale = value(self.gamma) * tf.math.rsqrt(variance + self.epsilon)
+        _, bound = self._bounded(value(self.kernel) * scale, True)
+        for variable, new in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            value(variable).assign(
+                self.momentum * value(variable) + (1.0 - self.momentum) * tf.stop_gradient(new))
+        scale = scale * bound
+        shift = value(self.beta) - mean * scale
+        return raw * tf.cast(scale, raw.dtype) + tf.cast(shift, raw.dtype)
+
+    def _bounded(self, kernel, training):
+        """The kernel scaled to norm at most c, and the factor that was applied."""
+        if self.lipschitz is None:
+            return kernel, tf.ones([], kernel.dtype)
+        # At inference the vectors may be stale (weights set by hand): iterate longer.
+        sigma, vectors = _spectral.norm_bound(kernel, value(self.vectors), 1 if training else 20)
+        if training:
+            value(self.vectors).assign(vectors)
+        bound = 1.0 / tf.maximum(1.0, sigma / self.lipschitz)
+        return kernel * bound, bound
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.filters)
+
+    def get_config(self) -> dict:
+        names = ("filters", "kernel_size", "lipschitz", "use_bias", "batch_norm", "momentum",
+                 "epsilon")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
