@@ -6,9 +6,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # CUDA_VISIBLE_DEVICES=0 asks for the GPU
 os.environ.setdefault("MPLBACKEND", "Agg")
 
-import keras  # noqa: E402
-import pytest  # noqa: E402
-import tensorflow as tf  # noqa: E402
+import keras
+import pytest
+import tensorflow as tf
 
 tf.config.experimental.enable_tensor_float_32_execution(False)
 
@@ -16,7 +16,6 @@ tf.config.experimental.enable_tensor_float_32_execution(False)
 @pytest.fixture(autouse=True)
 def fresh_keras():
     """Seeds Python, NumPy and TensorFlow, and undoes what a test may have set globally."""
-    keras.backend.clear_session()
     keras.backend.set_floatx("float32")
     keras.mixed_precision.set_global_policy("float32")
     keras.utils.set_random_seed(0)
