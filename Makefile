@@ -42,7 +42,7 @@ $(VENV)/test.stamp: WHAT := --editable=.[data,tune,test]
 $(VENV)/lint.stamp: WHAT := ruff
 $(VENV)/%.stamp: $(PACKAGING) | $(VENV)/bin/pip
 	@echo "Installing into $(VENV): about a minute the first time"
-	$(INSTALL) $(WHAT:%="%")
+	$(INSTALL) "$(WHAT)"
 	@touch $@
 
 $(VENV)/bin/pip:
