@@ -112,15 +112,16 @@ class SpectralConv2D(keras.layers.Layer):
     def _call_with_batch_statistics(self, x):
         raw = tf.nn.conv2d(tf.cast(x, self.compute_dtype),
                            tf.cast(value(self.kernel), self.compute_dtype), 1, "SAME")
-        mean, variance = tf.nn.moments(tf.cast(raw, self.variable_dtype), [0, 1, 2])
-        scale = value(self.gamma) * tf.math.rsqrt(variance + self.epsilon)
-        _, bound = self._bounded(value(self.kernel) * scale, True)
+        one, zero = tf.ones_like(value(self.gamma)), tf.zeros_like(value(self.beta))
+        y, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+            raw, one, zero, epsilon=self.epsilon)
+        scale = value(self.gamma)
+        _, bound = self._bounded(
+            value(self.kernel) * scale * tf.math.rsqrt(variance + self.epsilon), True)
         for variable, new in ((self.moving_mean, mean), (self.moving_variance, variance)):
             value(variable).assign(
                 self.momentum * value(variable) + (1.0 - self.momentum) * tf.stop_gradient(new))
-        scale = scale * bound
-        shift = value(self.beta) - mean * scale
-        return raw * tf.cast(scale, raw.dtype) + tf.cast(shift, raw.dtype)
+        return y * tf.cast(scale * bound, y.dtype) + tf.cast(value(self.beta), y.dtype)
 
     def _bounded(self, kernel, training):
         """The kernel scaled to norm at most c, and the factor that was applied."""

@@ -21,6 +21,14 @@ def check_kernel(kernel) -> np.ndarray:
     return array
 
 
+def check_fits(kernel: np.ndarray, x) -> None:
+    """Raises ValueError if an axis of `kernel` exceeds that of `x` [B, H, W, C], where static."""
+    known = zip(kernel.shape, x.shape[1:3] if x.shape.rank else (), strict=False)
+    check(all(limit is None or size <= limit for size, limit in known),
+          "The kernel must not be larger than the image.", kernel=kernel.shape,
+          image=tuple(x.shape[1:3]) if x.shape.rank else None)
+
+
 def gaussian(size: int, std: float) -> np.ndarray:
     """Gaussian kernel [size, size] of standard deviation `std` pixels, sum 1."""
     check(isinstance(size, int) and size >= 1, "`size` must be an integer >= 1.", size=size)

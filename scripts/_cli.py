@@ -1,0 +1,31 @@
+"""What every script shares: help with examples, errors in one line, exit code 2."""
+
+import argparse
+import os
+import sys
+
+
+class Parser(argparse.ArgumentParser):
+    """Shows the epilog as written; a usage error is one line on standard error, exit code 2."""
+
+    def __init__(self, **kwargs):
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs)
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: {message}; see --help\n")
+
+
+def run(main) -> None:
+    """Runs `main`; an error of the user's becomes one line and exit code 2."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        main()
+    except (ValueError, RuntimeError, OSError) as error:
+        if os.environ.get("TF_JFB_TRACEBACK"):
+            raise
+        message = " ".join(str(error).split())
+        print(f"{os.path.basename(sys.argv[0])}: {message}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print(f"{os.path.basename(sys.argv[0])}: interrupted", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,49 @@
+"""Train DE-GRAD by Jacobian-free backpropagation, or its denoiser first."""
+
+import argparse
+import dataclasses
+
+import _cli
+
+EXAMPLE = """
+examples:
+  python scripts/train.py --run runs/quick --epochs 3 --depth 5 --channels 16
+  python scripts/train.py --denoiser --config scripts/configs/paper.yaml --path CELEBA --run runs/denoiser
+  python scripts/train.py --config scripts/configs/paper.yaml --path CELEBA --pretrained runs/denoiser --run runs/paper
+
+Stopped at any moment, the same command goes on from the last whole epoch.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    from tf_jfb.training import Config
+
+    p = _cli.Parser(description=__doc__, epilog=EXAMPLE)
+    p.add_argument("--run", required=True, help="folder for configuration, log, checkpoints, figure")
+    p.add_argument("--config", help="YAML file of the options below; flags override it")
+    p.add_argument("--denoiser", action="store_true", help="train the network as a denoiser")
+    for field in dataclasses.fields(Config):
+        p.add_argument(f"--{field.name.replace('_', '-')}", type=_type(field), default=None,
+                       help=f"default {field.default}")
+    return p
+
+
+def _type(field):
+    kind = str(field.type).split("|")[0].strip().removeprefix("<class '").removesuffix("'>")
+    return {"int": int, "float": float}.get(kind, str)
+
+
+def main() -> None:
+    args = vars(parser().parse_args())
+    from tf_jfb.training import Config, figures, load_config, train, train_denoiser
+
+    run, file, denoiser = (args.pop(name) for name in ("run", "config", "denoiser"))
+    options = load_config(file) if file else {}
+    options |= {name: value for name, value in args.items() if value is not None}
+    config = Config(**options)
+    (train_denoiser if denoiser else train)(config, run)
+    figures.plot_log(run)
+
+
+if __name__ == "__main__":
+    _cli.run(main)

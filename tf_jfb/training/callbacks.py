@@ -1,0 +1,104 @@
+"""Callbacks: exact resumption, and advice when solves do not converge."""
+
+import json
+import os
+import pathlib
+
+import keras
+import numpy as np
+
+from tf_jfb._compat import value
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Writes `last.npz` after every epoch and `best.npz` when validation PSNR rises.
+
+    `last.npz` holds every variable of the model and the optimizer, the epochs done and the log,
+    in one file that is replaced atomically: a training killed at any moment resumes from its
+    last whole epoch and, its examples being numbered, ends with the same weights.
+    """
+
+    def __init__(self, folder, monitor: str = "val_psnr"):
+        super().__init__()
+        self.folder, self.monitor = pathlib.Path(folder), monitor
+        self.history = []
+
+    @property
+    def epoch(self) -> int:
+        """Epochs done."""
+        return len(self.history)
+
+    def restore(self, model) -> None:
+        """Loads `last.npz`, if there is one, into a built and compiled `model`."""
+        if (self.folder / "last.npz").exists():
+            with np.load(self.folder / "last.npz") as saved:
+                self.history = json.loads(str(saved["history"]))
+                _assign(_variables(model), saved)
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = {k: float(v) for k, v in (logs or {}).items()}
+        best = max((r[self.monitor] for r in self.history), default=-np.inf)
+        if row[self.monitor] > best:
+            save_weights(self.folder / "best.npz", self.model)
+        self.history.append({"epoch": epoch + 1, **row})
+        _save(self.folder / "last.npz", _variables(self.model),
+              history=np.array(json.dumps(self.history)))
+        self._write_log()
+
+    def _write_log(self):
+        names = list(self.history[-1])
+        lines = [",".join(names)] + [",".join(f"{r[n]:.6g}" for n in names) for r in self.history]
+        _replace(self.folder / "log.csv", lambda p: p.write_text("\n".join(lines) + "\n"))
+
+
+class ConvergenceAdvice(keras.callbacks.Callback):
+    """Says what to do after an epoch in which fewer than `share` of the images converged."""
+
+    def __init__(self, share: float = 0.9):
+        super().__init__()
+        self.share = share
+
+    def on_epoch_end(self, epoch, logs=None):
+        converged = (logs or {}).get("converged", 1.0)
+        if converged < self.share:
+            print(f"\nOnly {converged:.0%} of the images converged in epoch {epoch + 1}: raise "
+                  "`max_evaluations`, loosen `rtol`, lower the learning rate, or bound the "
+                  "network with `lipschitz`.")
+
+
+def save_weights(path, model) -> None:
+    """Every variable of `model` (not of its optimizer) in one .npz, written atomically."""
+    _save(path, model.variables)
+
+
+def load_weights(path, model) -> None:
+    """Loads a file of `save_weights` into a built model of the same architecture."""
+    with np.load(path) as saved:
+        _assign(model.variables, saved)
+
+
+def _variables(model) -> list:
+    optimizer = model.optimizer.variables
+    return [*model.variables, *(optimizer() if callable(optimizer) else optimizer)]
+
+
+def _assign(variables, saved) -> None:
+    for i, variable in enumerate(variables):
+        value(variable).assign(saved[f"v{i}"])
+
+
+def _save(path, variables, **extra) -> None:
+    arrays = {f"v{i}": value(v).numpy() for i, v in enumerate(variables)}
+
+    def write(temporary):
+        with open(temporary, "wb") as file:
+            np.savez(file, **arrays, **extra)
+
+    _replace(pathlib.Path(path), write)
+
+
+def _replace(path: pathlib.Path, write) -> None:
+    """Writes beside `path`, then renames over it."""
+    temporary = path.with_name(f".{path.name}.partial")
+    write(temporary)
+    os.replace(temporary, path)

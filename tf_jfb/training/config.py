@@ -1,0 +1,105 @@
+"""Everything that determines a training, in one validated record."""
+
+import dataclasses
+import pathlib
+
+import yaml
+
+from tf_jfb._validate import check
+from tf_jfb.operators import Blur, GaussianBlur, Operator, kernels
+
+DATA = ("dead-leaves", "celeba", "folder")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """A training of DE-GRAD, or of its denoiser; a YAML file holds the same names.
+
+    Raises:
+        ValueError: an option is outside its range.
+    """
+
+    data: str = "dead-leaves"  # one of DATA
+    path: str | None = None  # folder of images, for celeba and folder
+    size: int | None = None  # side to resize images to; None keeps them (celeba: 128)
+    crop: int | None = 64  # side of the random training crops; None takes whole images
+    blur: str = "gaussian:5:5.0"  # gaussian:SIZE:STD or a kernel file
+    noise: float = 0.005  # standard deviation in [0, 1] units
+    depth: int = 17
+    channels: int = 64
+    lipschitz: float | None = None  # bound on every folded layer's operator norm
+    eta: float = 1.0  # initial step size
+    m: int = 5  # Anderson's history
+    rtol: float = 1e-3
+    max_evaluations: int = 50
+    pretrained: str | None = None  # run folder of a denoiser
+    denoiser_weight: float = 1.0  # factor on the pretrained network's output
+    denoiser_noise: float = 0.02  # noise that the denoiser is trained on
+    precision: str = "float32"  # one of PRECISIONS; solver and images stay in float32
+    batch_size: int = 8
+    epochs: int = 50
+    steps: int = 200  # per epoch
+    learning_rate: float = 1e-3  # start of a cosine decay to 1 % of it
+    validation: int = 16  # images of the validation set that are used
+    seed: int = 0
+
+    def __post_init__(self):
+        check(self.data in DATA, f"`data` must be one of {', '.join(DATA)}.", data=self.data)
+        check(self.data == "dead-leaves" or self.data == "celeba" or self.path is not None,
+              "`path` must name a folder when `data` is folder.", path=self.path)
+        check(self.precision in PRECISIONS, f"`precision` must be one of {', '.join(PRECISIONS)}.",
+              precision=self.precision)
+        for name in ("depth", "channels", "m", "max_evaluations", "batch_size", "epochs", "steps",
+                     "validation"):
+            value = getattr(self, name)
+            check(isinstance(value, int) and value >= 1, f"`{name}` must be an integer >= 1.",
+                  **{name: value})
+        for name in ("eta", "learning_rate", "denoiser_weight", "denoiser_noise"):
+            value = getattr(self, name)
+            check(isinstance(value, (int, float)) and value > 0, f"`{name}` must be positive.",
+                  **{name: value})
+        for name in ("noise", "rtol"):
+            value = getattr(self, name)
+            check(isinstance(value, (int, float)) and value >= 0, f"`{name}` must be >= 0.",
+                  **{name: value})
+
+    @property
+    def operator(self) -> Operator:
+        return operator_from(self.blur)
+
+
+def operator_from(text: str) -> Operator:
+    """The blur named by `gaussian:SIZE:STD`, or `Blur` of a kernel file, with zero padding."""
+    if not text.startswith("gaussian:"):
+        return Blur(kernels.load(text))
+    try:
+        _, size, std = text.split(":")
+        return GaussianBlur(int(size), float(std))
+    except ValueError as error:
+        if "Received" in str(error):
+            raise
+        check(False, "A blur must read gaussian:SIZE:STD, such as gaussian:5:5.0, or name a "
+              "kernel file.", blur=text)
+
+
+def load_config(path) -> dict:
+    """The options of a YAML file. Raises ValueError on an unknown name or a malformed file."""
+    path = pathlib.Path(path)
+    check(path.is_file(), "The configuration file must exist.", path=str(path))
+    try:
+        options = yaml.safe_load(path.read_text()) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        check(False, f"The configuration file must be YAML ({type(error).__name__}).",
+              path=str(path))
+    check(isinstance(options, dict), "The configuration file must hold `name: value` lines.",
+          path=str(path))
+    known = {field.name for field in dataclasses.fields(Config)}
+    unknown = sorted(set(options) - known)
+    check(not unknown, f"Unknown option in the configuration; known are {', '.join(sorted(known))}.",
+          unknown=unknown)
+    return options
+
+
+def save_config(path, config: Config) -> None:
+    pathlib.Path(path).write_text(yaml.safe_dump(dataclasses.asdict(config), sort_keys=False))

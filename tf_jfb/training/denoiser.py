@@ -1,0 +1,26 @@
+"""The pretraining task: a network that estimates Gaussian noise."""
+
+import keras
+
+from tf_jfb._compat import register
+from tf_jfb.metrics import PSNR
+
+
+@register
+class Denoiser(keras.Model):
+    """x - R(x) for a noisy image x [B, H, W, C] in [0, 1]: R learns the noise in x."""
+
+    def __init__(self, network, **kwargs):
+        super().__init__(**kwargs)
+        self.network = network
+
+    def build(self, input_shape):
+        if not self.network.built:
+            self.network.build(tuple(input_shape))
+        self.built = True
+
+    def compile(self, optimizer="adam", loss="mse", metrics=None, **kwargs):
+        super().compile(optimizer, loss, metrics=[PSNR()] if metrics is None else metrics, **kwargs)
+
+    def call(self, x, training=None):
+        return x - self.network(x, training=training)

@@ -1,0 +1,29 @@
+"""Figures of a training."""
+
+import csv
+import pathlib
+
+
+def plot_log(run) -> pathlib.Path:
+    """Validation PSNR and share of converged images per epoch, as `run`/log.png."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    run = pathlib.Path(run)
+    with open(run / "log.csv") as file:
+        rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+    epochs = [row["epoch"] for row in rows]
+    figure, axis = plt.subplots(figsize=(6, 4), layout="constrained")
+    axis.plot(epochs, [row["val_psnr"] for row in rows], marker=".", label="validation PSNR")
+    axis.set(xlabel="epoch", ylabel="validation PSNR (dB)", title="Training progress")
+    if "val_converged" in rows[0]:
+        right = axis.twinx()
+        right.plot(epochs, [100 * row["val_converged"] for row in rows], color="tab:orange",
+                   ls="--")
+        right.set(ylabel="converged images (%, dashed)", ylim=(-3, 103))
+    axis.grid(alpha=0.3)
+    figure.savefig(run / "log.png", dpi=120)
+    plt.close(figure)
+    return run / "log.png"

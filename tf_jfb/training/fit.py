@@ -1,0 +1,144 @@
+"""Trains a denoiser or DE-GRAD through `model.fit`, into a run folder that resumes."""
+
+import dataclasses
+import pathlib
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_jfb import data
+from tf_jfb._compat import value
+from tf_jfb._validate import check
+from tf_jfb.models import DEGrad
+from tf_jfb.networks import DnCNN
+from tf_jfb.solvers import Anderson
+from tf_jfb.training.callbacks import Checkpoint, ConvergenceAdvice, load_weights
+from tf_jfb.training.config import Config, load_config, save_config
+from tf_jfb.training.denoiser import Denoiser
+
+
+def train(config: Config, run, verbose="auto") -> keras.Model:
+    """Trains DE-GRAD as `config` says; calling it again resumes. Returns the best model."""
+    return _fit(build_model(config), config, run, config.operator, config.noise, verbose)
+
+
+def train_denoiser(config: Config, run, verbose="auto") -> keras.Model:
+    """Trains the network as a denoiser on `config.denoiser_noise`; resumes like `train`."""
+    _seed(config)
+    model = Denoiser(_network(config))
+    model.build((None, None, None, 3))
+    return _fit(model, config, run, None, config.denoiser_noise, verbose)
+
+
+def build_model(config: Config) -> DEGrad:
+    """DE-GRAD of `config`, built, its network from the pretrained denoiser if one is named."""
+    _seed(config)
+    solver = Anderson(m=config.m, rtol=config.rtol, max_evaluations=config.max_evaluations)
+    model = DEGrad(config.operator, _network(config), solver, eta=config.eta)
+    model.build((None, None, None, 3))
+    if config.pretrained is not None:
+        _load_denoiser(config, model.network)
+    return model
+
+
+def load_run(run, precision: str = "float32") -> DEGrad:
+    """The best model of the run folder `run`."""
+    run = pathlib.Path(run)
+    for name in ("config.yaml", "best.npz"):
+        check((run / name).is_file(), f"The run folder must hold {name}: train first.",
+              run=str(run))
+    options = load_config(run / "config.yaml")
+    model = build_model(Config(**{**options, "precision": precision, "pretrained": None}))
+    load_weights(run / "best.npz", model)
+    return model
+
+
+def source(config: Config, split: str):
+    """Images of `config` for "train" or "test"."""
+    if config.data == "dead-leaves":
+        return data.DeadLeaves(10_000, config.size or config.crop or 64,
+                               seed=config.seed + (0 if split == "train" else 1_000_003))
+    if config.data == "celeba":
+        return data.celeba(config.path, split, config.size or 128)
+    has_splits = (pathlib.Path(config.path) / split).is_dir()
+    return data.FolderSource(pathlib.Path(config.path) / split if has_splits else config.path,
+                             config.size)
+
+
+def _fit(model, config, run, operator, noise, verbose):
+    run = pathlib.Path(run)
+    _claim(run, config)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        config.learning_rate, config.epochs * config.steps, alpha=0.01)
+    # Losses on [0, 1] are small: the default epsilon would damp Adam's steps.
+    model.compile(keras.optimizers.Adam(schedule, epsilon=1e-10))
+    model.optimizer.build(model.trainable_variables)
+    checkpoint = Checkpoint(run)
+    checkpoint.restore(model)
+    batches = data.examples(
+        source(config, "train"), operator, noise, batch_size=config.batch_size,
+        crop=config.crop, seed=config.seed,
+        start=checkpoint.epoch * config.steps * config.batch_size)
+    if checkpoint.epoch < config.epochs:
+        model.fit(batches, epochs=config.epochs, initial_epoch=checkpoint.epoch,
+                  steps_per_epoch=config.steps, verbose=verbose,
+                  validation_data=_validation(config, operator, noise),
+                  callbacks=[checkpoint, ConvergenceAdvice()])
+    load_weights(run / "best.npz", model)
+    return model
+
+
+def _claim(run, config) -> None:
+    """Records the configuration in the run folder, or checks that it is the one recorded."""
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        check(False, f"`run` must be a folder that can be written ({error.strerror}).",
+              run=str(run))
+    file = run / "config.yaml"
+    if file.exists():
+        saved = Config(**load_config(file))
+        changed = [f.name for f in dataclasses.fields(Config)
+                   if getattr(saved, f.name) != getattr(config, f.name)]
+        check(not changed, "`run` belongs to another configuration; choose a new folder or "
+              "restore the options.", run=str(run), changed=changed)
+    save_config(file, config)
+
+
+def _validation(config, operator, noise):
+    """The first validation images, whole or centre-cropped to a common size, fixed noise."""
+    images = source(config, "test")
+    count = min(config.validation, len(images))
+    sharp = [images[i] for i in range(count)]
+    side = min(min(image.shape[:2]) for image in sharp)
+    side = min(side, 256)
+    sharp = np.stack([_centre(image, side) for image in sharp])
+    unit = np.random.default_rng([config.seed, 3]).standard_normal(sharp.shape, np.float32)
+    blurred = sharp if operator is None else operator(sharp).numpy()
+    return tf.data.Dataset.from_tensor_slices((blurred + noise * unit, sharp)).batch(
+        min(config.batch_size, count))
+
+
+def _centre(image, side):
+    top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
+    return image[top : top + side, left : left + side]
+
+
+def _network(config) -> DnCNN:
+    return DnCNN(config.depth, config.channels, config.lipschitz, dtype=config.precision)
+
+
+def _seed(config) -> None:
+    keras.utils.set_random_seed(config.seed)
+
+
+def _load_denoiser(config, network) -> None:
+    run = pathlib.Path(config.pretrained)
+    check((run / "best.npz").is_file(), "`pretrained` must be the run folder of a denoiser.",
+          pretrained=str(run))
+    denoiser = Denoiser(network)
+    denoiser.build((None, None, None, 3))
+    load_weights(run / "best.npz", denoiser)
+    last = value(network.convs[-1].kernel)
+    last.assign(last * config.denoiser_weight)
