@@ -11,13 +11,25 @@ class Operator:
     r"""Linear operator A on image batches [B, H, W, C], with its adjoint $A^T$.
 
     A subclass supplies `apply(x)` and `apply_adjoint(y)`, each on a batch of floating images,
-    and `get_config`; it must treat images independently, at any size.
+    and `get_config`; it must treat images independently, at any size and in the dtype of its
+    argument. Models that hold it can be saved once it is registered with Keras
+    (`keras.saving.register_keras_serializable`). An operator holds no variables.
+
+    >>> class Negative(Operator):
+    ...     def apply(self, x):
+    ...         return -x
+    ...     def apply_adjoint(self, y):
+    ...         return -y
+    >>> round(Negative().norm(8, 8), 6)
+    1.0
     """
 
     def apply(self, x: tf.Tensor) -> tf.Tensor:
+        """A x for a checked tensor [B, H, W, C]."""
         raise NotImplementedError
 
     def apply_adjoint(self, y: tf.Tensor) -> tf.Tensor:
+        """A^T y for a checked tensor [B, H, W, C]."""
         raise NotImplementedError
 
     def __call__(self, x) -> tf.Tensor:
@@ -29,14 +41,26 @@ class Operator:
         return self.apply_adjoint(image_batch("y", y))
 
     def norm(self, height: int, width: int, channels: int = 1, iterations: int = 200) -> float:
-        r"""Operator norm $|A|_2$ at one image size, by power iteration on $A^T A$."""
-        start = np.random.default_rng(0).standard_normal((1, height, width, channels))
-        return float(self._power_iteration(tf.constant(start), iterations))
+        r"""Operator norm $|A|_2$ at one image size, by power iteration on $A^T A$ in float64.
+
+        It approaches from below. The error falls with `iterations`; a blur that keeps images
+        non-negative starts close to its leading singular vector (below 1e-4 after 200).
+
+        Raises:
+            ValueError: a size or `iterations` is not positive.
+        """
+        sizes = {"height": height, "width": width, "channels": channels, "iterations": iterations}
+        check(all(size > 0 for size in sizes.values()), "Sizes must be positive.", **sizes)
+        shape = (1, height, width, channels)
+        # Positive and smooth, as the leading singular vector of a blur, plus a part along all.
+        start = 1.0 + 0.1 * np.random.default_rng(0).standard_normal(shape)
+        with tf.init_scope():  # a number, also while a graph is being traced
+            return float(self._power_iteration(tf.constant(start), tf.constant(iterations)))
 
     @tf.function
     def _power_iteration(self, x, iterations):
         for _ in tf.range(iterations):
-            x = self.apply_adjoint(self.apply(x))
+            x = tf.ensure_shape(self.apply_adjoint(self.apply(x)), x.shape)
             x = x / tf.maximum(per_image_norm(x), 1e-300)
         return per_image_norm(self.apply(x))[0]
 
@@ -53,6 +77,8 @@ def image_batch(name: str, x) -> tf.Tensor:
     x = tf.convert_to_tensor(x)
     check(x.dtype.is_floating, f"`{name}` must have a floating dtype, with values in [0, 1].",
           dtype=x.dtype.name)
-    check(x.shape.rank in (4, None), f"`{name}` must be a batch of images [B, H, W, C].",
+    if x.shape.rank is None:
+        return tf.ensure_shape(x, [None, None, None, None])
+    check(x.shape.rank == 4, f"`{name}` must be a batch of images [B, H, W, C].",
           shape=tuple(x.shape))
     return x
