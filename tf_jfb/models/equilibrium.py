@@ -47,7 +47,7 @@ class Equilibrium(keras.Model):
         self.solve_metrics = {
             name: keras.metrics.Mean(name=name) for name in ("evaluations", "residual", "converged")
         }
-        self._restore = tf.function(self._solve, reduce_retracing=True)
+        self._restore = tf.function(self.solved, reduce_retracing=True)
 
     def equilibrium_map(self, d: tf.Tensor, training: bool) -> tuple:
         """(x0, T) for the measurement `d` [B, H, W, C]."""
@@ -77,7 +77,7 @@ class Equilibrium(keras.Model):
 
     def predict_step(self, data):
         d = data[0] if isinstance(data, tuple) else data
-        return self._solve(d, None, None).image
+        return self.solved(d).image
 
     def restore(self, blurred, rtol=None, max_evaluations=None, trace=False) -> Restoration:
         """Restores a batch and reports, per image, how the solve went.
@@ -100,7 +100,8 @@ class Equilibrium(keras.Model):
             return self._restore(blurred, tf.constant(rtol, tf.float32), int(cap), True)
         return self._restore(blurred, tf.constant(rtol, tf.float32), tf.constant(cap))
 
-    def _solve(self, d, rtol, max_evaluations, trace=False) -> Restoration:
+    def solved(self, d, rtol=None, max_evaluations=None, trace=False) -> Restoration:
+        """`restore` without checks, for use inside a graph; the options may be tensors."""
         d = tf.cast(d, self.variable_dtype)
         self.build(d.shape)
         x0, T = self.equilibrium_map(d, False)  # noqa: N806

@@ -4,64 +4,85 @@ import numpy as np
 import tensorflow as tf
 
 from tf_jfb._compat import register
+from tf_jfb._numerics import per_image
 from tf_jfb._validate import check
-from tf_jfb.operators.base import Operator
-from tf_jfb.operators.kernels import check_kernel
+from tf_jfb.operators.base import Operator, image_batch
+from tf_jfb.operators.kernels import check_fits, check_kernel
 
 
 @register
 class BlurFFT(Operator):
     r"""$(A x)[i] = \sum_j k[j]\, x[(i - j) \bmod (H, W)]$ on every channel.
 
-    The kernel's origin is index size // 2 of each axis.
+    The kernel's origin is index size // 2 of each axis. With $F$ the Fourier transform,
+    $A = F^* \mathrm{diag}(\hat k) F$, so that data steps have a closed form.
 
     Args:
         kernel: array [k1, k2], finite, of positive sum; used as given, not normalised.
 
     Raises:
-        ValueError: the kernel is unusable, or larger than the image (at the call).
+        ValueError: the kernel is unusable, or larger than an image whose size is known when the
+            operator is traced.
     """
 
     def __init__(self, kernel):
         self.kernel = check_kernel(kernel)
 
     def apply(self, x):
-        return self._filter(x, self.transfer(x))
+        return _ifft(_fft(x) * self.transfer(x), x)
 
     def apply_adjoint(self, y):
-        return self._filter(y, tf.math.conj(self.transfer(y)))
+        return _ifft(_fft(y) * tf.math.conj(self.transfer(y)), y)
 
     def prox(self, z, d, rho) -> tf.Tensor:
-        r"""$\arg\min_x |A x - d|^2 + \rho |x - z|^2$ in closed form; `rho` > 0, scalar."""
+        r"""$\arg\min_x |A x - d|^2 + \rho |x - z|^2$ in closed form.
+
+        $$\hat x = \frac{\overline{\hat k}\, \hat d + \rho \hat z}{|\hat k|^2 + \rho}$$
+
+        Args:
+            z: [B, H, W, C], where the penalty is centred.
+            d: [B, H, W, C], the measurement, of the dtype of `z`.
+            rho: > 0, a number, a scalar or one value per image [B].
+
+        Raises:
+            ValueError: `z` or `d` is no batch of floating images, or `rho` a number <= 0.
+        """
+        z, d = image_batch("z", z), image_batch("d", d)
+        check(not isinstance(rho, (int, float)) or rho > 0, "`rho` must be positive.", rho=rho)
         transfer = self.transfer(z)
-        rho = tf.cast(rho, transfer.dtype)
+        rho = tf.cast(rho, z.dtype)
+        rho = tf.cast(per_image(rho, z) if rho.shape.rank == 1 else rho, transfer.dtype)
         top = tf.math.conj(transfer) * _fft(d) + rho * _fft(z)
         return _ifft(top / (tf.math.conj(transfer) * transfer + rho), z)
 
     def norm(self, height: int, width: int, channels: int = 1, iterations: int = 0) -> float:
-        r"""$\max_\omega |\hat k(\omega)|$, exact."""
-        like = tf.zeros([1, height, width, channels], tf.float64)
-        return float(tf.reduce_max(tf.abs(self.transfer(like))))
+        r"""$\max_\omega |\hat k(\omega)|$, exact; `channels` and `iterations` do not matter."""
+        check_fits(self.kernel, tf.TensorSpec([1, height, width, channels]))
+        return float(np.abs(self._static_transfer(height, width)).max())
 
     def transfer(self, x) -> tf.Tensor:
         r"""$\hat k$ at the size of `x` [B, H, W, C]: complex [1, 1, H, W // 2 + 1]."""
-        (k1, k2), (height, width) = self.kernel.shape, (tf.shape(x)[1], tf.shape(x)[2])
-        for size, limit in zip(self.kernel.shape, x.shape[1:3], strict=True):
-            check(limit is None or size <= limit, "The kernel must not be larger than the image.",
-                  kernel=self.kernel.shape, image=tuple(x.shape[1:3]))
-        kernel = tf.constant(self.kernel, x.dtype)
-        kernel = tf.pad(kernel, [[0, height - k1], [0, width - k2]])
-        kernel = tf.roll(kernel, [-(k1 // 2), -(k2 // 2)], [0, 1])
-        return tf.signal.rfft2d(kernel)[None, None]
+        check_fits(self.kernel, x)
+        height, width = x.shape[1:3]
+        if height is not None and width is not None:
+            dtype = tf.complex128 if x.dtype == tf.float64 else tf.complex64
+            return tf.constant(self._static_transfer(height, width)[None, None], dtype)
+        (k1, k2), (height, width) = self.kernel.shape, tf.unstack(tf.shape(x)[1:3])
+        kernel = tf.pad(tf.constant(self.kernel, x.dtype), [[0, height - k1], [0, width - k2]])
+        return tf.signal.rfft2d(tf.roll(kernel, [-(k1 // 2), -(k2 // 2)], [0, 1]))[None, None]
 
-    def _filter(self, x, transfer):
-        return _ifft(_fft(x) * transfer, x)
+    def _static_transfer(self, height, width) -> np.ndarray:
+        """Computed once per trace, in float64."""
+        k1, k2 = self.kernel.shape
+        kernel = np.pad(self.kernel, [(0, height - k1), (0, width - k2)])
+        return np.fft.rfft2(np.roll(kernel, (-(k1 // 2), -(k2 // 2)), (0, 1)))
 
     def get_config(self) -> dict:
-        return {"kernel": np.asarray(self.kernel).tolist()}
+        return {"kernel": self.kernel.tolist()}
 
 
 def _fft(x):
+    """Real transform over H and W: [B, H, W, C] -> [B, C, H, W // 2 + 1]."""
     return tf.signal.rfft2d(tf.transpose(x, [0, 3, 1, 2]))
 
 

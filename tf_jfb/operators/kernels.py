@@ -1,16 +1,20 @@
 """Point-spread functions as arrays: checking, making and reading them."""
 
+import numbers
 import pathlib
 
 import numpy as np
+import tensorflow as tf
 
 from tf_jfb._validate import check
+
+IMAGES = {".bmp", ".gif", ".jpeg", ".jpg", ".png"}
 
 
 def check_kernel(kernel) -> np.ndarray:
     """`kernel` as float64 [k1, k2]. Raises ValueError unless 2-D, finite and of positive sum."""
     try:
-        array = np.asarray(kernel, np.float64)
+        array = np.array(kernel, np.float64)
     except (TypeError, ValueError):
         check(False, "`kernel` must be a 2-D array of numbers.", kernel=type(kernel).__name__)
     check(array.ndim == 2 and array.size > 0, "`kernel` must be a non-empty 2-D array.",
@@ -23,36 +27,70 @@ def check_kernel(kernel) -> np.ndarray:
 
 def check_fits(kernel: np.ndarray, x) -> None:
     """Raises ValueError if an axis of `kernel` exceeds that of `x` [B, H, W, C], where static."""
-    known = zip(kernel.shape, x.shape[1:3] if x.shape.rank else (), strict=False)
+    image = tuple(x.shape[1:3])
+    known = zip(kernel.shape, image, strict=True)
     check(all(limit is None or size <= limit for size, limit in known),
-          "The kernel must not be larger than the image.", kernel=kernel.shape,
-          image=tuple(x.shape[1:3]) if x.shape.rank else None)
+          "The kernel must not be larger than the image.", kernel=kernel.shape, image=image)
 
 
 def gaussian(size: int, std: float) -> np.ndarray:
-    """Gaussian kernel [size, size] of standard deviation `std` pixels, sum 1."""
-    check(isinstance(size, int) and size >= 1, "`size` must be an integer >= 1.", size=size)
-    check(isinstance(std, (int, float)) and 0 < std < float("inf"),
+    """Gaussian kernel [size, size] of standard deviation `std` pixels, sum 1.
+
+    Its peak is the middle of the array, for an even size between two pixels.
+
+    Raises ValueError unless `size` is an integer >= 1 and `std` positive and finite.
+    """
+    check(isinstance(size, numbers.Integral) and not isinstance(size, bool) and size >= 1,
+          "`size` must be an integer >= 1.", size=size)
+    check(isinstance(std, numbers.Real) and 0 < std < float("inf"),
           "`std` must be a positive number of pixels.", std=std)
     offsets = np.arange(size) - (size - 1) / 2
-    profile = np.exp(-0.5 * (offsets / std) ** 2)
+    # Relative to the sample nearest the peak, so that a tiny std cannot underflow to 0 / 0.
+    exponent = 0.5 * offsets**2 - 0.5 * np.min(np.abs(offsets)) ** 2
+    profile = np.exp(-exponent / float(std) / float(std))
     profile /= profile.sum()
     return np.outer(profile, profile)
 
 
+def parse(text: str) -> np.ndarray:
+    """Kernel named on a command line: "gaussian:SIZE:STD" or a file for `load`.
+
+    Raises ValueError for anything else.
+
+    >>> parse("gaussian:5:5.0").shape
+    (5, 5)
+    """
+    name, *arguments = str(text).split(":")
+    if name != "gaussian":
+        return load(text)
+    try:
+        size, std = int(arguments[0]), float(arguments[1])
+    except (IndexError, ValueError):
+        arguments = ()
+    check(len(arguments) == 2, "A Gaussian kernel is written gaussian:SIZE:STD, for example "
+          "gaussian:5:5.0.", kernel=text)
+    return gaussian(size, std)
+
+
 def load(path) -> np.ndarray:
-    """Kernel from .npy, .npz (its only array) or .txt, normalised to sum 1.
+    """Kernel from .npy, .npz (its only array), .txt or an image file, normalised to sum 1.
+
+    An image is read as grey levels on black, 16 bits kept in PNG.
 
     Raises ValueError for another extension, an unreadable file or an unusable kernel.
     """
     path = pathlib.Path(path)
     readers = {".npy": np.load, ".npz": _only_array, ".txt": np.loadtxt}
-    check(path.suffix in readers, "A kernel file must end in .npy, .npz or .txt.", path=str(path))
+    readers |= dict.fromkeys(IMAGES, _grey_image)
+    suffix = path.suffix.lower()
+    check(suffix in readers, f"A kernel file must end in one of {', '.join(sorted(readers))}.",
+          path=str(path))
     check(path.is_file(), "The kernel file must exist.", path=str(path))
     try:
-        array = readers[path.suffix](path)
-    except (OSError, ValueError, EOFError) as error:
-        check(False, f"The kernel file must be readable ({error}).", path=str(path))
+        array = readers[suffix](path)
+    except (OSError, ValueError, EOFError, tf.errors.InvalidArgumentError) as error:
+        reason = str(error).partition("\n")[0]
+        check(False, f"The kernel file must be readable ({reason}).", path=str(path))
     kernel = check_kernel(array)
     return kernel / kernel.sum()
 
@@ -62,3 +100,11 @@ def _only_array(path):
         check(len(arrays.files) == 1, "An .npz kernel file must hold one array.",
               arrays=arrays.files)
         return arrays[arrays.files[0]]
+
+
+def _grey_image(path):
+    content = tf.io.read_file(str(path))
+    image = tf.io.decode_image(content, dtype=tf.float32, expand_animations=False)
+    # An alpha channel says nothing about the grey level.
+    colours = image.shape[-1] - (image.shape[-1] in (2, 4))
+    return image[..., :colours].numpy().mean(axis=-1)

@@ -1,0 +1,6 @@
+"""Exported models."""
+
+from tf_jfb.serving.deblur import Restored, deblur, load_model
+from tf_jfb.serving.export import export
+
+__all__ = ["Restored", "deblur", "export", "load_model"]

@@ -1,0 +1,63 @@
+"""A SavedModel that still iterates: any batch, any size, no need for this package."""
+
+import pathlib
+import tempfile
+
+import tensorflow as tf
+
+from tf_jfb._compat import value
+from tf_jfb._validate import check
+from tf_jfb.models import Equilibrium
+
+
+class _Served(tf.Module):
+    """The model's variables and its solve as functions of tensors."""
+
+    def __init__(self, model: Equilibrium, channels: int):
+        super().__init__()
+        self.weights = [value(v) for v in model.variables]
+        image = tf.TensorSpec([None, None, None, channels], tf.float32, name="image")
+        rtol = tf.TensorSpec([], tf.float32, name="rtol")
+        cap = tf.TensorSpec([], tf.int32, name="max_evaluations")
+
+        def restore(image, rtol, max_evaluations):
+            result = model.solved(image, rtol, max_evaluations)
+            return {"restored": result.image, "residual": result.residual,
+                    "evaluations": result.evaluations, "status": result.status}
+
+        solver = model.solver
+        self.restore = tf.function(restore, input_signature=[image, rtol, cap])
+        self.default = tf.function(
+            lambda image: restore(image, solver.rtol, solver.max_evaluations),
+            input_signature=[image])
+
+
+def export(model: Equilibrium, path, channels: int = 3) -> pathlib.Path:
+    """Writes `model` as a SavedModel folder, whole or not at all.
+
+    Signatures: `serving_default(image)` with the model's own tolerance and cap, and
+    `restore(image, rtol, max_evaluations)`; both return `restored` [B, H, W, C], `residual` [B],
+    `evaluations` [B] and `status` [B].
+
+    Args:
+        model: a built equilibrium model.
+        path: the folder to make, such as saved_models/NAME/1.
+        channels: of the images.
+
+    Raises:
+        ValueError: `path` exists, or its parent cannot be written.
+    """
+    path = pathlib.Path(path)
+    check(not path.exists(), "`path` must not exist yet: raise the version.", path=str(path))
+    served = _Served(model, channels)
+    signatures = {"serving_default": served.default, "restore": served.restore}
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".partial-") as folder:
+            written = pathlib.Path(folder) / "model"
+            tf.saved_model.save(served, str(written), signatures, options)
+            written.rename(path)
+    except OSError as error:
+        check(False, f"`path` could not be written ({error.strerror}).", path=str(path))
+    return path
