@@ -2,6 +2,7 @@
 
 import numbers
 import pathlib
+import zipfile
 
 import numpy as np
 import tensorflow as tf
@@ -47,7 +48,8 @@ def gaussian(size: int, std: float) -> np.ndarray:
     offsets = np.arange(size) - (size - 1) / 2
     # Relative to the sample nearest the peak, so that a tiny std cannot underflow to 0 / 0.
     exponent = 0.5 * offsets**2 - 0.5 * np.min(np.abs(offsets)) ** 2
-    profile = np.exp(-exponent / float(std) / float(std))
+    with np.errstate(over="ignore"):  # an infinite exponent is a weight of 0
+        profile = np.exp(-exponent / float(std) / float(std))
     profile /= profile.sum()
     return np.outer(profile, profile)
 
@@ -88,9 +90,8 @@ def load(path) -> np.ndarray:
     check(path.is_file(), "The kernel file must exist.", path=str(path))
     try:
         array = readers[suffix](path)
-    except (OSError, ValueError, EOFError, tf.errors.InvalidArgumentError) as error:
-        reason = str(error).partition("\n")[0]
-        check(False, f"The kernel file must be readable ({reason}).", path=str(path))
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, tf.errors.InvalidArgumentError):
+        check(False, f"The kernel file must be a readable {suffix} file.", path=str(path))
     kernel = check_kernel(array)
     return kernel / kernel.sum()
 
