@@ -57,6 +57,12 @@ def test_version_has_one_source(config):
     assert literals == [tf_jfb.__version__]
 
 
+def test_every_folder_of_code_is_a_package():
+    """A folder without `__init__.py` would be missing from an installation."""
+    folders = {path.parent for path in (ROOT / "tf_jfb").rglob("*.py")}
+    assert [f for f in folders if not (f / "__init__.py").exists()] == []
+
+
 def test_import_draws_no_optional_package():
     """Keras itself imports some of them where it finds them, so they are barred only afterwards."""
     code = (
