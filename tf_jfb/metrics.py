@@ -1,22 +1,67 @@
 """PSNR and SSIM per image, on a stated value range."""
 
+import numbers
+
 import keras
 import tensorflow as tf
 
 from tf_jfb._compat import register
 from tf_jfb._validate import check
 
+__all__ = ["PSNR", "SSIM", "psnr", "ssim"]
 
 
-def psnr(x: tf.Tensor, y: tf.Tensor, max_value: float = 1.0) -> tf.Tensor:
-    r"""$10 \log_{10}(\mathrm{max}^2 / \mathrm{mse})$ per image: [B, H, W, C] twice -> [B], dB."""
+def psnr(x, y, max_value: float = 1.0) -> tf.Tensor:
+    r"""Peak signal-to-noise ratio $10 \log_{10}(\mathrm{max}^2 / \mathrm{mse})$ per image, in dB.
+
+    Args:
+        x: images [B, H, W, C] with values in [0, `max_value`].
+        y: as `x`; symmetric.
+        max_value: width of the value range; images in [-1, 1] need 2.
+
+    Returns:
+        [B]; infinite where the images agree.
+    """
+    x, y = _pair(x, y)
     error = tf.reduce_mean(tf.math.squared_difference(x, y), axis=[1, 2, 3])
-    return 10.0 / tf.math.log(tf.constant(10.0, x.dtype)) * tf.math.log(max_value**2 / error)
+    decibel = tf.constant(10.0 / 2.302585092994046, x.dtype)
+    return decibel * tf.math.log(tf.cast(max_value, x.dtype) ** 2 / error)
 
 
-def ssim(x: tf.Tensor, y: tf.Tensor, max_value: float = 1.0) -> tf.Tensor:
-    """Structural similarity per image (Wang et al., 2004): 11x11 Gaussian window, std 1.5."""
+def ssim(x, y, max_value: float = 1.0) -> tf.Tensor:
+    """Mean structural similarity per image and its mean over channels (Wang et al., 2004).
+
+    Window 11x11, Gaussian of std 1.5; constants (0.01, 0.03); only windows inside the image;
+    computed in float32.
+
+    Args:
+        x: images [B, H, W, C] with values in [0, `max_value`], at least 11 x 11.
+        y: as `x`; symmetric.
+        max_value: width of the value range; images in [-1, 1] need 2.
+
+    Returns:
+        [B], at most 1.
+
+    Raises:
+        ValueError: the images are smaller than the window, where their size is static.
+    """
+    x, y = _pair(x, y)
+    check(all(size is None or size >= 11 for size in x.shape[1:3]),
+          "SSIM needs images of at least 11 x 11.", shape=tuple(x.shape))
     return tf.image.ssim(x, y, max_value, filter_size=11, filter_sigma=1.5)
+
+
+def _pair(x, y) -> tuple:
+    x = tf.convert_to_tensor(x)
+    y = tf.convert_to_tensor(y, x.dtype)
+    for name, image in {"x": x, "y": y}.items():
+        check(image.dtype.is_floating, f"`{name}` must have a floating dtype.",
+              dtype=image.dtype.name)
+        check(image.shape.rank in (4, None), f"`{name}` must be a batch of images [B, H, W, C].",
+              rank=image.shape.rank)
+    check(x.shape.is_compatible_with(y.shape), "`x` and `y` must have the same shape.",
+          x=tuple(x.shape) if x.shape.rank else None, y=tuple(y.shape) if y.shape.rank else None)
+    return x, y
 
 
 class _ImageMetric(keras.metrics.Mean):
@@ -26,11 +71,12 @@ class _ImageMetric(keras.metrics.Mean):
 
     def __init__(self, max_value: float = 1.0, name=None, dtype=None):
         super().__init__(name=name or type(self).__name__.lower(), dtype=dtype)
-        check(isinstance(max_value, (int, float)) and max_value > 0,
+        check(isinstance(max_value, numbers.Real) and 0 < max_value < float("inf"),
               "`max_value` must be positive.", max_value=max_value)
         self.max_value = float(max_value)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
+        """Adds a batch [B, H, W, C]; `sample_weight` [B]."""
         y_true = tf.cast(y_true, self.dtype)
         if tf.executing_eagerly():
             _check_range(y_true, self.max_value)
@@ -43,19 +89,31 @@ class _ImageMetric(keras.metrics.Mean):
 
 @register
 class PSNR(_ImageMetric):
-    """Mean over images of `psnr`; in eager mode refuses sharp images outside [0, max_value]."""
+    """Mean over images of `psnr`.
+
+    Args:
+        max_value: width of the value range of the images.
+        name: default "psnr".
+        dtype: of the computation, default Keras' float type.
+
+    Raises:
+        ValueError: `max_value` is not positive; in eager mode also if the sharp images leave
+            [0, `max_value`] (graph mode does not look).
+    """
 
     function = staticmethod(psnr)
 
 
 @register
 class SSIM(_ImageMetric):
-    """Mean over images of `ssim`; in eager mode refuses sharp images outside [0, max_value]."""
+    """Mean over images of `ssim`; arguments and errors as of `PSNR`, default name "ssim"."""
 
     function = staticmethod(ssim)
 
 
 def _check_range(y, max_value):
+    if tf.size(y) == 0:
+        return
     low, high = float(tf.reduce_min(y)), float(tf.reduce_max(y))
     check(low >= -1e-3 * max_value and high <= (1 + 1e-3) * max_value,
           f"`y_true` must lie in [0, {max_value}]: pass the `max_value` of your images.",
