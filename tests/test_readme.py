@@ -79,11 +79,12 @@ def test_every_command_is_exercised(command, checkout):
         assert any(line.startswith(start) for line in lines), EXERCISED[command]
 
 
-def test_every_snippet_runs(checkout, monkeypatch):
+@pytest.mark.parametrize("page", ["README.md", "docs/development.md"])
+def test_every_snippet_runs(page, checkout, monkeypatch):
     monkeypatch.chdir(checkout)
-    namespace = {"__name__": "readme"}
-    for number, block in enumerate(blocks(TEXT, "python"), 1):
-        exec(compile(block, f"README.md, python block {number}", "exec"), namespace)
+    namespace = {"__name__": "snippets"}
+    for number, block in enumerate(blocks((ROOT / page).read_text(), "python"), 1):
+        exec(compile(block, f"{page}, python block {number}", "exec"), namespace)
 
 
 def test_commands_are_extracted():
