@@ -27,20 +27,24 @@ class DnCNN(keras.layers.Layer):
         depth: convolutions, >= 2; the paper's 17.
         channels: width, >= 1; the paper's 64.
         lipschitz: bound c on the operator norm of every folded convolution, None for no bound.
+        gain: constant factor on the output. Noise in [0, 1] images is small: a factor of its
+            size keeps an adaptive optimizer's steps on the last kernel in proportion.
         momentum: of the batch statistics.
 
     Raises:
         ValueError: an argument is outside its range.
     """
 
-    def __init__(self, depth=17, channels=64, lipschitz=None, momentum=0.99, **kwargs):
+    def __init__(self, depth=17, channels=64, lipschitz=None, gain=1.0, momentum=0.99,
+                 **kwargs):
         super().__init__(**{"autocast": False, **kwargs})
         check(isinstance(depth, int) and depth >= 2, "`depth` must be an integer >= 2.",
               depth=depth)
         check(isinstance(channels, int) and channels >= 1, "`channels` must be an integer >= 1.",
               channels=channels)
         self.depth, self.channels = depth, channels
-        self.lipschitz, self.momentum = lipschitz, momentum
+        check(gain > 0, "`gain` must be positive.", gain=gain)
+        self.lipschitz, self.gain, self.momentum = lipschitz, gain, momentum
 
     def build(self, input_shape):
         shape = tuple(input_shape)
@@ -63,7 +67,7 @@ class DnCNN(keras.layers.Layer):
     def call(self, x, training=None):
         for i, conv in enumerate(self.convs):
             x = conv(x, training=training)
-            x = tf.nn.relu(x) if i < self.depth - 1 else x
+            x = tf.nn.relu(x) if i < self.depth - 1 else self.gain * x
         return x
 
     def frozen(self, training=False):
@@ -79,7 +83,7 @@ class DnCNN(keras.layers.Layer):
                 x = conv.apply(x, folded)
                 if observe and conv.batch_norm:
                     conv.observe(x, folded)
-                x = tf.nn.relu(x) if i < self.depth - 1 else x
+                x = tf.nn.relu(x) if i < self.depth - 1 else self.gain * x
             return x
 
         return network
@@ -88,5 +92,5 @@ class DnCNN(keras.layers.Layer):
         return input_shape
 
     def get_config(self) -> dict:
-        names = ("depth", "channels", "lipschitz", "momentum")
+        names = ("depth", "channels", "lipschitz", "gain", "momentum")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -22,10 +22,11 @@ class Restored(NamedTuple):
     status: Status
 
 
-def load_model(path):
+def load_model(path, kernel: str | None = None):
     """The exported model in the folder `path`, or in the newest version below it.
 
-    Raises ValueError if that is no SavedModel or has no signature `restore` of ours.
+    Raises ValueError if that is no SavedModel, has no signature `restore` of ours, or a `kernel`
+    is given to a model made for one blur.
     """
     path = pathlib.Path(path)
     versions = sorted((p for p in path.glob("*") if p.name.isdigit()), key=lambda p: int(p.name))
@@ -41,6 +42,8 @@ def load_model(path):
     check(signature is not None and set(signature.structured_outputs) >= OUTPUTS,
           "`model` must be an exported equilibrium model, with a signature `restore`.",
           model=str(path))
+    check(kernel is None or "deblur" in model.signatures,
+          "`kernel` must be left out: the model was made for one blur.", kernel=kernel)
     return model
 
 

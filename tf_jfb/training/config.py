@@ -6,7 +6,7 @@ import pathlib
 import yaml
 
 from tf_jfb._validate import check
-from tf_jfb.operators import Blur, GaussianBlur, Operator, kernels
+from tf_jfb.operators import Blur, Operator, kernels
 
 DATA = ("dead-leaves", "celeba", "folder")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -29,6 +29,7 @@ class Config:
     depth: int = 17
     channels: int = 64
     lipschitz: float | None = None  # bound on every folded layer's operator norm
+    gain: float = 1.0  # constant factor on the network's output
     eta: float = 1.0  # initial step size
     m: int = 5  # Anderson's history
     rtol: float = 1e-3
@@ -55,7 +56,7 @@ class Config:
             value = getattr(self, name)
             check(isinstance(value, int) and value >= 1, f"`{name}` must be an integer >= 1.",
                   **{name: value})
-        for name in ("eta", "learning_rate", "denoiser_weight", "denoiser_noise"):
+        for name in ("eta", "gain", "learning_rate", "denoiser_weight", "denoiser_noise"):
             value = getattr(self, name)
             check(isinstance(value, (int, float)) and value > 0, f"`{name}` must be positive.",
                   **{name: value})
@@ -66,21 +67,7 @@ class Config:
 
     @property
     def operator(self) -> Operator:
-        return operator_from(self.blur)
-
-
-def operator_from(text: str) -> Operator:
-    """The blur named by `gaussian:SIZE:STD`, or `Blur` of a kernel file, with zero padding."""
-    if not text.startswith("gaussian:"):
-        return Blur(kernels.load(text))
-    try:
-        _, size, std = text.split(":")
-        return GaussianBlur(int(size), float(std))
-    except ValueError as error:
-        if "Received" in str(error):
-            raise
-        check(False, "A blur must read gaussian:SIZE:STD, such as gaussian:5:5.0, or name a "
-              "kernel file.", blur=text)
+        return Blur(kernels.parse(self.blur))
 
 
 def load_config(path) -> dict:

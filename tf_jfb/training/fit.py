@@ -126,7 +126,8 @@ def _centre(image, side):
 
 
 def _network(config) -> DnCNN:
-    return DnCNN(config.depth, config.channels, config.lipschitz, dtype=config.precision)
+    return DnCNN(config.depth, config.channels, config.lipschitz, config.gain,
+                 dtype=config.precision)
 
 
 def _seed(config) -> None:

@@ -10,7 +10,7 @@ from tf_jfb.operators.base import image_batch
 
 # Primal step; the data's scale [0, 1] against dual variables bounded by small weights wants it
 # well above 1. The dual step follows from tau * sigma * |K|^2 = 1.
-TAU = 10.0
+TAU = 30.0
 GRADIENT_NORM_SQUARED = 8.0
 
 

@@ -1,0 +1,51 @@
+"""Restore a blurred photograph with an exported model and say how the solve went."""
+
+import json
+
+import _cli
+
+EXAMPLE = """
+examples:
+  python scripts/deblur.py photo.jpg --model saved_models/celeba-g5s5 -o restored.png
+  python scripts/deblur.py sharp.png --model saved_models/celeba-g5s5 -o out.png \\
+      --simulate gaussian:5:5.0 --noise 0.005 --figure out-figure.png
+"""
+
+
+def parser():
+    p = _cli.Parser(description=__doc__, epilog=EXAMPLE)
+    p.add_argument("photo", help="image file of any size and format")
+    p.add_argument("--model", required=True, help="exported model: saved_models/NAME")
+    p.add_argument("-o", "--output", required=True, help="restored image to write")
+    p.add_argument("--kernel", help="the photograph's blur, for a model that takes any blur")
+    p.add_argument("--simulate", metavar="BLUR", help="blur the sharp PHOTO first: gaussian:SIZE:STD")
+    p.add_argument("--noise", type=float, default=0.0, help="added by --simulate, std in [0, 1] units")
+    p.add_argument("--seed", type=int, default=0, help="of the simulated noise")
+    p.add_argument("--rtol", type=float, default=1e-3, help="relative tolerance of the solve")
+    p.add_argument("--max-evaluations", type=int, default=50, help="cap of the solve")
+    p.add_argument("--figure", help="also write a figure: sharp, blurred, restored, residuals")
+    p.add_argument("--json", action="store_true", help="print the report as JSON")
+    return p
+
+
+def main() -> None:
+    args = parser().parse_args()
+    from tf_jfb.data import read_image, write_image
+    from tf_jfb.serving import deblur, load_model, report
+
+    photo = read_image(args.photo)
+    model = load_model(args.model, kernel=args.kernel)
+    blurred = photo
+    if args.simulate:
+        blurred = report.simulate(photo, args.simulate, args.noise, args.seed)
+    result = deblur(model, blurred, args.rtol, args.max_evaluations)
+    write_image(args.output, result.photo)
+    rows = report.describe(result, blurred, photo if args.simulate else None)
+    print(json.dumps(rows) if args.json else report.lines(rows))
+    if args.figure:
+        trace = report.residuals(model, blurred, args.rtol, result.evaluations)
+        report.plot(args.figure, result, blurred, photo if args.simulate else None, trace)
+
+
+if __name__ == "__main__":
+    _cli.run(main)

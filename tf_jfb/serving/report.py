@@ -1,0 +1,71 @@
+"""What a person wants to see of one restoration: figures of merit, and a picture."""
+
+import numpy as np
+import tensorflow as tf
+
+from tf_jfb._validate import check
+from tf_jfb.data import Photo
+from tf_jfb.metrics import psnr, ssim
+from tf_jfb.operators import Blur, kernels
+from tf_jfb.serving.deblur import Restored, deblur
+
+
+def simulate(photo: Photo, blur: str, noise: float, seed: int = 0) -> Photo:
+    """`photo` blurred by `gaussian:SIZE:STD` or a kernel file, with Gaussian noise of std `noise`."""
+    check(noise >= 0, "`noise` must be >= 0.", noise=noise)
+    sharp = tf.constant(photo.pixels[None])
+    unit = np.random.default_rng(seed).standard_normal(photo.pixels.shape, np.float32)
+    return photo._replace(pixels=Blur(kernels.parse(blur))(sharp)[0].numpy() + np.float32(noise) * unit)
+
+
+def describe(result: Restored, blurred: Photo, sharp: Photo | None) -> dict:
+    """PSNR and SSIM before and after where the sharp photograph is known, and the solve's record."""
+    rows = {"evaluations": result.evaluations, "residual": result.residual,
+            "status": result.status.name, "advice": result.status.advice}
+    if sharp is None:
+        return rows
+    for name, metric in (("psnr", psnr), ("ssim", ssim)):
+        rows[f"{name}_blurred"], rows[f"{name}_restored"] = (
+            float(metric(sharp.pixels[None], other.pixels[None])[0])
+            for other in (blurred, result.photo))
+    return rows
+
+
+def lines(rows: dict) -> str:
+    """`describe` for a reader."""
+    text = []
+    if "psnr_blurred" in rows:
+        text += [f"PSNR  {rows['psnr_blurred']:6.2f} dB -> {rows['psnr_restored']:6.2f} dB",
+                 f"SSIM  {rows['ssim_blurred']:6.4f}    -> {rows['ssim_restored']:6.4f}"]
+    return "\n".join([*text, f"evaluations of T: {rows['evaluations']}",
+                      f"relative residual: {rows['residual']:.2e}", f"status: {rows['advice']}"])
+
+
+def residuals(model, blurred: Photo, rtol: float, evaluations: int) -> list:
+    """Smallest relative residual reached within 1, 2, ... evaluations, from capped solves."""
+    return [deblur(model, blurred, rtol, cap).residual for cap in range(1, evaluations + 1)]
+
+
+def plot(path, result: Restored, blurred: Photo, sharp: Photo | None, trace: list) -> None:
+    """Figure of the images, whole, and the residual per evaluation."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    images = {"sharp": sharp, "blurred": blurred, "restored": result.photo}
+    images = {name: photo for name, photo in images.items() if photo is not None}
+    figure, axes = plt.subplots(1, len(images) + 1, figsize=(3.6 * len(images) + 4, 3.8),
+                                layout="constrained")
+    for axis, (name, photo) in zip(axes, images.items(), strict=False):
+        axis.imshow(np.clip(photo.pixels, 0, 1).squeeze(), cmap="gray", vmin=0, vmax=1)
+        note = ""
+        if sharp is not None and name != "sharp":
+            note = f"\n{float(psnr(sharp.pixels[None], photo.pixels[None])[0]):.2f} dB"
+        axis.set_title(name + note)
+        axis.axis("off")
+    axes[-1].semilogy(range(1, len(trace) + 1), trace, marker=".")
+    axes[-1].set(xlabel="evaluations of T", title="relative residual |T(x) - x| / |T(x)|")
+    axes[-1].grid(alpha=0.3)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
