@@ -1,0 +1,81 @@
+"""The scripts as a person runs them: help, one-line errors, and the shipped model's work."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tf_jfb.data import Photo, read_image, write_image
+
+ROOT = pathlib.Path(__file__).parents[2]
+MODEL = ROOT / "saved_models" / "celeba-g5s5"
+PHOTO = ROOT / "docs" / "images" / "astronaut.png"
+
+
+def script(name, *arguments):
+    return subprocess.run([sys.executable, ROOT / "scripts" / name, *map(str, arguments)],
+                          capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("name", sorted(p.name for p in (ROOT / "scripts").glob("[a-z]*.py")))
+def test_help_shows_an_example(name):
+    ran = script(name, "--help")
+    assert ran.returncode == 0, ran.stderr
+    assert f"python scripts/{name}" in ran.stdout
+
+
+def test_deblurring_a_simulated_photograph(tmp_path):
+    photo = read_image(PHOTO)
+    sharp = tmp_path / "sharp.png"
+    write_image(sharp, Photo(photo.pixels[40:136, 60:156], bits=16))
+    ran = script("deblur.py", sharp, "--model", MODEL, "-o", tmp_path / "out.png", "--simulate",
+                 "gaussian:5:5.0", "--noise", "0.005", "--json", "--figure", tmp_path / "f.png")
+    assert ran.returncode == 0, ran.stderr
+    report = json.loads(ran.stdout)
+    assert report["psnr_restored"] > report["psnr_blurred"] + 3
+    assert report["ssim_restored"] > report["ssim_blurred"]
+    assert 1 < report["evaluations"] <= 50
+    restored = read_image(tmp_path / "out.png")
+    assert restored.bits == 16 and restored.pixels.shape == (96, 96, 3)
+    assert (tmp_path / "f.png").stat().st_size > 10_000
+
+
+@pytest.fixture
+def bad_files(tmp_path):
+    (tmp_path / "text.png").write_text("not an image")
+    (tmp_path / "cut.png").write_bytes(PHOTO.read_bytes()[:5000])
+    write_image(tmp_path / "tiny.png", Photo(np.zeros((3, 3, 3), np.float32)))
+    return tmp_path
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["missing.png"], "must exist"),
+    (["text.png"], "not a readable image"),
+    (["cut.png"], "not a readable image"),
+    ([PHOTO, "--simulate", "gaussian:5"], "gaussian:SIZE:STD"),
+    ([PHOTO, "--simulate", "gaussian:5:5.0", "--noise", "-1"], "`noise` must be >= 0"),
+    ([PHOTO, "--rtol", "-1"], "`rtol` must be >= 0"),
+    ([PHOTO, "--max-evaluations", "0"], "`max_evaluations` must be >= 1"),
+    ([PHOTO, "--kernel", "gaussian:5:5.0"], "made for one blur"),
+    ([PHOTO, "--unknown", "1"], "unrecognized arguments"),
+    (["tiny.png", "--simulate", "gaussian:5:5.0"], "larger than the image"),
+], ids=lambda v: str(v[-1])[-12:] if isinstance(v, list) else None)
+def test_bad_input_is_one_line_and_writes_nothing(bad_files, arguments, message):
+    photo = arguments[0] if isinstance(arguments[0], pathlib.Path) else bad_files / arguments[0]
+    out = bad_files / "out.png"
+    ran = script("deblur.py", photo, "--model", MODEL, "-o", out, *arguments[1:])
+    assert ran.returncode == 2
+    assert message in ran.stderr and "Traceback" not in ran.stderr
+    assert len(ran.stderr.strip().splitlines()) == 1
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("output", ["no/such/folder/out.png", "out.xyz"])
+def test_bad_outputs_are_refused(tmp_path, output):
+    ran = script("deblur.py", PHOTO, "--model", MODEL, "-o", tmp_path / output,
+                 "--max-evaluations", 1)
+    assert ran.returncode == 2 and "output" in ran.stderr.lower()
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,92 @@
+"""The exported model must iterate, report and agree with the model, without our code."""
+
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tf_jfb
+from tf_jfb.data import Photo
+from tf_jfb.serving import deblur, export, load_model
+
+FRESH = """
+import sys
+sys.modules["tf_jfb"] = None  # importing our code now fails
+import numpy as np, tensorflow as tf
+model = tf.saved_model.load(sys.argv[1])
+with np.load(sys.argv[2]) as file:
+    for size in ("small", "large"):
+        out = model.signatures["restore"](
+            image=tf.constant(file[size]), rtol=tf.constant(1e-4),
+            max_evaluations=tf.constant(60))
+        np.testing.assert_allclose(out["restored"], file[size + "_image"], atol=1e-5)
+        np.testing.assert_array_equal(out["evaluations"], file[size + "_evaluations"])
+    default = model.signatures["serving_default"](image=tf.constant(file["small"]))
+    assert set(default) == {"restored", "residual", "evaluations", "status"}
+"""
+
+
+@pytest.fixture(scope="module")
+def model():
+    model = tf_jfb.models.DEGrad(
+        tf_jfb.operators.GaussianBlur(5, 2.0), tf_jfb.networks.DnCNN(3, 8, lipschitz=0.5),
+        tf_jfb.solvers.Anderson(rtol=1e-3))
+    model.build((None, None, None, 3))
+    return model
+
+
+@pytest.fixture(scope="module")
+def folder(model, tmp_path_factory):
+    return export(model, tmp_path_factory.mktemp("saved") / "blur" / "1")
+
+
+def test_a_process_without_our_code_gets_the_same_pixels(model, folder, tmp_path):
+    rng, arrays = np.random.default_rng(0), {}
+    for name, shape in {"small": (2, 16, 20, 3), "large": (1, 33, 24, 3)}.items():
+        image = rng.random(shape, np.float32)
+        result = model.restore(image, rtol=1e-4, max_evaluations=60)
+        arrays |= {name: image, f"{name}_image": result.image,
+                   f"{name}_evaluations": result.evaluations}
+    np.savez(tmp_path / "images.npz", **arrays)
+    ran = subprocess.run([sys.executable, "-c", FRESH, folder, tmp_path / "images.npz"],
+                         capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_tolerance_and_cap_are_inputs(folder):
+    restore = load_model(folder.parent).signatures["restore"]
+    image = tf.constant(np.random.default_rng(1).random((1, 16, 16, 3), np.float32))
+    loose = restore(image=image, rtol=tf.constant(1e-1), max_evaluations=tf.constant(50))
+    tight = restore(image=image, rtol=tf.constant(1e-5), max_evaluations=tf.constant(50))
+    capped = restore(image=image, rtol=tf.constant(0.0), max_evaluations=tf.constant(3))
+    assert loose["evaluations"][0] < tight["evaluations"][0]
+    assert tight["residual"][0] <= 1e-5
+    assert capped["evaluations"][0] == 3 and capped["status"][0] == tf_jfb.Status.CAP
+
+
+def test_grey_photographs_stay_grey_and_keep_their_alpha(folder):
+    rng = np.random.default_rng(2)
+    photo = Photo(rng.random((12, 14, 1), np.float32), rng.random((12, 14, 1), np.float32), 16)
+    result = deblur(load_model(folder), photo)
+    assert result.photo.pixels.shape == (12, 14, 1) and result.photo.bits == 16
+    np.testing.assert_array_equal(result.photo.alpha, photo.alpha)
+
+
+def test_an_existing_version_is_not_overwritten(model, folder):
+    before = (folder / "saved_model.pb").read_bytes()
+    with pytest.raises(ValueError, match="must not exist yet.*Received: path="):
+        export(model, folder)
+    assert (folder / "saved_model.pb").read_bytes() == before
+
+
+def test_other_models_and_kernels_are_refused(folder, tmp_path):
+    tf.saved_model.save(tf.Module(), str(tmp_path / "other"))
+    with pytest.raises(ValueError, match="signature `restore`"):
+        load_model(tmp_path / "other")
+    with pytest.raises(ValueError, match="folder with a SavedModel"):
+        load_model(pathlib.Path(tmp_path) / "nothing")
+    with pytest.raises(ValueError, match="made for one blur"):
+        load_model(folder, kernel="gaussian:5:5.0")
