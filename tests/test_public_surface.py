@@ -20,10 +20,9 @@ PUBLIC = {
     "tf_jfb.networks": "DnCNN SpectralConv2D",
     "tf_jfb.noise": "gaussian",
     "tf_jfb.operators": "Blur BlurFFT GaussianBlur Operator kernels",
-    "tf_jfb.serving": "Restored deblur export load_model",
+    "tf_jfb.serving": "Restored deblur evaluate export load_model report",
     "tf_jfb.solvers": "Anderson Picard Solution Solver Status solve",
-    "tf_jfb.training": "Config Denoiser build_model load_config load_run operator_from train "
-    "train_denoiser",
+    "tf_jfb.training": "Config Denoiser build_model load_config load_run train train_denoiser",
 }
 
 
