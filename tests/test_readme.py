@@ -28,6 +28,11 @@ EXERCISED = {
     "make lint": ".ci/run::say make lint",
     "make venv": "Makefile::venv:",
     "make help": RUN,
+    "python scripts/deblur.py docs/images/astronaut.png --model saved_models/celeba-g5s5 "
+    "-o restored.png --simulate gaussian:5:5.0 --noise 0.005 --max-evaluations 10": RUN,
+    "python scripts/train.py --data folder --path photos --config scripts/configs/demo.yaml "
+    "--run runs/mine --epochs 1 --steps 1": RUN,
+    "python scripts/export.py runs/mine -o runs/mine/saved_model": RUN,
     "pip install .": '.ci/run::say "$scratch/venv/bin/pip" install',
 }
 
@@ -50,6 +55,7 @@ def checkout(tmp_path_factory):
     for entry in ROOT.iterdir():
         if not entry.name.startswith(".") and entry.name not in ("build", "dist", "runs"):
             (folder / entry.name).symlink_to(entry)
+    (folder / "photos").symlink_to(ROOT / "docs" / "images")  # the reader's own images
     return folder
 
 

@@ -1,6 +1,6 @@
 """Deep equilibrium networks for imaging inverse problems, in TensorFlow and Keras."""
 
-from tf_jfb import data, gradients, layers, metrics, models, networks, operators, solvers
+from tf_jfb import data, gradients, layers, metrics, models, networks, noise, operators, solvers
 from tf_jfb._types import Solution, Status
 
 __version__ = "0.1.0"
@@ -13,6 +13,7 @@ __all__ = [
     "metrics",
     "models",
     "networks",
+    "noise",
     "operators",
     "solvers",
 ]

@@ -29,7 +29,8 @@ class DnCNN(keras.layers.Layer):
         lipschitz: bound c on the operator norm of every folded convolution, None for no bound.
         gain: constant factor on the output. Noise in [0, 1] images is small: a factor of its
             size keeps an adaptive optimizer's steps on the last kernel in proportion.
-        momentum: of the batch statistics.
+        momentum: of the batch statistics; 1 keeps those of a pretrained network, whose inputs were
+            noisier than the iterates: to follow the iterates would raise its gain step by step.
 
     Raises:
         ValueError: an argument is outside its range.

@@ -33,7 +33,7 @@ class SpectralConv2D(keras.layers.Layer):
         lipschitz: c > 0, or None for no bound.
         use_bias: learned bias; excludes `batch_norm`, which has its own.
         batch_norm: batch normalisation, folded.
-        momentum, epsilon: of the moving statistics.
+        momentum, epsilon: of the moving statistics; momentum 1 keeps them as they are.
 
     Raises:
         ValueError: an argument is outside its range.
@@ -48,7 +48,7 @@ class SpectralConv2D(keras.layers.Layer):
               "`kernel_size` must be an integer >= 1.", kernel_size=kernel_size)
         check(lipschitz is None or lipschitz > 0, "`lipschitz` must be positive or None.",
               lipschitz=lipschitz)
-        check(0.0 <= momentum < 1.0, "`momentum` must lie in [0, 1).", momentum=momentum)
+        check(0.0 <= momentum <= 1.0, "`momentum` must lie in [0, 1].", momentum=momentum)
         self.filters, self.kernel_size, self.lipschitz = filters, kernel_size, lipschitz
         self.use_bias, self.batch_norm = use_bias and not batch_norm, batch_norm
         self.momentum, self.epsilon = momentum, epsilon

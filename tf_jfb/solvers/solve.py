@@ -53,7 +53,7 @@ def solve(f, x0: tf.Tensor, solver: Solver, *, rtol=None, max_evaluations=None,
     check(x0.dtype in (tf.float32, tf.float64), "`x0` must be float32 or float64.",
           dtype=x0.dtype.name)
     check(x0.shape.rank is None or x0.shape.rank >= 1, "`x0` must have a batch axis.",
-          shape=tuple(x0.shape))
+          shape=_shape(x0))
     cap = solver.max_evaluations if max_evaluations is None else max_evaluations
     check(not trace or isinstance(cap, int), "`trace` needs an integer `max_evaluations`.",
           max_evaluations=cap)
@@ -125,8 +125,13 @@ def _evaluate(f, x):
     fx = tf.convert_to_tensor(f(x))
     check(fx.dtype == x.dtype and fx.shape.is_compatible_with(x.shape),
           "`f` must return the shape and dtype of its argument.",
-          argument=(tuple(x.shape), x.dtype.name), result=(tuple(fx.shape), fx.dtype.name))
+          argument=(_shape(x), x.dtype.name), result=(_shape(fx), fx.dtype.name))
     return tf.ensure_shape(fx, x.shape)
+
+
+def _shape(x):
+    """Static shape as a tuple, None where even the rank is unknown."""
+    return None if x.shape.rank is None else tuple(x.shape)
 
 
 def _tiny(like):

@@ -30,6 +30,7 @@ class Config:
     channels: int = 64
     lipschitz: float | None = None  # bound on every folded layer's operator norm
     gain: float = 1.0  # constant factor on the network's output
+    momentum: float = 0.99  # of batch statistics; 1 keeps the pretrained ones
     eta: float = 1.0  # initial step size
     m: int = 5  # Anderson's history
     rtol: float = 1e-3

@@ -127,7 +127,7 @@ def _centre(image, side):
 
 def _network(config) -> DnCNN:
     return DnCNN(config.depth, config.channels, config.lipschitz, config.gain,
-                 dtype=config.precision)
+                 config.momentum, dtype=config.precision)
 
 
 def _seed(config) -> None:
