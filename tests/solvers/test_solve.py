@@ -1,0 +1,377 @@
+"""The loop: known answers, per-image stopping, independence of the batch, and what is reported."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import problems
+import pytest
+import tensorflow as tf
+
+from tf_jfb.solvers import Anderson, Picard, Status, solve
+
+PICARD, ANDERSON = Picard(max_evaluations=50), Anderson(m=3, max_evaluations=50)
+SOLVERS = pytest.mark.parametrize("solver", [PICARD, ANDERSON], ids=["picard", "anderson"])
+DTYPES = pytest.mark.parametrize("dtype, rtol", [(tf.float32, 1e-5), (tf.float64, 1e-10)])
+CONTRACTIONS = {"affine": problems.contraction(), "cosine": problems.cosine()}
+MODES = {
+    "eager": lambda f: f,
+    "graph": tf.function,
+    "xla": lambda f: tf.function(f, jit_compile=True),
+}
+
+
+def relative_residual(f, x):
+    fx = f(x).numpy()
+    return np.linalg.norm(fx - x.numpy(), axis=1) / np.linalg.norm(fx, axis=1)
+
+
+@SOLVERS
+@DTYPES
+@pytest.mark.parametrize("name", CONTRACTIONS)
+def test_finds_the_known_fixed_point(name, solver, dtype, rtol):
+    problem = CONTRACTIONS[name]
+    solution = solve(problem.f, problem.start(dtype), solver, rtol=rtol)
+    assert solution.x.dtype == dtype
+    assert (solution.status.numpy() == Status.CONVERGED).all()
+    np.testing.assert_allclose(solution.x, problem.answer, rtol=0, atol=20 * rtol)
+
+
+@SOLVERS
+@DTYPES
+def test_eager_graph_and_xla_agree(solver, dtype, rtol):
+    problem = problems.contraction(batch=2)
+    run = lambda x0: solve(problem.f, x0, solver, rtol=rtol)[:4]  # noqa: E731
+    eager, graph, xla = (wrap(run)(problem.start(dtype)) for wrap in MODES.values())
+    for other in (graph, xla):
+        np.testing.assert_allclose(eager[0], other[0], rtol=0, atol=20 * rtol)
+        np.testing.assert_allclose(eager[1], other[1], atol=1)
+        np.testing.assert_array_equal(eager[3], other[3])
+    np.testing.assert_array_equal(eager[1], graph[1])
+
+
+def test_near_rotation_defeats_picard_and_not_anderson():
+    problem = problems.rotation()
+    plain = solve(problem.f, problem.start(), PICARD, rtol=1e-6)
+    mixed = solve(problem.f, problem.start(), ANDERSON, rtol=1e-6)
+    assert (plain.status.numpy() == Status.CAP).all() and plain.residual.numpy().min() > 0.1
+    assert (mixed.status.numpy() == Status.CONVERGED).all()
+    np.testing.assert_allclose(mixed.x, problem.answer, atol=1e-5)
+
+
+def test_anderson_solves_the_affine_map_that_picard_runs_away_from():
+    problem = problems.doubling()
+    assert (solve(problem.f, problem.start(), PICARD).status.numpy() == Status.DIVERGED).all()
+    mixed = solve(problem.f, problem.start(), ANDERSON, rtol=1e-8)
+    np.testing.assert_allclose(mixed.x, problem.answer, atol=1e-6)
+
+
+def test_picard_divergence_is_noticed_at_the_stated_factor():
+    problem = problems.doubling()
+    solution = solve(problem.f, problem.start(), PICARD)
+    # The residual doubles: 2^20 is the first power of two beyond 1e6.
+    np.testing.assert_array_equal(solution.evaluations, [21, 21])
+    assert np.isfinite(solution.x.numpy()).all()
+
+
+@SOLVERS
+def test_shapes_unknown_at_trace_time(solver):
+    kernel = tf.random.stateless_normal([3, 3, 2, 2], [0, 0]) / 12.0
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 2])])
+    def run(x0):
+        return solve(lambda x: tf.nn.conv2d(x, kernel, 1, "SAME") + 1.0, x0, solver).x
+
+    for shape in ([1, 4, 5, 2], [3, 6, 4, 2]):
+        x = run(tf.zeros(shape))
+        assert x.shape == shape
+        np.testing.assert_allclose(
+            tf.nn.conv2d(x, kernel, 1, "SAME") + 1.0, x, atol=2e-3 * np.abs(x).max() * 20
+        )
+
+
+@SOLVERS
+def test_a_map_that_loses_static_shape(solver):
+    @tf.function
+    def run(x0):
+        f = lambda x: tf.py_function(lambda z: 0.5 * z + 1.0, [x], x.dtype)  # noqa: E731
+        return solve(f, x0, solver).x
+
+    x = run(tf.zeros([2, 3]))
+    assert x.shape == (2, 3)
+    np.testing.assert_allclose(x, 2.0, rtol=1e-2)
+
+
+@SOLVERS
+def test_each_image_stops_on_its_own_residual(solver):
+    rates = tf.constant([[0.0], [0.1], [0.9]], tf.float64)
+    weights = tf.constant([1.0, 0.9, 0.8, 0.7], tf.float64)
+    f = lambda x: rates * weights * tf.sin(x) + 1.0  # noqa: E731
+    solution = solve(f, tf.zeros([3, 4], tf.float64), solver, rtol=1e-8)
+    evaluations = solution.evaluations.numpy()
+    assert evaluations[0] == 2 and (np.diff(evaluations) > 0).all()
+    alone = solve(
+        lambda x: rates[1:2] * weights * tf.sin(x) + 1.0,
+        tf.zeros([1, 4], tf.float64),
+        solver,
+        rtol=1e-8,
+    )
+    assert alone.evaluations[0] == evaluations[1]
+
+
+def _rows(problem, rows, cubic=None):
+    """The `cosine` problem of some rows, with a strength of the cubic term per row."""
+    full = np.zeros((4, 1)) if cubic is None else cubic
+    f = problems.cosine(batch=4, cubic=full).f
+    order = np.array(rows)
+
+    def g(x):
+        scattered = tf.scatter_nd(order[:, None], x, [4, x.shape[1]])
+        return tf.gather(f(scattered), order)
+
+    return g, tf.gather(problem.start(), order)
+
+
+@SOLVERS
+def test_independent_of_the_batch(solver):
+    problem = problems.cosine(batch=4)
+    together = solve(problem.f, problem.start(), solver, rtol=1e-6)
+    for rows in ([2], [3, 1, 0, 2], [1, 2]):
+        f, x0 = _rows(problem, rows)
+        part = solve(f, x0, solver, rtol=1e-6)
+        np.testing.assert_allclose(part.x, tf.gather(together.x, rows), rtol=0, atol=1e-6)
+        np.testing.assert_array_equal(part.evaluations, tf.gather(together.evaluations, rows))
+
+
+@SOLVERS
+@pytest.mark.parametrize("cubic", [1e3, np.nan], ids=["diverging", "nan"])
+def test_independent_of_a_failing_partner(solver, cubic):
+    problem = problems.cosine(batch=4)
+    strength = np.array([[0.0], [cubic], [0.0], [0.0]])
+    f = problems.cosine(batch=4, cubic=strength).f
+    healthy = solve(problem.f, problem.start(), solver, rtol=1e-6)
+    mixed = solve(f, problem.start(), solver, rtol=1e-6)
+    np.testing.assert_array_equal(mixed.status, [0, Status.DIVERGED, 0, 0])
+    others = [0, 2, 3]
+    for a, b in zip(mixed[:3], healthy[:3], strict=True):
+        np.testing.assert_allclose(tf.gather(a, others), tf.gather(b, others), rtol=0, atol=1e-6)
+    assert np.isfinite(mixed.x.numpy()).all()
+
+
+def test_nan_from_the_start_returns_the_start():
+    solution = solve(lambda x: x * np.nan, tf.ones([2, 3]), ANDERSON)
+    np.testing.assert_array_equal(solution.x, np.ones([2, 3]))
+    np.testing.assert_array_equal(solution.evaluations, [1, 1])
+    assert np.isinf(solution.residual.numpy()).all()
+
+
+def test_a_diverged_image_keeps_its_best_iterate():
+    rates = iter([0.5, 0.5, np.inf])
+    solution = solve(lambda x: next(rates) * x, tf.ones([1, 2]), PICARD)
+    assert solution.status[0] == Status.DIVERGED and solution.evaluations[0] == 3
+    np.testing.assert_allclose(solution.x, [[1.0, 1.0]])
+    assert float(solution.residual[0]) == pytest.approx(1.0)
+
+
+@SOLVERS
+def test_cap(solver):
+    problem = problems.contraction()
+    solution = solve(problem.f, problem.start(), solver, rtol=1e-12, max_evaluations=4)
+    np.testing.assert_array_equal(solution.status, [Status.CAP] * 3)
+    np.testing.assert_array_equal(solution.evaluations, [4] * 3)
+
+
+@SOLVERS
+@pytest.mark.parametrize("cap", [1, 4, 50])
+def test_reported_residual_belongs_to_the_returned_iterate(solver, cap):
+    problem = problems.cosine()
+    solution = solve(problem.f, problem.start(), solver, rtol=1e-5, max_evaluations=cap)
+    np.testing.assert_allclose(
+        solution.residual, relative_residual(problem.f, solution.x), rtol=1e-7
+    )
+
+
+def test_evaluations_are_those_of_the_map():
+    problem, calls = problems.contraction(), []
+    solution = solve(lambda x: calls.append(1) or problem.f(x), problem.start(), PICARD)
+    assert len(calls) == int(tf.reduce_max(solution.evaluations)) > 3
+
+
+def test_absolute_tolerance():
+    problem = problems.contraction()
+    solution = solve(problem.f, problem.start(), Picard(rtol=0.0, atol=1e-3))
+    error = np.linalg.norm(problem.f(solution.x) - solution.x, axis=1)
+    assert (error <= 1e-3).all() and (error > 1e-5).all()
+
+
+@SOLVERS
+def test_trace(solver):
+    problem = problems.contraction()
+    solution = solve(problem.f, problem.start(), solver, rtol=1e-4, max_evaluations=40, trace=True)
+    trace, evaluations = solution.trace.numpy(), solution.evaluations.numpy()
+    assert trace.shape == (3, 40)
+    for row, count, residual in zip(trace, evaluations, solution.residual.numpy(), strict=True):
+        assert np.isfinite(row[:count]).all() and np.isnan(row[count:]).all()
+        assert row[count - 1] == residual == np.nanmin(row)
+    assert solve(problem.f, problem.start(), solver).trace is None
+
+
+SINGULAR = {
+    "identity": lambda x: x,
+    "constant_residual": lambda x: x + 1.0,
+    "constant_map": lambda x: 0.0 * x + 3.0,
+    "zero": lambda x: 0.0 * x,
+    "two_cycle": lambda x: -x,
+    "rank_one": lambda x: 0.5 * tf.reduce_mean(x, 1, keepdims=True) + 0.0 * x + 1.0,
+}
+
+
+@pytest.mark.parametrize("ridge", [0.0, 1e-8])
+@pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
+@pytest.mark.parametrize("name", SINGULAR)
+def test_singular_histories_stay_finite(name, dtype, ridge):
+    x0 = tf.constant(np.arange(1.0, 9.0).reshape(2, 4), dtype)
+    solver = Anderson(m=4, ridge=ridge, rtol=0.0, max_evaluations=15)
+    solution = solve(SINGULAR[name], x0, solver)
+    assert np.isfinite(solution.x.numpy()).all()
+    assert np.isfinite(solution.residual.numpy()).all()
+    if name != "constant_residual":
+        np.testing.assert_allclose(SINGULAR[name](solution.x), solution.x, atol=1e-5)
+
+
+def trajectory(solver, steps=6):
+    problem = problems.cosine(seed=1)
+    return solve(
+        problem.f, problem.start(), solver, rtol=0.0, max_evaluations=steps, trace=True
+    ).trace.numpy()
+
+
+@pytest.mark.parametrize(
+    "base, changed",
+    [
+        (Anderson(m=3), Anderson(m=2)),
+        (Anderson(m=3), Anderson(m=3, beta=0.6)),
+        (Anderson(m=3), Anderson(m=3, ridge=1e-2)),
+        (Picard(), Picard(damping=0.6)),
+    ],
+    ids=["m", "beta", "ridge", "damping"],
+)
+def test_options_change_the_trajectory(base, changed):
+    difference = np.abs(trajectory(base) - trajectory(changed))
+    assert difference[:, -1].max() > 1e-3 * trajectory(base)[:, -1].max()
+
+
+def test_anderson_without_history_is_damped_picard():
+    np.testing.assert_allclose(
+        trajectory(Anderson(m=1, beta=0.7)), trajectory(Picard(damping=0.7)), rtol=1e-9
+    )
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: Anderson(m=0), "`m` must be an integer >= 1. Received: m=0"),
+        (lambda: Anderson(m=2.5), "Received: m=2.5"),
+        (lambda: Anderson(beta=0.0), "`beta` must lie in (0, 1]. Received: beta=0.0"),
+        (lambda: Anderson(ridge=-1.0), "`ridge` must lie in [0, 1). Received: ridge=-1.0"),
+        (lambda: Picard(damping=1.5), "`damping` must lie in (0, 1]. Received: damping=1.5"),
+        (lambda: Picard(rtol=-1.0), "`rtol` must be a finite number >= 0. Received: rtol=-1.0"),
+        (lambda: Picard(rtol=float("nan")), "Received: rtol=nan"),
+        (lambda: Picard(atol=float("inf")), "Received: atol=inf"),
+        (lambda: Picard(max_evaluations=0), "Received: max_evaluations=0"),
+        (lambda: Picard(max_evaluations=True), "Received: max_evaluations=True"),
+    ],
+)
+def test_option_errors(make, message):
+    with pytest.raises(ValueError) as error:
+        make()
+    assert message in str(error.value)
+
+
+def test_unknown_options_are_refused():
+    with pytest.raises(TypeError, match="tolerance"):
+        Anderson(tolerance=1e-3)
+
+
+@pytest.mark.parametrize("name", ["integer", "scalar", "shape", "dtype", "trace"])
+def test_argument_errors(name):
+    x0, keep = tf.ones([2, 3]), lambda x: x
+    call, message = {
+        "integer": (lambda: solve(keep, tf.ones([2, 3], tf.int32), PICARD), "dtype='int32'"),
+        "scalar": (lambda: solve(keep, tf.constant(1.0), PICARD), "batch axis"),
+        "shape": (lambda: solve(lambda x: x[:, :2], x0, PICARD), r"result=\(\(2, 2\)"),
+        "dtype": (lambda: solve(lambda x: tf.cast(x, tf.float64), x0, PICARD), "float64"),
+        "trace": (
+            lambda: solve(keep, x0, PICARD, max_evaluations=tf.constant(3), trace=True),
+            "needs an integer",
+        ),
+    }[name]
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+@pytest.mark.parametrize("graph", [False, True], ids=["eager", "graph"])
+def test_overrides_may_be_tensors(graph):
+    problem = problems.contraction()
+
+    def run(rtol, cap):
+        return solve(problem.f, problem.start(), ANDERSON, rtol=rtol, max_evaluations=cap)[:4]
+
+    run = tf.function(run) if graph else run
+    loose = run(tf.constant(1e-2), tf.constant(50))
+    tight = run(tf.constant(1e-8), tf.constant(50))
+    capped = run(tf.constant(1e-8), tf.constant(3))
+    assert (loose[1].numpy() < tight[1].numpy()).all()
+    assert (tight[2].numpy() <= 1e-8).all() and (loose[2].numpy() > 1e-8).all()
+    np.testing.assert_array_equal(capped[1], [3] * 3)
+
+
+@SOLVERS
+def test_configuration_round_trip(solver):
+    assert type(solver).from_config(solver.get_config()) == solver
+    saved = keras.saving.serialize_keras_object(solver)
+    assert keras.saving.deserialize_keras_object(saved) == solver
+
+
+@SOLVERS
+@pytest.mark.parametrize("graph", [False, True], ids=["eager", "graph"])
+def test_no_gradient_flows_through(solver, graph):
+    theta = tf.Variable(tf.ones([2, 3]))
+
+    def gradients():
+        x0 = tf.zeros([2, 3])
+        with tf.GradientTape() as tape:
+            tape.watch(x0)
+            solution = solve(lambda x: 0.5 * x + theta, x0, solver)
+            loss = tf.reduce_sum(solution.x) + tf.reduce_sum(solution.residual)
+        return tape.gradient(loss, [theta, x0])
+
+    assert [g is None for g in (tf.function(gradients) if graph else gradients)()] == [True, True]
+
+
+PEAK = """
+import resource
+import tensorflow as tf
+from tf_jfb.solvers import Anderson, solve
+tf.config.threading.set_intra_op_parallelism_threads(1)
+kernel = tf.Variable(tf.random.stateless_normal([3, 3, 16, 16], [0, 0]) / 50.0)
+f = lambda x: tf.nn.tanh(tf.nn.conv2d(x, kernel, 1, "SAME")) + 1.0
+for evaluations in (5, 5, 50):
+    with tf.GradientTape() as tape:
+        x = solve(f, tf.zeros([1, 128, 128, 16]), Anderson(m=3, rtol=0.0), atol_cap).x
+    print(int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
+""".replace("atol_cap", "max_evaluations=evaluations")
+
+
+def test_memory_does_not_grow_with_the_iterations():
+    root = str(pathlib.Path(__file__).parents[2])
+    env = {**os.environ, "PYTHONPATH": root}
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK], env=env, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    _, few, many = map(int, done.stdout.split())
+    assert many <= 1.05 * few
