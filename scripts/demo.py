@@ -1,4 +1,4 @@
-"""The main job in a few minutes: restore a photograph with the shipped model, then train a small one."""
+"""The main job in a few minutes: restore a photograph, then train a small model."""
 
 import csv
 import pathlib
@@ -23,9 +23,20 @@ def main() -> None:
     folder.mkdir(parents=True)
 
     print("1. Restoring a photograph, blurred by a 5x5 Gaussian, with the shipped model\n")
-    _script("deblur.py", ROOT / "docs/images/astronaut.png", "--model",
-            ROOT / "saved_models/celeba-g5s5", "--simulate", "gaussian:5:5.0", "--noise", "0.005",
-            "--output", folder / "restored.png", "--figure", folder / "restored-figure.png")
+    _script(
+        "deblur.py",
+        ROOT / "docs/images/astronaut.png",
+        "--model",
+        ROOT / "saved_models/celeba-g5s5",
+        "--simulate",
+        "gaussian:5:5.0",
+        "--noise",
+        "0.005",
+        "--output",
+        folder / "restored.png",
+        "--figure",
+        folder / "restored-figure.png",
+    )
     print(f"\nfigure: {folder / 'restored-figure.png'}")
 
     print("\n2. Training a small model on dead leaves (no download), about a minute\n")
@@ -34,8 +45,8 @@ def main() -> None:
 
 
 def _script(name, *arguments) -> None:
-    code = subprocess.run([sys.executable, ROOT / "scripts" / name, *map(str, arguments)]).returncode
-    if code:
+    command = [sys.executable, ROOT / "scripts" / name, *map(str, arguments)]
+    if code := subprocess.run(command).returncode:
         raise RuntimeError(f"scripts/{name} failed with exit code {code}")
 
 

@@ -11,7 +11,7 @@ example:
 def main() -> None:
     p = _cli.Parser(description=__doc__, epilog=EXAMPLE)
     p.add_argument("run", help="run folder of scripts/train.py")
-    p.add_argument("-o", "--output", required=True, help="folder to make: saved_models/NAME/VERSION")
+    p.add_argument("-o", "--output", required=True, help="folder to make: NAME/VERSION")
     args = p.parse_args()
     from tf_jfb.serving import export
     from tf_jfb.training import load_run

@@ -8,8 +8,10 @@ import _cli
 EXAMPLE = """
 examples:
   python scripts/train.py --run runs/quick --epochs 3 --depth 5 --channels 16
-  python scripts/train.py --denoiser --config scripts/configs/paper.yaml --path CELEBA --run runs/denoiser
-  python scripts/train.py --config scripts/configs/paper.yaml --path CELEBA --pretrained runs/denoiser --run runs/paper
+  python scripts/train.py --denoiser --config scripts/configs/paper.yaml --path CELEBA \\
+      --run runs/denoiser
+  python scripts/train.py --config scripts/configs/paper.yaml --path CELEBA \\
+      --pretrained runs/denoiser --run runs/paper
 
 Stopped at any moment, the same command goes on from the last whole epoch.
 """
@@ -19,12 +21,16 @@ def parser() -> argparse.ArgumentParser:
     from tf_jfb.training import Config
 
     p = _cli.Parser(description=__doc__, epilog=EXAMPLE)
-    p.add_argument("--run", required=True, help="folder for configuration, log, checkpoints, figure")
+    p.add_argument("--run", required=True, help="folder for log, checkpoints and figure")
     p.add_argument("--config", help="YAML file of the options below; flags override it")
     p.add_argument("--denoiser", action="store_true", help="train the network as a denoiser")
     for field in dataclasses.fields(Config):
-        p.add_argument(f"--{field.name.replace('_', '-')}", type=_type(field), default=None,
-                       help=f"default {field.default}")
+        p.add_argument(
+            f"--{field.name.replace('_', '-')}",
+            type=_type(field),
+            default=None,
+            help=f"default {field.default}",
+        )
     return p
 
 

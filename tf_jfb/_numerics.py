@@ -6,9 +6,7 @@ import tensorflow as tf
 def per_image_dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     """Inner products <a_i, b_i>: [B, ...], [B, ...] -> [B]."""
     batch = tf.shape(a)[0]
-    return tf.linalg.matvec(
-        tf.reshape(a, [batch, 1, -1]), tf.reshape(b, [batch, -1])
-    )[:, 0]
+    return tf.linalg.matvec(tf.reshape(a, [batch, 1, -1]), tf.reshape(b, [batch, -1]))[:, 0]
 
 
 def per_image_norm(z: tf.Tensor) -> tf.Tensor:

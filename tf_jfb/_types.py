@@ -26,7 +26,7 @@ _ADVICE = {
     ),
     Status.DIVERGED: (
         "diverged (the iterates blew up or became NaN; the best finite iterate is returned): "
-        "check the input for NaN, then lower the step size or bound the network's Lipschitz constant"
+        "check the input for NaN, then lower the step size or bound the network with `lipschitz`"
     ),
 }
 

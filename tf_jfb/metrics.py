@@ -46,8 +46,11 @@ def ssim(x, y, max_value: float = 1.0) -> tf.Tensor:
         ValueError: the images are smaller than the window, where their size is static.
     """
     x, y = _pair(x, y)
-    check(all(size is None or size >= 11 for size in x.shape[1:3]),
-          "SSIM needs images of at least 11 x 11.", shape=tuple(x.shape))
+    check(
+        all(size is None or size >= 11 for size in x.shape[1:3]),
+        "SSIM needs images of at least 11 x 11.",
+        shape=tuple(x.shape),
+    )
     return tf.image.ssim(x, y, max_value, filter_size=11, filter_sigma=1.5)
 
 
@@ -55,12 +58,20 @@ def _pair(x, y) -> tuple:
     x = tf.convert_to_tensor(x)
     y = tf.convert_to_tensor(y, x.dtype)
     for name, image in {"x": x, "y": y}.items():
-        check(image.dtype.is_floating, f"`{name}` must have a floating dtype.",
-              dtype=image.dtype.name)
-        check(image.shape.rank in (4, None), f"`{name}` must be a batch of images [B, H, W, C].",
-              rank=image.shape.rank)
-    check(x.shape.is_compatible_with(y.shape), "`x` and `y` must have the same shape.",
-          x=tuple(x.shape) if x.shape.rank else None, y=tuple(y.shape) if y.shape.rank else None)
+        check(
+            image.dtype.is_floating, f"`{name}` must have a floating dtype.", dtype=image.dtype.name
+        )
+        check(
+            image.shape.rank in (4, None),
+            f"`{name}` must be a batch of images [B, H, W, C].",
+            rank=image.shape.rank,
+        )
+    check(
+        x.shape.is_compatible_with(y.shape),
+        "`x` and `y` must have the same shape.",
+        x=tuple(x.shape) if x.shape.rank else None,
+        y=tuple(y.shape) if y.shape.rank else None,
+    )
     return x, y
 
 
@@ -71,8 +82,11 @@ class _ImageMetric(keras.metrics.Mean):
 
     def __init__(self, max_value: float = 1.0, name=None, dtype=None):
         super().__init__(name=name or type(self).__name__.lower(), dtype=dtype)
-        check(isinstance(max_value, numbers.Real) and 0 < max_value < float("inf"),
-              "`max_value` must be positive.", max_value=max_value)
+        check(
+            isinstance(max_value, numbers.Real) and 0 < max_value < float("inf"),
+            "`max_value` must be positive.",
+            max_value=max_value,
+        )
         self.max_value = float(max_value)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
@@ -115,6 +129,9 @@ def _check_range(y, max_value):
     if tf.size(y) == 0:
         return
     low, high = float(tf.reduce_min(y)), float(tf.reduce_max(y))
-    check(low >= -1e-3 * max_value and high <= (1 + 1e-3) * max_value,
-          f"`y_true` must lie in [0, {max_value}]: pass the `max_value` of your images.",
-          min=low, max=high)
+    check(
+        low >= -1e-3 * max_value and high <= (1 + 1e-3) * max_value,
+        f"`y_true` must lie in [0, {max_value}]: pass the `max_value` of your images.",
+        min=low,
+        max=high,
+    )

@@ -25,11 +25,17 @@ def gaussian(x, std, seed) -> tf.Tensor:
     """
     x = tf.convert_to_tensor(x)
     check(x.dtype.is_floating, "`x` must have a floating dtype.", dtype=x.dtype.name)
-    check(not isinstance(std, numbers.Real) or 0 <= std < float("inf"),
-          "`std` must be a finite number >= 0.", std=std)
+    check(
+        not isinstance(std, numbers.Real) or 0 <= std < float("inf"),
+        "`std` must be a finite number >= 0.",
+        std=std,
+    )
     seed = tf.convert_to_tensor([seed, 0] if isinstance(seed, numbers.Integral) else seed)
-    check(seed.dtype.is_integer and seed.shape == (2,),
-          "`seed` must be an integer or two integers.", seed=seed)
+    check(
+        seed.dtype.is_integer and seed.shape == (2,),
+        "`seed` must be an integer or two integers.",
+        seed=seed,
+    )
     # Philox by name: left to choose, TensorFlow takes another generator on some devices.
     unit = tf.random.stateless_normal(tf.shape(x), seed, dtype=x.dtype, alg="philox")
     std = tf.cast(std, x.dtype)

@@ -16,8 +16,11 @@ PHOTO = ROOT / "docs" / "images" / "astronaut.png"
 
 
 def script(name, *arguments):
-    return subprocess.run([sys.executable, ROOT / "scripts" / name, *map(str, arguments)],
-                          capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, ROOT / "scripts" / name, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+    )
 
 
 @pytest.mark.parametrize("name", sorted(p.name for p in (ROOT / "scripts").glob("[a-z]*.py")))
@@ -31,8 +34,21 @@ def test_deblurring_a_simulated_photograph(tmp_path):
     photo = read_image(PHOTO)
     sharp = tmp_path / "sharp.png"
     write_image(sharp, Photo(photo.pixels[40:136, 60:156], bits=16))
-    ran = script("deblur.py", sharp, "--model", MODEL, "-o", tmp_path / "out.png", "--simulate",
-                 "gaussian:5:5.0", "--noise", "0.005", "--json", "--figure", tmp_path / "f.png")
+    ran = script(
+        "deblur.py",
+        sharp,
+        "--model",
+        MODEL,
+        "-o",
+        tmp_path / "out.png",
+        "--simulate",
+        "gaussian:5:5.0",
+        "--noise",
+        "0.005",
+        "--json",
+        "--figure",
+        tmp_path / "f.png",
+    )
     assert ran.returncode == 0, ran.stderr
     report = json.loads(ran.stdout)
     assert report["psnr_restored"] > report["psnr_blurred"] + 3
@@ -51,18 +67,22 @@ def bad_files(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (["missing.png"], "must exist"),
-    (["text.png"], "not a readable image"),
-    (["cut.png"], "not a readable image"),
-    ([PHOTO, "--simulate", "gaussian:5"], "gaussian:SIZE:STD"),
-    ([PHOTO, "--simulate", "gaussian:5:5.0", "--noise", "-1"], "`noise` must be >= 0"),
-    ([PHOTO, "--rtol", "-1"], "`rtol` must be >= 0"),
-    ([PHOTO, "--max-evaluations", "0"], "`max_evaluations` must be >= 1"),
-    ([PHOTO, "--kernel", "gaussian:5:5.0"], "made for one blur"),
-    ([PHOTO, "--unknown", "1"], "unrecognized arguments"),
-    (["tiny.png", "--simulate", "gaussian:5:5.0"], "larger than the image"),
-], ids=lambda v: str(v[-1])[-12:] if isinstance(v, list) else None)
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["missing.png"], "must exist"),
+        (["text.png"], "not a readable image"),
+        (["cut.png"], "not a readable image"),
+        ([PHOTO, "--simulate", "gaussian:5"], "gaussian:SIZE:STD"),
+        ([PHOTO, "--simulate", "gaussian:5:5.0", "--noise", "-1"], "`noise` must be >= 0"),
+        ([PHOTO, "--rtol", "-1"], "`rtol` must be >= 0"),
+        ([PHOTO, "--max-evaluations", "0"], "`max_evaluations` must be >= 1"),
+        ([PHOTO, "--kernel", "gaussian:5:5.0"], "made for one blur"),
+        ([PHOTO, "--unknown", "1"], "unrecognized arguments"),
+        (["tiny.png", "--simulate", "gaussian:5:5.0"], "larger than the image"),
+    ],
+    ids=lambda v: str(v[-1])[-12:] if isinstance(v, list) else None,
+)
 def test_bad_input_is_one_line_and_writes_nothing(bad_files, arguments, message):
     photo = arguments[0] if isinstance(arguments[0], pathlib.Path) else bad_files / arguments[0]
     out = bad_files / "out.png"
@@ -75,7 +95,8 @@ def test_bad_input_is_one_line_and_writes_nothing(bad_files, arguments, message)
 
 @pytest.mark.parametrize("output", ["no/such/folder/out.png", "out.xyz"])
 def test_bad_outputs_are_refused(tmp_path, output):
-    ran = script("deblur.py", PHOTO, "--model", MODEL, "-o", tmp_path / output,
-                 "--max-evaluations", 1)
+    ran = script(
+        "deblur.py", PHOTO, "--model", MODEL, "-o", tmp_path / output, "--max-evaluations", 1
+    )
     assert ran.returncode == 2 and "output" in ran.stderr.lower()
     assert list(tmp_path.iterdir()) == []

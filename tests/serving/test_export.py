@@ -32,8 +32,10 @@ with np.load(sys.argv[2]) as file:
 @pytest.fixture(scope="module")
 def model():
     model = tf_jfb.models.DEGrad(
-        tf_jfb.operators.GaussianBlur(5, 2.0), tf_jfb.networks.DnCNN(3, 8, lipschitz=0.5),
-        tf_jfb.solvers.Anderson(rtol=1e-3))
+        tf_jfb.operators.GaussianBlur(3, 0.5),
+        tf_jfb.networks.DnCNN(3, 8, lipschitz=1.0, gain=0.2),
+        tf_jfb.solvers.Anderson(rtol=1e-3),
+    )
     model.build((None, None, None, 3))
     return model
 
@@ -48,11 +50,17 @@ def test_a_process_without_our_code_gets_the_same_pixels(model, folder, tmp_path
     for name, shape in {"small": (2, 16, 20, 3), "large": (1, 33, 24, 3)}.items():
         image = rng.random(shape, np.float32)
         result = model.restore(image, rtol=1e-4, max_evaluations=60)
-        arrays |= {name: image, f"{name}_image": result.image,
-                   f"{name}_evaluations": result.evaluations}
+        arrays |= {
+            name: image,
+            f"{name}_image": result.image,
+            f"{name}_evaluations": result.evaluations,
+        }
     np.savez(tmp_path / "images.npz", **arrays)
-    ran = subprocess.run([sys.executable, "-c", FRESH, folder, tmp_path / "images.npz"],
-                         capture_output=True, text=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", FRESH, folder, tmp_path / "images.npz"],
+        capture_output=True,
+        text=True,
+    )
     assert ran.returncode == 0, ran.stderr
 
 

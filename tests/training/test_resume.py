@@ -13,10 +13,22 @@ import pytest
 from tf_jfb.training import Config, load_run, train
 from tf_jfb.training.config import load_config, save_config
 
-CONFIG = Config(crop=16, size=24, depth=3, channels=4, max_evaluations=8, batch_size=2, epochs=4,
-                steps=6, validation=2, gain=0.05)
-SCRIPT = "import sys; from tf_jfb.training import *; " \
-         "train(Config(**load_config(sys.argv[1])), sys.argv[2], verbose=0)"
+CONFIG = Config(
+    crop=16,
+    size=24,
+    depth=3,
+    channels=4,
+    max_evaluations=8,
+    batch_size=2,
+    epochs=4,
+    steps=6,
+    validation=2,
+    gain=0.05,
+)
+SCRIPT = (
+    "import sys; from tf_jfb.training import *; "
+    "train(Config(**load_config(sys.argv[1])), sys.argv[2], verbose=0)"
+)
 
 
 def run_until(epochs, file, run):
@@ -63,13 +75,16 @@ def test_few_converged_images_print_advice(tmp_path, capsys):
     assert "raise `max_evaluations`" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({"depth": 0}, "`depth` must be an integer >= 1. Received: depth=0"),
-    ({"data": "imagenet"}, "`data` must be one of"),
-    ({"precision": "float8"}, "`precision` must be one of"),
-    ({"data": "folder"}, "`path` must name a folder"),
-    ({"noise": -1.0}, "`noise` must be >= 0"),
-])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"depth": 0}, "`depth` must be an integer >= 1. Received: depth=0"),
+        ({"data": "imagenet"}, "`data` must be one of"),
+        ({"precision": "float8"}, "`precision` must be one of"),
+        ({"data": "folder"}, "`path` must name a folder"),
+        ({"noise": -1.0}, "`noise` must be >= 0"),
+    ],
+)
 def test_bad_options_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         Config(**options)

@@ -7,5 +7,15 @@ from tf_jfb.data.folder import FolderSource, folder
 from tf_jfb.data.image_io import Photo, read_image, write_image
 from tf_jfb.data.sources import examples
 
-__all__ = ["DeadLeaves", "FolderSource", "Photo", "celeba", "dead_leaves", "degrade", "examples",
-           "folder", "read_image", "write_image"]
+__all__ = [
+    "DeadLeaves",
+    "FolderSource",
+    "Photo",
+    "celeba",
+    "dead_leaves",
+    "degrade",
+    "examples",
+    "folder",
+    "read_image",
+    "write_image",
+]

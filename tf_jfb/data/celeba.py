@@ -53,8 +53,9 @@ class _TfdsSource:
     def __getitem__(self, index):
         import tensorflow as tf
 
-        image = tf.image.resize(self.examples[index]["image"], (self.size, self.size),
-                                antialias=True)
+        image = tf.image.resize(
+            self.examples[index]["image"], (self.size, self.size), antialias=True
+        )
         return (image / 255.0).numpy()
 
 
@@ -65,5 +66,5 @@ def _check_network() -> None:
     except OSError:
         raise RuntimeError(
             "CelebA is not prepared on this machine and its server cannot be reached. Pass the "
-            "folder of a local copy as `path`, or run `tfds build celeb_a` where there is a network."
+            "folder of a local copy as `path`, or run `tfds build celeb_a` with a network."
         ) from None

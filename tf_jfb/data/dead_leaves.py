@@ -24,8 +24,14 @@ class DeadLeaves:
         ValueError: an argument is outside its range.
     """
 
-    def __init__(self, length: int = 10_000, size: int = 64, channels: int = 3, seed: int = 0,
-                 shapes: int = 150):
+    def __init__(
+        self,
+        length: int = 10_000,
+        size: int = 64,
+        channels: int = 3,
+        seed: int = 0,
+        shapes: int = 150,
+    ):
         check(length >= 1, "`length` must be >= 1.", length=length)
         check(size >= 8, "`size` must be >= 8.", size=size)
         check(channels in (1, 3), "`channels` must be 1 or 3.", channels=channels)

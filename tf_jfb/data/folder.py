@@ -34,8 +34,11 @@ class FolderSource:
         self.size = (size, size) if isinstance(size, int) else size
         self.channels = channels
         self.files = _readable(list_images(path) if files is None else files)
-        check(bool(self.files), f"`path` must hold at least one readable image "
-              f"({', '.join(sorted(EXTENSIONS))}).", path=str(path))
+        check(
+            bool(self.files),
+            f"`path` must hold at least one readable image ({', '.join(sorted(EXTENSIONS))}).",
+            path=str(path),
+        )
 
     def __len__(self) -> int:
         return len(self.files)
@@ -74,8 +77,10 @@ def _readable(files) -> list:
     for file in files:
         (good if _opens(file) else bad).append(file)
     if bad:
-        warnings.warn(f"Skipped {len(bad)} unreadable image(s): "
-                      + ", ".join(str(f) for f in bad), stacklevel=3)
+        warnings.warn(
+            f"Skipped {len(bad)} unreadable image(s): " + ", ".join(str(f) for f in bad),
+            stacklevel=3,
+        )
     return good
 
 

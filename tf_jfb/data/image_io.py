@@ -50,8 +50,9 @@ def read_image(path, size: tuple | None = None) -> Photo:
                 image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
             array = np.asarray(image, np.float32) / 255.0
     except (OSError, SyntaxError, EOFError) as error:
-        raise ValueError(f"The file is not a readable image ({error}). Received: path='{path}'"
-                         ) from None
+        raise ValueError(
+            f"The file is not a readable image ({error}). Received: path='{path}'"
+        ) from None
     return _photo(array if array.ndim == 3 else array[..., None], 8, icc, exif)
 
 
@@ -66,24 +67,29 @@ def write_image(path, photo: Photo) -> None:
     """
     path = pathlib.Path(path)
     suffix = path.suffix.lower()
-    check(suffix in EXTENSIONS, f"The output must end in one of {', '.join(sorted(EXTENSIONS))}.",
-          path=str(path))
+    check(
+        suffix in EXTENSIONS,
+        f"The output must end in one of {', '.join(sorted(EXTENSIONS))}.",
+        path=str(path),
+    )
     check(path.parent.is_dir(), "The output's folder must exist.", path=str(path))
     deep = photo.bits == 16 and suffix in _DEEP
     write = _write_deep if deep else _write_plain
     try:
         handle, temporary = tempfile.mkstemp(suffix=suffix, dir=path.parent)
     except OSError as error:
-        raise ValueError(f"The output's folder must be writable ({error.strerror}). "
-                         f"Received: path='{path}'") from None
+        raise ValueError(
+            f"The output's folder must be writable ({error.strerror}). Received: path='{path}'"
+        ) from None
     os.close(handle)
     try:
         write(temporary, photo)
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except OSError as error:
-        raise ValueError(f"The output could not be written ({error}). Received: path='{path}'"
-                         ) from None
+        raise ValueError(
+            f"The output could not be written ({error}). Received: path='{path}'"
+        ) from None
     finally:
         pathlib.Path(temporary).unlink(missing_ok=True)
 
@@ -113,16 +119,23 @@ def _read_deep(path, image) -> Photo:
     import cv2
 
     array = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
-    check(array is not None and array.dtype == np.uint16, "The file is not a readable image.",
-          path=str(path))
+    check(
+        array is not None and array.dtype == np.uint16,
+        "The file is not a readable image.",
+        path=str(path),
+    )
     array = array[..., None] if array.ndim == 2 else array
     if array.shape[-1] >= 3:  # OpenCV's order is blue, green, red
         array = array[..., [2, 1, 0, 3][: array.shape[-1]]]
     array = _upright(array, image.getexif().get(_ORIENTATION, 1))
     exif = image.getexif()
     exif.pop(_ORIENTATION, None)
-    return _photo(array.astype(np.float32) / 65535.0, 16, image.info.get("icc_profile"),
-                  exif.tobytes() or None)
+    return _photo(
+        array.astype(np.float32) / 65535.0,
+        16,
+        image.info.get("icc_profile"),
+        exif.tobytes() or None,
+    )
 
 
 def _upright(array, orientation):
@@ -139,8 +152,11 @@ def _photo(array, bits, icc, exif) -> Photo:
 
 
 def _levels(photo: Photo, top: int, dtype) -> np.ndarray:
-    planes = photo.pixels if photo.alpha is None else np.concatenate(
-        [photo.pixels, photo.alpha], axis=-1)
+    planes = (
+        photo.pixels
+        if photo.alpha is None
+        else np.concatenate([photo.pixels, photo.alpha], axis=-1)
+    )
     return np.round(np.clip(planes, 0.0, 1.0).astype(np.float64) * top).astype(dtype)
 
 

@@ -8,8 +8,17 @@ import tensorflow as tf
 from tf_jfb._validate import check
 
 
-def examples(source, operator, noise: float, *, batch_size: int, seed: int = 0, start: int = 0,
-             crop: int | None = None, augment: bool = True) -> tf.data.Dataset:
+def examples(
+    source,
+    operator,
+    noise: float,
+    *,
+    batch_size: int,
+    seed: int = 0,
+    start: int = 0,
+    crop: int | None = None,
+    augment: bool = True,
+) -> tf.data.Dataset:
     """Endless batches (blurred, sharp), [B, h, w, C] float32, sharp in [0, 1].
 
     Example number i is image `permutation(seed, epoch)[i % len]` of epoch i // len; its crop,
@@ -70,7 +79,11 @@ def _permutation(length, seed, epoch):
 
 def _random_crop(image, crop, rng):
     height, width = image.shape[:2]
-    check(crop <= min(height, width), "`crop` must fit into every image.", crop=crop,
-          image=(height, width))
+    check(
+        crop <= min(height, width),
+        "`crop` must fit into every image.",
+        crop=crop,
+        image=(height, width),
+    )
     top, left = rng.integers(height - crop + 1), rng.integers(width - crop + 1)
     return image[top : top + crop, left : left + crop]

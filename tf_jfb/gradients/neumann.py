@@ -24,8 +24,11 @@ class Neumann(Estimator):
     order: int = 1
 
     def __post_init__(self):
-        check(isinstance(self.order, int) and self.order >= 0,
-              "`order` must be an integer >= 0.", order=self.order)
+        check(
+            isinstance(self.order, int) and self.order >= 0,
+            "`order` must be an integer >= 0.",
+            order=self.order,
+        )
 
     def reweight(self, f, x_star: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
         if self.order == 0:

@@ -34,7 +34,9 @@ class FixedPoint(keras.layers.Layer):
     2.0...
     """
 
-    def __init__(self, f, solver: Solver | None = None, gradient: Estimator | None = None, **kwargs):
+    def __init__(
+        self, f, solver: Solver | None = None, gradient: Estimator | None = None, **kwargs
+    ):
         super().__init__(**kwargs)
         self.f = f
         self.solver = Anderson() if solver is None else solver
@@ -84,5 +86,8 @@ def _inference(layer) -> dict:
 def _check_parts(f, solver, gradient) -> None:
     check(callable(f), "`f` must be a Keras layer or a function of (x, *inputs).", f=f)
     check(isinstance(solver, Solver), "`solver` must be a tf_jfb.solvers.Solver.", solver=solver)
-    check(isinstance(gradient, Estimator), "`gradient` must be a tf_jfb.gradients.Estimator.",
-          gradient=gradient)
+    check(
+        isinstance(gradient, Estimator),
+        "`gradient` must be a tf_jfb.gradients.Estimator.",
+        gradient=gradient,
+    )

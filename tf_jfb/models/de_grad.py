@@ -39,8 +39,10 @@ class DEGrad(Equilibrium):
         check(isinstance(eta, (int, float)) and eta > 0, "`eta` must be positive.", eta=eta)
         self.initial_eta = float(eta)
         self.log_eta = self.add_weight(
-            shape=(), name="log_eta",
-            initializer=keras.initializers.Constant(float(tf.math.log(self.initial_eta))))
+            shape=(),
+            name="log_eta",
+            initializer=keras.initializers.Constant(float(tf.math.log(self.initial_eta))),
+        )
 
     @property
     def eta(self) -> tf.Tensor:

@@ -37,8 +37,14 @@ class Equilibrium(keras.Model):
     residual (over images that have a finite one) and share of converged images.
     """
 
-    def __init__(self, operator: Operator, network, solver: Solver | None = None,
-                 gradient: Estimator | None = None, **kwargs):
+    def __init__(
+        self,
+        operator: Operator,
+        network,
+        solver: Solver | None = None,
+        gradient: Estimator | None = None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.operator, self.network = operator, network
         self.solver = Anderson() if solver is None else solver
@@ -147,24 +153,38 @@ _PARTS = ("operator", "network", "solver", "gradient")
 
 
 def _check_parts(operator, network, solver, gradient) -> None:
-    check(isinstance(operator, Operator), "`operator` must be a tf_jfb.operators.Operator.",
-          operator=operator)
-    check(hasattr(network, "frozen"),
-          "`network` must be a Keras layer with a method `frozen(training)`, like DnCNN.",
-          network=network)
+    check(
+        isinstance(operator, Operator),
+        "`operator` must be a tf_jfb.operators.Operator.",
+        operator=operator,
+    )
+    check(
+        hasattr(network, "frozen"),
+        "`network` must be a Keras layer with a method `frozen(training)`, like DnCNN.",
+        network=network,
+    )
     check(isinstance(solver, Solver), "`solver` must be a tf_jfb.solvers.Solver.", solver=solver)
-    check(isinstance(gradient, Estimator), "`gradient` must be a tf_jfb.gradients.Estimator.",
-          gradient=gradient)
+    check(
+        isinstance(gradient, Estimator),
+        "`gradient` must be a tf_jfb.gradients.Estimator.",
+        gradient=gradient,
+    )
 
 
 def _check_images(blurred) -> tf.Tensor:
     blurred = image_batch("blurred", blurred)
     values = np.asarray(blurred)
     check(values.size > 0, "`blurred` must not be empty.", shape=values.shape)
-    check(bool(np.isfinite(values).all()), "`blurred` must be finite.",
-          non_finite_pixels=int((~np.isfinite(values)).sum()))
+    check(
+        bool(np.isfinite(values).all()),
+        "`blurred` must be finite.",
+        non_finite_pixels=int((~np.isfinite(values)).sum()),
+    )
     # Noise may carry a measurement a little outside [0, 1]; 8-bit values lie far outside.
-    check(values.min() > -1.0 and values.max() < 2.0,
-          "`blurred` must hold values in [0, 1] (plus noise).",
-          min=float(values.min()), max=float(values.max()))
+    check(
+        values.min() > -1.0 and values.max() < 2.0,
+        "`blurred` must hold values in [0, 1] (plus noise).",
+        min=float(values.min()),
+        max=float(values.max()),
+    )
     return blurred

@@ -36,13 +36,16 @@ class DnCNN(keras.layers.Layer):
         ValueError: an argument is outside its range.
     """
 
-    def __init__(self, depth=17, channels=64, lipschitz=None, gain=1.0, momentum=0.99,
-                 **kwargs):
+    def __init__(self, depth=17, channels=64, lipschitz=None, gain=1.0, momentum=0.99, **kwargs):
         super().__init__(**{"autocast": False, **kwargs})
-        check(isinstance(depth, int) and depth >= 2, "`depth` must be an integer >= 2.",
-              depth=depth)
-        check(isinstance(channels, int) and channels >= 1, "`channels` must be an integer >= 1.",
-              channels=channels)
+        check(
+            isinstance(depth, int) and depth >= 2, "`depth` must be an integer >= 2.", depth=depth
+        )
+        check(
+            isinstance(channels, int) and channels >= 1,
+            "`channels` must be an integer >= 1.",
+            channels=channels,
+        )
         self.depth, self.channels = depth, channels
         check(gain > 0, "`gain` must be positive.", gain=gain)
         self.lipschitz, self.gain, self.momentum = lipschitz, gain, momentum
@@ -53,9 +56,13 @@ class DnCNN(keras.layers.Layer):
             inner = 0 < i < self.depth - 1
             conv = SpectralConv2D(
                 self.channels if i < self.depth - 1 else input_shape[-1],
-                lipschitz=self.lipschitz, use_bias=False, batch_norm=inner,
-                momentum=self.momentum, name=f"conv_{i}",
-                dtype=self.dtype_policy if inner else self.variable_dtype)
+                lipschitz=self.lipschitz,
+                use_bias=False,
+                batch_norm=inner,
+                momentum=self.momentum,
+                name=f"conv_{i}",
+                dtype=self.dtype_policy if inner else self.variable_dtype,
+            )
             conv.build(shape)
             shape = conv.compute_output_shape(shape)
             setattr(self, f"conv_{i}", conv)

@@ -39,15 +39,33 @@ class SpectralConv2D(keras.layers.Layer):
         ValueError: an argument is outside its range.
     """
 
-    def __init__(self, filters, kernel_size=3, lipschitz=1.0, use_bias=True, batch_norm=False,
-                 momentum=0.99, epsilon=1e-5, **kwargs):
+    def __init__(
+        self,
+        filters,
+        kernel_size=3,
+        lipschitz=1.0,
+        use_bias=True,
+        batch_norm=False,
+        momentum=0.99,
+        epsilon=1e-5,
+        **kwargs,
+    ):
         super().__init__(**{"autocast": False, **kwargs})
-        check(isinstance(filters, int) and filters >= 1, "`filters` must be an integer >= 1.",
-              filters=filters)
-        check(isinstance(kernel_size, int) and kernel_size >= 1,
-              "`kernel_size` must be an integer >= 1.", kernel_size=kernel_size)
-        check(lipschitz is None or lipschitz > 0, "`lipschitz` must be positive or None.",
-              lipschitz=lipschitz)
+        check(
+            isinstance(filters, int) and filters >= 1,
+            "`filters` must be an integer >= 1.",
+            filters=filters,
+        )
+        check(
+            isinstance(kernel_size, int) and kernel_size >= 1,
+            "`kernel_size` must be an integer >= 1.",
+            kernel_size=kernel_size,
+        )
+        check(
+            lipschitz is None or lipschitz > 0,
+            "`lipschitz` must be positive or None.",
+            lipschitz=lipschitz,
+        )
         check(0.0 <= momentum <= 1.0, "`momentum` must lie in [0, 1].", momentum=momentum)
         self.filters, self.kernel_size, self.lipschitz = filters, kernel_size, lipschitz
         self.use_bias, self.batch_norm = use_bias and not batch_norm, batch_norm
@@ -56,22 +74,28 @@ class SpectralConv2D(keras.layers.Layer):
     def build(self, input_shape):
         channels = input_shape[-1]
         k, vector = self.kernel_size, (self.filters,)
-        self.kernel = self.add_weight(shape=(k, k, channels, self.filters), name="kernel",
-                                      initializer="he_normal")
+        self.kernel = self.add_weight(
+            shape=(k, k, channels, self.filters), name="kernel", initializer="he_normal"
+        )
         if self.use_bias:
             self.bias = self.add_weight(shape=vector, name="bias", initializer="zeros")
         if self.batch_norm:
             self.gamma = self.add_weight(shape=vector, name="gamma", initializer="ones")
             self.beta = self.add_weight(shape=vector, name="beta", initializer="zeros")
-            self.moving_mean = self.add_weight(shape=vector, name="moving_mean",
-                                               initializer="zeros", trainable=False)
-            self.moving_variance = self.add_weight(shape=vector, name="moving_variance",
-                                                   initializer="ones", trainable=False)
+            self.moving_mean = self.add_weight(
+                shape=vector, name="moving_mean", initializer="zeros", trainable=False
+            )
+            self.moving_variance = self.add_weight(
+                shape=vector, name="moving_variance", initializer="ones", trainable=False
+            )
         if self.lipschitz is not None:
             start = _spectral.start_vectors(k, channels)
             self.vectors = self.add_weight(
-                shape=start.shape, name="vectors", trainable=False,
-                initializer=lambda shape, dtype=None: tf.constant(start, dtype or "float32"))
+                shape=start.shape,
+                name="vectors",
+                trainable=False,
+                initializer=lambda shape, dtype=None: tf.constant(start, dtype or "float32"),
+            )
         self.built = True
 
     def fold(self, training=False) -> Folded:
@@ -110,17 +134,22 @@ class SpectralConv2D(keras.layers.Layer):
         return self.apply(x, self.fold(training=bool(training)))
 
     def _call_with_batch_statistics(self, x):
-        raw = tf.nn.conv2d(tf.cast(x, self.compute_dtype),
-                           tf.cast(value(self.kernel), self.compute_dtype), 1, "SAME")
+        raw = tf.nn.conv2d(
+            tf.cast(x, self.compute_dtype),
+            tf.cast(value(self.kernel), self.compute_dtype),
+            1,
+            "SAME",
+        )
         one, zero = tf.ones_like(value(self.gamma)), tf.zeros_like(value(self.beta))
-        y, mean, variance = tf.compat.v1.nn.fused_batch_norm(
-            raw, one, zero, epsilon=self.epsilon)
+        y, mean, variance = tf.compat.v1.nn.fused_batch_norm(raw, one, zero, epsilon=self.epsilon)
         scale = value(self.gamma)
         _, bound = self._bounded(
-            value(self.kernel) * scale * tf.math.rsqrt(variance + self.epsilon), True)
+            value(self.kernel) * scale * tf.math.rsqrt(variance + self.epsilon), True
+        )
         for variable, new in ((self.moving_mean, mean), (self.moving_variance, variance)):
             value(variable).assign(
-                self.momentum * value(variable) + (1.0 - self.momentum) * tf.stop_gradient(new))
+                self.momentum * value(variable) + (1.0 - self.momentum) * tf.stop_gradient(new)
+            )
         return y * tf.cast(scale * bound, y.dtype) + tf.cast(value(self.beta), y.dtype)
 
     def _bounded(self, kernel, training):
@@ -138,6 +167,13 @@ class SpectralConv2D(keras.layers.Layer):
         return (*input_shape[:-1], self.filters)
 
     def get_config(self) -> dict:
-        names = ("filters", "kernel_size", "lipschitz", "use_bias", "batch_norm", "momentum",
-                 "epsilon")
+        names = (
+            "filters",
+            "kernel_size",
+            "lipschitz",
+            "use_bias",
+            "batch_norm",
+            "momentum",
+            "epsilon",
+        )
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -57,6 +57,10 @@ class Operator:
         with tf.init_scope():  # a number, also while a graph is being traced
             return float(self._power_iteration(tf.constant(start), tf.constant(iterations)))
 
+    def norm_bound(self, height: int, width: int, channels: int = 1) -> float:
+        """An upper bound on `norm`, for step sizes; default `norm` and one per cent."""
+        return 1.01 * self.norm(height, width, channels)
+
     @tf.function
     def _power_iteration(self, x, iterations):
         for _ in tf.range(iterations):
@@ -75,10 +79,14 @@ class Operator:
 def image_batch(name: str, x) -> tf.Tensor:
     """`x` as a tensor, checked to be [B, H, W, C] of a floating dtype."""
     x = tf.convert_to_tensor(x)
-    check(x.dtype.is_floating, f"`{name}` must have a floating dtype, with values in [0, 1].",
-          dtype=x.dtype.name)
+    check(
+        x.dtype.is_floating,
+        f"`{name}` must have a floating dtype, with values in [0, 1].",
+        dtype=x.dtype.name,
+    )
     if x.shape.rank is None:
         return tf.ensure_shape(x, [None, None, None, None])
-    check(x.shape.rank == 4, f"`{name}` must be a batch of images [B, H, W, C].",
-          shape=tuple(x.shape))
+    check(
+        x.shape.rank == 4, f"`{name}` must be a batch of images [B, H, W, C].", shape=tuple(x.shape)
+    )
     return x

@@ -45,5 +45,9 @@ class Blur(Operator):
         y = tf.nn.depthwise_conv2d(tf.pad(x, pads), weights, [1, 1, 1, 1], "VALID")
         return tf.ensure_shape(y, x.shape)
 
+    def norm_bound(self, height: int, width: int, channels: int = 1) -> float:
+        r"""$\sum_j |k[j]|$, by Young's inequality; attained by circular non-negative blur."""
+        return float(np.abs(self.kernel).sum())
+
     def get_config(self) -> dict:
         return {"kernel": self.kernel.tolist()}

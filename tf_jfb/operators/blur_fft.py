@@ -77,6 +77,10 @@ class BlurFFT(Operator):
         kernel = np.pad(self.kernel, [(0, height - k1), (0, width - k2)])
         return np.fft.rfft2(np.roll(kernel, (-(k1 // 2), -(k2 // 2)), (0, 1)))
 
+    def norm_bound(self, height: int, width: int, channels: int = 1) -> float:
+        r"""$\sum_j |k[j]|$, by Young's inequality; attained by circular non-negative blur."""
+        return float(np.abs(self.kernel).sum())
+
     def get_config(self) -> dict:
         return {"kernel": self.kernel.tolist()}
 

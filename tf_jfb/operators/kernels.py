@@ -18,10 +18,16 @@ def check_kernel(kernel) -> np.ndarray:
         array = np.array(kernel, np.float64)
     except (TypeError, ValueError):
         check(False, "`kernel` must be a 2-D array of numbers.", kernel=type(kernel).__name__)
-    check(array.ndim == 2 and array.size > 0, "`kernel` must be a non-empty 2-D array.",
-          shape=array.shape)
-    check(bool(np.isfinite(array).all()), "`kernel` must be finite.",
-          non_finite=int((~np.isfinite(array)).sum()))
+    check(
+        array.ndim == 2 and array.size > 0,
+        "`kernel` must be a non-empty 2-D array.",
+        shape=array.shape,
+    )
+    check(
+        bool(np.isfinite(array).all()),
+        "`kernel` must be finite.",
+        non_finite=int((~np.isfinite(array)).sum()),
+    )
     check(float(array.sum()) > 0, "`kernel` must have a positive sum.", sum=float(array.sum()))
     return array
 
@@ -30,8 +36,12 @@ def check_fits(kernel: np.ndarray, x) -> None:
     """Raises ValueError if an axis of `kernel` exceeds that of `x` [B, H, W, C], where static."""
     image = tuple(x.shape[1:3])
     known = zip(kernel.shape, image, strict=True)
-    check(all(limit is None or size <= limit for size, limit in known),
-          "The kernel must not be larger than the image.", kernel=kernel.shape, image=image)
+    check(
+        all(limit is None or size <= limit for size, limit in known),
+        "The kernel must not be larger than the image.",
+        kernel=kernel.shape,
+        image=image,
+    )
 
 
 def gaussian(size: int, std: float) -> np.ndarray:
@@ -41,10 +51,16 @@ def gaussian(size: int, std: float) -> np.ndarray:
 
     Raises ValueError unless `size` is an integer >= 1 and `std` positive and finite.
     """
-    check(isinstance(size, numbers.Integral) and not isinstance(size, bool) and size >= 1,
-          "`size` must be an integer >= 1.", size=size)
-    check(isinstance(std, numbers.Real) and 0 < std < float("inf"),
-          "`std` must be a positive number of pixels.", std=std)
+    check(
+        isinstance(size, numbers.Integral) and not isinstance(size, bool) and size >= 1,
+        "`size` must be an integer >= 1.",
+        size=size,
+    )
+    check(
+        isinstance(std, numbers.Real) and 0 < std < float("inf"),
+        "`std` must be a positive number of pixels.",
+        std=std,
+    )
     offsets = np.arange(size) - (size - 1) / 2
     # Relative to the sample nearest the peak, so that a tiny std cannot underflow to 0 / 0.
     exponent = 0.5 * offsets**2 - 0.5 * np.min(np.abs(offsets)) ** 2
@@ -69,8 +85,11 @@ def parse(text: str) -> np.ndarray:
         size, std = int(arguments[0]), float(arguments[1])
     except (IndexError, ValueError):
         arguments = ()
-    check(len(arguments) == 2, "A Gaussian kernel is written gaussian:SIZE:STD, for example "
-          "gaussian:5:5.0.", kernel=text)
+    check(
+        len(arguments) == 2,
+        "A Gaussian kernel is written gaussian:SIZE:STD, for example gaussian:5:5.0.",
+        kernel=text,
+    )
     return gaussian(size, std)
 
 
@@ -85,8 +104,11 @@ def load(path) -> np.ndarray:
     readers = {".npy": np.load, ".npz": _only_array, ".txt": np.loadtxt}
     readers |= dict.fromkeys(IMAGES, _grey_image)
     suffix = path.suffix.lower()
-    check(suffix in readers, f"A kernel file must end in one of {', '.join(sorted(readers))}.",
-          path=str(path))
+    check(
+        suffix in readers,
+        f"A kernel file must end in one of {', '.join(sorted(readers))}.",
+        path=str(path),
+    )
     check(path.is_file(), "The kernel file must exist.", path=str(path))
     try:
         array = readers[suffix](path)
@@ -98,8 +120,9 @@ def load(path) -> np.ndarray:
 
 def _only_array(path):
     with np.load(path) as arrays:
-        check(len(arrays.files) == 1, "An .npz kernel file must hold one array.",
-              arrays=arrays.files)
+        check(
+            len(arrays.files) == 1, "An .npz kernel file must hold one array.", arrays=arrays.files
+        )
         return arrays[arrays.files[0]]
 
 

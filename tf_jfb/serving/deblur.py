@@ -31,19 +31,28 @@ def load_model(path, kernel: str | None = None):
     path = pathlib.Path(path)
     versions = sorted((p for p in path.glob("*") if p.name.isdigit()), key=lambda p: int(p.name))
     folder = versions[-1] if versions else path
-    check((folder / "saved_model.pb").is_file(), "`model` must be a folder with a SavedModel.",
-          model=str(path))
+    check(
+        (folder / "saved_model.pb").is_file(),
+        "`model` must be a folder with a SavedModel.",
+        model=str(path),
+    )
     try:
         model = tf.saved_model.load(str(folder))
     except Exception as error:  # whatever a damaged protobuf raises
-        raise ValueError(f"`model` could not be loaded ({str(error).splitlines()[0]}). "
-                         f"Received: model='{path}'") from None
+        raise ValueError(
+            f"`model` could not be loaded ({str(error).splitlines()[0]}). Received: model='{path}'"
+        ) from None
     signature = getattr(model, "signatures", {}).get("restore")
-    check(signature is not None and set(signature.structured_outputs) >= OUTPUTS,
-          "`model` must be an exported equilibrium model, with a signature `restore`.",
-          model=str(path))
-    check(kernel is None or "deblur" in model.signatures,
-          "`kernel` must be left out: the model was made for one blur.", kernel=kernel)
+    check(
+        signature is not None and set(signature.structured_outputs) >= OUTPUTS,
+        "`model` must be an exported equilibrium model, with a signature `restore`.",
+        model=str(path),
+    )
+    check(
+        kernel is None or "deblur" in model.signatures,
+        "`kernel` must be left out: the model was made for one blur.",
+        kernel=kernel,
+    )
     return model
 
 
@@ -54,15 +63,23 @@ def deblur(model, photo: Photo, rtol: float = 1e-3, max_evaluations: int = 50) -
     """
     check(rtol >= 0, "`rtol` must be >= 0.", rtol=rtol)
     check(max_evaluations >= 1, "`max_evaluations` must be >= 1.", max_evaluations=max_evaluations)
-    check(bool(np.isfinite(photo.pixels).all()), "The photograph must have finite pixels.",
-          non_finite=int((~np.isfinite(photo.pixels)).sum()))
+    check(
+        bool(np.isfinite(photo.pixels).all()),
+        "The photograph must have finite pixels.",
+        non_finite=int((~np.isfinite(photo.pixels)).sum()),
+    )
     grey = photo.pixels.shape[-1] == 1
     pixels = np.repeat(photo.pixels, 3, axis=-1) if grey else photo.pixels
     out = model.signatures["restore"](
-        image=tf.constant(pixels[None], tf.float32), rtol=tf.constant(rtol, tf.float32),
-        max_evaluations=tf.constant(max_evaluations, tf.int32))
+        image=tf.constant(pixels[None], tf.float32),
+        rtol=tf.constant(rtol, tf.float32),
+        max_evaluations=tf.constant(max_evaluations, tf.int32),
+    )
     restored = out["restored"][0].numpy()
     restored = restored.mean(axis=-1, keepdims=True) if grey else restored
-    return Restored(photo._replace(pixels=np.clip(restored, 0.0, 1.0)),
-                    int(out["evaluations"][0]), float(out["residual"][0]),
-                    Status(int(out["status"][0])))
+    return Restored(
+        photo._replace(pixels=np.clip(restored, 0.0, 1.0)),
+        int(out["evaluations"][0]),
+        float(out["residual"][0]),
+        Status(int(out["status"][0])),
+    )

@@ -14,8 +14,10 @@ from tf_jfb.models.baselines import tikhonov, tune, tv
 from tf_jfb.operators import Blur, kernels
 from tf_jfb.serving.deblur import load_model
 
-WEIGHTS = {"Tikhonov": (2e-3, 3e-3, 5e-3, 7e-3, 1e-2, 1.5e-2),
-           "TV": (1.5e-4, 2e-4, 3e-4, 4e-4, 6e-4, 8e-4)}
+WEIGHTS = {
+    "Tikhonov": (2e-3, 3e-3, 5e-3, 7e-3, 1e-2, 1.5e-2),
+    "TV": (1.5e-4, 2e-4, 3e-4, 4e-4, 6e-4, 8e-4),
+}
 METHODS = {"Tikhonov": tikhonov, "TV": tv}
 
 
@@ -39,8 +41,12 @@ def compare(args) -> dict:
             restored, extra = method(d)
             seconds = (time.perf_counter() - start) / len(d)
             restored = np.clip(restored, 0.0, 1.0)
-            values = {"psnr": psnr(sharp, restored).numpy(), "ssim": ssim(sharp, restored).numpy(),
-                      "seconds": np.full(len(d), seconds), **extra}
+            values = {
+                "psnr": psnr(sharp, restored).numpy(),
+                "ssim": ssim(sharp, restored).numpy(),
+                "seconds": np.full(len(d), seconds),
+                **extra,
+            }
             rows[name].append(values)
         progress.add(len(d))
     return {name: _mean(parts) for name, parts in rows.items()}
@@ -80,18 +86,25 @@ def _tuned(args, operator) -> dict:
     for name, method in METHODS.items():
         weight = tune(method, d, sharp, operator, WEIGHTS[name])
         methods[name] = lambda d, method=method, weight=weight: (
-            method(d, operator, weight).numpy(), {"weight": np.full(len(d), weight)})
+            method(d, operator, weight).numpy(),
+            {"weight": np.full(len(d), weight)},
+        )
     return methods
 
 
 def _restore(model, d, args):
     out = model.signatures["restore"](
-        image=tf.constant(d, tf.float32), rtol=tf.constant(args.rtol, tf.float32),
-        max_evaluations=tf.constant(args.max_evaluations))
+        image=tf.constant(d, tf.float32),
+        rtol=tf.constant(args.rtol, tf.float32),
+        max_evaluations=tf.constant(args.max_evaluations),
+    )
     out = {name: tensor.numpy() for name, tensor in out.items()}
     return out["restored"], {
-        "evaluations": out["evaluations"], "residual": out["residual"],
-        "converged": out["status"] == Status.CONVERGED, "diverged": out["status"] == Status.DIVERGED}
+        "evaluations": out["evaluations"],
+        "residual": out["residual"],
+        "converged": out["status"] == Status.CONVERGED,
+        "diverged": out["status"] == Status.DIVERGED,
+    }
 
 
 def _mean(parts) -> dict:

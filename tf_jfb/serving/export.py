@@ -22,14 +22,19 @@ class _Served(tf.Module):
 
         def restore(image, rtol, max_evaluations):
             result = model.solved(image, rtol, max_evaluations)
-            return {"restored": result.image, "residual": result.residual,
-                    "evaluations": result.evaluations, "status": result.status}
+            return {
+                "restored": result.image,
+                "residual": result.residual,
+                "evaluations": result.evaluations,
+                "status": result.status,
+            }
 
         solver = model.solver
         self.restore = tf.function(restore, input_signature=[image, rtol, cap])
         self.default = tf.function(
             lambda image: restore(image, solver.rtol, solver.max_evaluations),
-            input_signature=[image])
+            input_signature=[image],
+        )
 
 
 def export(model: Equilibrium, path, channels: int = 3) -> pathlib.Path:

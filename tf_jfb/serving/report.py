@@ -11,23 +11,29 @@ from tf_jfb.serving.deblur import Restored, deblur
 
 
 def simulate(photo: Photo, blur: str, noise: float, seed: int = 0) -> Photo:
-    """`photo` blurred by `gaussian:SIZE:STD` or a kernel file, with Gaussian noise of std `noise`."""
+    """`photo` blurred by `gaussian:SIZE:STD` or a kernel file, plus noise of std `noise`."""
     check(noise >= 0, "`noise` must be >= 0.", noise=noise)
     sharp = tf.constant(photo.pixels[None])
     unit = np.random.default_rng(seed).standard_normal(photo.pixels.shape, np.float32)
-    return photo._replace(pixels=Blur(kernels.parse(blur))(sharp)[0].numpy() + np.float32(noise) * unit)
+    blurred = Blur(kernels.parse(blur))(sharp)[0].numpy()
+    return photo._replace(pixels=blurred + np.float32(noise) * unit)
 
 
 def describe(result: Restored, blurred: Photo, sharp: Photo | None) -> dict:
-    """PSNR and SSIM before and after where the sharp photograph is known, and the solve's record."""
-    rows = {"evaluations": result.evaluations, "residual": result.residual,
-            "status": result.status.name, "advice": result.status.advice}
+    """The solve's record, with PSNR and SSIM before and after where `sharp` is known."""
+    rows = {
+        "evaluations": result.evaluations,
+        "residual": result.residual,
+        "status": result.status.name,
+        "advice": result.status.advice,
+    }
     if sharp is None:
         return rows
     for name, metric in (("psnr", psnr), ("ssim", ssim)):
         rows[f"{name}_blurred"], rows[f"{name}_restored"] = (
             float(metric(sharp.pixels[None], other.pixels[None])[0])
-            for other in (blurred, result.photo))
+            for other in (blurred, result.photo)
+        )
     return rows
 
 
@@ -35,10 +41,18 @@ def lines(rows: dict) -> str:
     """`describe` for a reader."""
     text = []
     if "psnr_blurred" in rows:
-        text += [f"PSNR  {rows['psnr_blurred']:6.2f} dB -> {rows['psnr_restored']:6.2f} dB",
-                 f"SSIM  {rows['ssim_blurred']:6.4f}    -> {rows['ssim_restored']:6.4f}"]
-    return "\n".join([*text, f"evaluations of T: {rows['evaluations']}",
-                      f"relative residual: {rows['residual']:.2e}", f"status: {rows['advice']}"])
+        text += [
+            f"PSNR  {rows['psnr_blurred']:6.2f} dB -> {rows['psnr_restored']:6.2f} dB",
+            f"SSIM  {rows['ssim_blurred']:6.4f}    -> {rows['ssim_restored']:6.4f}",
+        ]
+    return "\n".join(
+        [
+            *text,
+            f"evaluations of T: {rows['evaluations']}",
+            f"relative residual: {rows['residual']:.2e}",
+            f"status: {rows['advice']}",
+        ]
+    )
 
 
 def residuals(model, blurred: Photo, rtol: float, evaluations: int) -> list:
@@ -55,8 +69,9 @@ def plot(path, result: Restored, blurred: Photo, sharp: Photo | None, trace: lis
 
     images = {"sharp": sharp, "blurred": blurred, "restored": result.photo}
     images = {name: photo for name, photo in images.items() if photo is not None}
-    figure, axes = plt.subplots(1, len(images) + 1, figsize=(3.6 * len(images) + 4, 3.8),
-                                layout="constrained")
+    figure, axes = plt.subplots(
+        1, len(images) + 1, figsize=(3.6 * len(images) + 4, 3.8), layout="constrained"
+    )
     for axis, (name, photo) in zip(axes, images.items(), strict=False):
         axis.imshow(np.clip(photo.pixels, 0, 1).squeeze(), cmap="gray", vmin=0, vmax=1)
         note = ""

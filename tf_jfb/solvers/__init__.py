@@ -1,4 +1,4 @@
-"""Fixed-point solvers: a method is a configuration with `init` and `step`; `solve` owns the loop."""
+"""Fixed-point solvers: a method supplies `init` and `step`; `solve` owns the loop."""
 
 from tf_jfb._types import Solution, Status
 from tf_jfb.solvers.anderson import Anderson

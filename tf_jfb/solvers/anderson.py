@@ -20,6 +20,8 @@ from tf_jfb.solvers.base import Solver
 
 
 class AndersonState(NamedTuple):
+    """The last m iterates and residuals of every image."""
+
     count: tf.Tensor  # int32 [], residuals in the history
     gram: tf.Tensor  # float64 [B, m, m], <r_i, r_j>, newest first
     mixed: tuple  # m tensors [B, ...], x_i + beta r_i, newest first

@@ -28,10 +28,16 @@ class Solver:
     def __post_init__(self):
         for name in ("rtol", "atol"):
             value = getattr(self, name)
-            check(_is_number(value) and 0 <= value < float("inf"),
-                  f"`{name}` must be a finite number >= 0.", **{name: value})
-        check(_is_integer(self.max_evaluations) and self.max_evaluations >= 1,
-              "`max_evaluations` must be an integer >= 1.", max_evaluations=self.max_evaluations)
+            check(
+                _is_number(value) and 0 <= value < float("inf"),
+                f"`{name}` must be a finite number >= 0.",
+                **{name: value},
+            )
+        check(
+            _is_integer(self.max_evaluations) and self.max_evaluations >= 1,
+            "`max_evaluations` must be an integer >= 1.",
+            max_evaluations=self.max_evaluations,
+        )
 
     def init(self, x0: tf.Tensor):
         """State before the first evaluation: a tuple of tensors of fixed shape."""

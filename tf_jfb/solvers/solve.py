@@ -26,8 +26,9 @@ class _Carry(NamedTuple):
     state: tuple  # the solver's
 
 
-def solve(f, x0: tf.Tensor, solver: Solver, *, rtol=None, max_evaluations=None,
-          trace: bool = False) -> Solution:
+def solve(
+    f, x0: tf.Tensor, solver: Solver, *, rtol=None, max_evaluations=None, trace: bool = False
+) -> Solution:
     r"""Finds $x = f(x)$ for every image of a batch, starting from `x0`.
 
     Each image stops on its own residual, $|f(x) - x| \le$ atol + rtol $|f(x)|$, and is frozen
@@ -50,20 +51,30 @@ def solve(f, x0: tf.Tensor, solver: Solver, *, rtol=None, max_evaluations=None,
         ValueError: `x0` is not a batch of float32 or float64, or `f` changes shape or dtype.
     """
     x0 = tf.convert_to_tensor(x0)
-    check(x0.dtype in (tf.float32, tf.float64), "`x0` must be float32 or float64.",
-          dtype=x0.dtype.name)
-    check(x0.shape.rank is None or x0.shape.rank >= 1, "`x0` must have a batch axis.",
-          shape=_shape(x0))
+    check(
+        x0.dtype in (tf.float32, tf.float64),
+        "`x0` must be float32 or float64.",
+        dtype=x0.dtype.name,
+    )
+    check(
+        x0.shape.rank is None or x0.shape.rank >= 1,
+        "`x0` must have a batch axis.",
+        shape=_shape(x0),
+    )
     cap = solver.max_evaluations if max_evaluations is None else max_evaluations
-    check(not trace or isinstance(cap, int), "`trace` needs an integer `max_evaluations`.",
-          max_evaluations=cap)
+    check(
+        not trace or isinstance(cap, int),
+        "`trace` needs an integer `max_evaluations`.",
+        max_evaluations=cap,
+    )
     tolerance = tf.cast(solver.rtol if rtol is None else rtol, x0.dtype)
     if tf.executing_eagerly():
         with tf.init_scope():  # pauses the tape: an eager loop would record every evaluation
             return _run(f, x0, solver, tolerance, cap, trace)
     solution = _run(f, tf.stop_gradient(x0), solver, tolerance, cap, trace)
-    return solution._replace(x=tf.stop_gradient(solution.x),
-                             residual=tf.stop_gradient(solution.residual))
+    return solution._replace(
+        x=tf.stop_gradient(solution.x), residual=tf.stop_gradient(solution.residual)
+    )
 
 
 def _run(f, x0, solver, rtol, cap, trace) -> Solution:
@@ -73,8 +84,9 @@ def _run(f, x0, solver, rtol, cap, trace) -> Solution:
         lambda c: (_keep_shapes(_iterate(f, c, solver, rtol), c),),
         (carry,),
     )[0]
-    return Solution(end.best, end.evaluations, end.residual, end.status,
-                    end.trace if trace else None)
+    return Solution(
+        end.best, end.evaluations, end.residual, end.status, end.trace if trace else None
+    )
 
 
 def _start(x0, solver, columns) -> _Carry:
@@ -123,9 +135,12 @@ def _iterate(f, c: _Carry, solver: Solver, rtol) -> _Carry:
 
 def _evaluate(f, x):
     fx = tf.convert_to_tensor(f(x))
-    check(fx.dtype == x.dtype and fx.shape.is_compatible_with(x.shape),
-          "`f` must return the shape and dtype of its argument.",
-          argument=(_shape(x), x.dtype.name), result=(_shape(fx), fx.dtype.name))
+    check(
+        fx.dtype == x.dtype and fx.shape.is_compatible_with(x.shape),
+        "`f` must return the shape and dtype of its argument.",
+        argument=(_shape(x), x.dtype.name),
+        result=(_shape(fx), fx.dtype.name),
+    )
     return tf.ensure_shape(fx, x.shape)
 
 

@@ -4,4 +4,12 @@ from tf_jfb.training.config import Config, load_config
 from tf_jfb.training.denoiser import Denoiser
 from tf_jfb.training.fit import build_model, load_run, train, train_denoiser
 
-__all__ = ["Config", "Denoiser", "build_model", "load_config", "load_run", "train", "train_denoiser"]
+__all__ = [
+    "Config",
+    "Denoiser",
+    "build_model",
+    "load_config",
+    "load_run",
+    "train",
+    "train_denoiser",
+]

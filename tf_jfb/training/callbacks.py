@@ -41,8 +41,11 @@ class Checkpoint(keras.callbacks.Callback):
         if row[self.monitor] > best:
             save_weights(self.folder / "best.npz", self.model)
         self.history.append({"epoch": epoch + 1, **row})
-        _save(self.folder / "last.npz", _variables(self.model),
-              history=np.array(json.dumps(self.history)))
+        _save(
+            self.folder / "last.npz",
+            _variables(self.model),
+            history=np.array(json.dumps(self.history)),
+        )
         self._write_log()
 
     def _write_log(self):
@@ -61,9 +64,11 @@ class ConvergenceAdvice(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         converged = (logs or {}).get("converged", 1.0)
         if converged < self.share:
-            print(f"\nOnly {converged:.0%} of the images converged in epoch {epoch + 1}: raise "
-                  "`max_evaluations`, loosen `rtol`, lower the learning rate, or bound the "
-                  "network with `lipschitz`.")
+            print(
+                f"\nOnly {converged:.0%} of the images converged in epoch {epoch + 1}: raise "
+                "`max_evaluations`, loosen `rtol`, lower the learning rate, or bound the "
+                "network with `lipschitz`."
+            )
 
 
 def save_weights(path, model) -> None:

@@ -48,23 +48,46 @@ class Config:
 
     def __post_init__(self):
         check(self.data in DATA, f"`data` must be one of {', '.join(DATA)}.", data=self.data)
-        check(self.data == "dead-leaves" or self.data == "celeba" or self.path is not None,
-              "`path` must name a folder when `data` is folder.", path=self.path)
-        check(self.precision in PRECISIONS, f"`precision` must be one of {', '.join(PRECISIONS)}.",
-              precision=self.precision)
-        for name in ("depth", "channels", "m", "max_evaluations", "batch_size", "epochs", "steps",
-                     "validation"):
+        check(
+            self.data == "dead-leaves" or self.data == "celeba" or self.path is not None,
+            "`path` must name a folder when `data` is folder.",
+            path=self.path,
+        )
+        check(
+            self.precision in PRECISIONS,
+            f"`precision` must be one of {', '.join(PRECISIONS)}.",
+            precision=self.precision,
+        )
+        for name in (
+            "depth",
+            "channels",
+            "m",
+            "max_evaluations",
+            "batch_size",
+            "epochs",
+            "steps",
+            "validation",
+        ):
             value = getattr(self, name)
-            check(isinstance(value, int) and value >= 1, f"`{name}` must be an integer >= 1.",
-                  **{name: value})
+            check(
+                isinstance(value, int) and value >= 1,
+                f"`{name}` must be an integer >= 1.",
+                **{name: value},
+            )
         for name in ("eta", "gain", "learning_rate", "denoiser_weight", "denoiser_noise"):
             value = getattr(self, name)
-            check(isinstance(value, (int, float)) and value > 0, f"`{name}` must be positive.",
-                  **{name: value})
+            check(
+                isinstance(value, (int, float)) and value > 0,
+                f"`{name}` must be positive.",
+                **{name: value},
+            )
         for name in ("noise", "rtol"):
             value = getattr(self, name)
-            check(isinstance(value, (int, float)) and value >= 0, f"`{name}` must be >= 0.",
-                  **{name: value})
+            check(
+                isinstance(value, (int, float)) and value >= 0,
+                f"`{name}` must be >= 0.",
+                **{name: value},
+            )
 
     @property
     def operator(self) -> Operator:
@@ -78,16 +101,20 @@ def load_config(path) -> dict:
     try:
         options = yaml.safe_load(path.read_text()) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        check(False, f"The configuration file must be YAML ({type(error).__name__}).",
-              path=str(path))
-    check(isinstance(options, dict), "The configuration file must hold `name: value` lines.",
-          path=str(path))
+        check(
+            False, f"The configuration file must be YAML ({type(error).__name__}).", path=str(path)
+        )
+    check(
+        isinstance(options, dict),
+        "The configuration file must hold `name: value` lines.",
+        path=str(path),
+    )
     known = {field.name for field in dataclasses.fields(Config)}
     unknown = sorted(set(options) - known)
-    check(not unknown, f"Unknown option in the configuration; known are {', '.join(sorted(known))}.",
-          unknown=unknown)
+    check(not unknown, f"Unknown option; known are {', '.join(sorted(known))}.", unknown=unknown)
     return options
 
 
 def save_config(path, config: Config) -> None:
+    """Writes `config` as YAML."""
     pathlib.Path(path).write_text(yaml.safe_dump(dataclasses.asdict(config), sort_keys=False))

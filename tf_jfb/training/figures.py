@@ -20,8 +20,9 @@ def plot_log(run) -> pathlib.Path:
     axis.set(xlabel="epoch", ylabel="validation PSNR (dB)", title="Training progress")
     if "val_converged" in rows[0]:
         right = axis.twinx()
-        right.plot(epochs, [100 * row["val_converged"] for row in rows], color="tab:orange",
-                   ls="--")
+        right.plot(
+            epochs, [100 * row["val_converged"] for row in rows], color="tab:orange", ls="--"
+        )
         right.set(ylabel="converged images (%, dashed)", ylim=(-3, 103))
     axis.grid(alpha=0.3)
     figure.savefig(run / "log.png", dpi=120)

@@ -46,8 +46,9 @@ def load_run(run, precision: str = "float32") -> DEGrad:
     """The best model of the run folder `run`."""
     run = pathlib.Path(run)
     for name in ("config.yaml", "best.npz"):
-        check((run / name).is_file(), f"The run folder must hold {name}: train first.",
-              run=str(run))
+        check(
+            (run / name).is_file(), f"The run folder must hold {name}: train first.", run=str(run)
+        )
     options = load_config(run / "config.yaml")
     model = build_model(Config(**{**options, "precision": precision, "pretrained": None}))
     load_weights(run / "best.npz", model)
@@ -57,34 +58,49 @@ def load_run(run, precision: str = "float32") -> DEGrad:
 def source(config: Config, split: str):
     """Images of `config` for "train" or "test"."""
     if config.data == "dead-leaves":
-        return data.DeadLeaves(10_000, config.size or config.crop or 64,
-                               seed=config.seed + (0 if split == "train" else 1_000_003))
+        return data.DeadLeaves(
+            10_000,
+            config.size or config.crop or 64,
+            seed=config.seed + (0 if split == "train" else 1_000_003),
+        )
     if config.data == "celeba":
         return data.celeba(config.path, split, config.size or 128)
     has_splits = (pathlib.Path(config.path) / split).is_dir()
-    return data.FolderSource(pathlib.Path(config.path) / split if has_splits else config.path,
-                             config.size)
+    return data.FolderSource(
+        pathlib.Path(config.path) / split if has_splits else config.path, config.size
+    )
 
 
 def _fit(model, config, run, operator, noise, verbose):
     run = pathlib.Path(run)
     _claim(run, config)
     schedule = keras.optimizers.schedules.CosineDecay(
-        config.learning_rate, config.epochs * config.steps, alpha=0.01)
+        config.learning_rate, config.epochs * config.steps, alpha=0.01
+    )
     # Losses on [0, 1] are small: the default epsilon would damp Adam's steps.
     model.compile(keras.optimizers.Adam(schedule, epsilon=1e-10))
     model.optimizer.build(model.trainable_variables)
     checkpoint = Checkpoint(run)
     checkpoint.restore(model)
     batches = data.examples(
-        source(config, "train"), operator, noise, batch_size=config.batch_size,
-        crop=config.crop, seed=config.seed,
-        start=checkpoint.epoch * config.steps * config.batch_size)
+        source(config, "train"),
+        operator,
+        noise,
+        batch_size=config.batch_size,
+        crop=config.crop,
+        seed=config.seed,
+        start=checkpoint.epoch * config.steps * config.batch_size,
+    )
     if checkpoint.epoch < config.epochs:
-        model.fit(batches, epochs=config.epochs, initial_epoch=checkpoint.epoch,
-                  steps_per_epoch=config.steps, verbose=verbose,
-                  validation_data=_validation(config, operator, noise),
-                  callbacks=[checkpoint, ConvergenceAdvice()])
+        model.fit(
+            batches,
+            epochs=config.epochs,
+            initial_epoch=checkpoint.epoch,
+            steps_per_epoch=config.steps,
+            verbose=verbose,
+            validation_data=_validation(config, operator, noise),
+            callbacks=[checkpoint, ConvergenceAdvice()],
+        )
     load_weights(run / "best.npz", model)
     return model
 
@@ -94,15 +110,23 @@ def _claim(run, config) -> None:
     try:
         run.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        check(False, f"`run` must be a folder that can be written ({error.strerror}).",
-              run=str(run))
+        check(
+            False, f"`run` must be a folder that can be written ({error.strerror}).", run=str(run)
+        )
     file = run / "config.yaml"
     if file.exists():
         saved = Config(**load_config(file))
-        changed = [f.name for f in dataclasses.fields(Config)
-                   if getattr(saved, f.name) != getattr(config, f.name)]
-        check(not changed, "`run` belongs to another configuration; choose a new folder or "
-              "restore the options.", run=str(run), changed=changed)
+        changed = [
+            f.name
+            for f in dataclasses.fields(Config)
+            if getattr(saved, f.name) != getattr(config, f.name)
+        ]
+        check(
+            not changed,
+            "`run` belongs to another configuration; choose a new folder or restore the options.",
+            run=str(run),
+            changed=changed,
+        )
     save_config(file, config)
 
 
@@ -117,7 +141,8 @@ def _validation(config, operator, noise):
     unit = np.random.default_rng([config.seed, 3]).standard_normal(sharp.shape, np.float32)
     blurred = sharp if operator is None else operator(sharp).numpy()
     return tf.data.Dataset.from_tensor_slices((blurred + noise * unit, sharp)).batch(
-        min(config.batch_size, count))
+        min(config.batch_size, count)
+    )
 
 
 def _centre(image, side):
@@ -126,8 +151,14 @@ def _centre(image, side):
 
 
 def _network(config) -> DnCNN:
-    return DnCNN(config.depth, config.channels, config.lipschitz, config.gain,
-                 config.momentum, dtype=config.precision)
+    return DnCNN(
+        config.depth,
+        config.channels,
+        config.lipschitz,
+        config.gain,
+        config.momentum,
+        dtype=config.precision,
+    )
 
 
 def _seed(config) -> None:
@@ -136,8 +167,11 @@ def _seed(config) -> None:
 
 def _load_denoiser(config, network) -> None:
     run = pathlib.Path(config.pretrained)
-    check((run / "best.npz").is_file(), "`pretrained` must be the run folder of a denoiser.",
-          pretrained=str(run))
+    check(
+        (run / "best.npz").is_file(),
+        "`pretrained` must be the run folder of a denoiser.",
+        pretrained=str(run),
+    )
     denoiser = Denoiser(network)
     denoiser.build((None, None, None, 3))
     load_weights(run / "best.npz", denoiser)
