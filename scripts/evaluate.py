@@ -29,6 +29,7 @@ def parser():
 
 def main() -> None:
     args = parser().parse_args()
+    _cli.import_tensorflow()
     from tf_jfb.serving import evaluate
 
     table = evaluate.compare(args)

@@ -13,6 +13,7 @@ def main() -> None:
     p.add_argument("run", help="run folder of scripts/train.py")
     p.add_argument("-o", "--output", required=True, help="folder to make: NAME/VERSION")
     args = p.parse_args()
+    _cli.import_tensorflow()
     from tf_jfb.serving import export
     from tf_jfb.training import load_run
 

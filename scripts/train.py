@@ -18,6 +18,7 @@ Stopped at any moment, the same command goes on from the last whole epoch.
 
 
 def parser() -> argparse.ArgumentParser:
+    _cli.import_tensorflow()
     from tf_jfb.training import Config
 
     p = _cli.Parser(description=__doc__, epilog=EXAMPLE)
