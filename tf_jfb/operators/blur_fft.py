@@ -55,6 +55,24 @@ class BlurFFT(Operator):
         top = tf.math.conj(transfer) * _fft(d) + rho * _fft(z)
         return _ifft(top / (tf.math.conj(transfer) * transfer + rho), z)
 
+    def wiener(self, d, penalty) -> tf.Tensor:
+        r"""$F^*\, \overline{\hat k}\, \hat d / (|\hat k|^2 + \hat p)$, the Wiener filter.
+
+        It minimises $|A x - d|^2 + \langle x, P x \rangle$ for a circular filter P of transfer
+        function $\hat p \ge 0$; noise over signal power spectrum gives Wiener's own.
+
+        Args:
+            d: [B, H, W, C], the measurement.
+            penalty: $\hat p$, real, a scalar or [H, W // 2 + 1].
+
+        Raises:
+            ValueError: `d` is no batch of floating images.
+        """
+        d = image_batch("d", d)
+        transfer = self.transfer(d)
+        power = tf.math.conj(transfer) * transfer + tf.cast(penalty, transfer.dtype)
+        return _ifft(tf.math.conj(transfer) * _fft(d) / power, d)
+
     def norm(self, height: int, width: int, channels: int = 1, iterations: int = 0) -> float:
         r"""$\max_\omega |\hat k(\omega)|$, exact; `channels` and `iterations` do not matter."""
         check_fits(self.kernel, tf.TensorSpec([1, height, width, channels]))

@@ -8,10 +8,8 @@ import tensorflow as tf
 from tf_jfb._numerics import per_image, per_image_dot
 from tf_jfb._validate import check
 from tf_jfb.models.baselines._differences import gradient, gradient_adjoint
-from tf_jfb.operators import Blur, BlurFFT, Operator
+from tf_jfb.operators import BlurFFT, Operator
 from tf_jfb.operators.base import image_batch
-
-LAPLACIAN = np.array([[0.0, -1.0, 0.0], [-1.0, 4.0, -1.0], [0.0, -1.0, 0.0]])
 
 
 def tikhonov(d, operator: Operator, weight: float, iterations: int = 50) -> tf.Tensor:
@@ -33,8 +31,11 @@ def tikhonov(d, operator: Operator, weight: float, iterations: int = 50) -> tf.T
         ValueError: an argument is outside its range.
     """
     d = image_batch("d", d)
-    check(isinstance(operator, Operator), "`operator` must be a tf_jfb.operators.Operator.",
-          operator=operator)
+    check(
+        isinstance(operator, Operator),
+        "`operator` must be a tf_jfb.operators.Operator.",
+        operator=operator,
+    )
     check(0 < weight < float("inf"), "`weight` must be positive.", weight=weight)
     check(iterations >= 1, "`iterations` must be >= 1.", iterations=iterations)
     return _program(operator)(d, tf.constant(weight, d.dtype), tf.constant(iterations))
@@ -66,4 +67,14 @@ def _conjugate_gradients(operator, d, weight, iterations):
 
 
 def _closed_form(operator, d, weight, iterations):
-    raise NotImplementedError
+    del iterations  # exact at once
+    height, width = tf.unstack(tf.shape(d)[1:3])
+    down = _difference_spectrum(height, height, d.dtype)
+    right = _difference_spectrum(width, width // 2 + 1, d.dtype)
+    return operator.wiener(d, weight * (down[:, None] + right))
+
+
+def _difference_spectrum(size, frequencies, dtype):
+    """Squared modulus of the transfer function of a circular difference, [frequencies]."""
+    half_angle = np.pi * tf.cast(tf.range(frequencies), dtype) / tf.cast(size, dtype)
+    return 4.0 * tf.sin(half_angle) ** 2

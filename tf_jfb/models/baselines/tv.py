@@ -37,8 +37,11 @@ def tv(d, operator: Operator, weight: float, iterations: int = 200) -> tf.Tensor
         ValueError: an argument is outside its range, or the size of `d` is unknown.
     """
     d = image_batch("d", d)
-    check(isinstance(operator, Operator), "`operator` must be a tf_jfb.operators.Operator.",
-          operator=operator)
+    check(
+        isinstance(operator, Operator),
+        "`operator` must be a tf_jfb.operators.Operator.",
+        operator=operator,
+    )
     check(0 < weight < float("inf"), "`weight` must be positive.", weight=weight)
     check(iterations >= 1, "`iterations` must be >= 1.", iterations=iterations)
     check(None not in d.shape[1:], "The image size must be known.", shape=tuple(d.shape))
