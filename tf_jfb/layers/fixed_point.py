@@ -4,7 +4,7 @@ import inspect
 
 import keras
 
-from tf_jfb._compat import register
+from tf_jfb._compat import KERAS_3, register
 from tf_jfb._types import Solution
 from tf_jfb._validate import check
 from tf_jfb.gradients import JFB, Estimator
@@ -43,6 +43,12 @@ class FixedPoint(keras.layers.Layer):
         self.gradient = JFB() if gradient is None else gradient
         _check_parts(self.f, self.solver, self.gradient)
 
+    def build(self, x0_shape, inputs_shape=None):
+        if KERAS_3 and isinstance(self.f, keras.layers.Layer) and not self.f.built:
+            shapes = [x0_shape, *(inputs_shape or ())]
+            self.f(*(keras.KerasTensor(tuple(s), dtype=self.compute_dtype) for s in shapes))
+        self.built = True
+
     def call(self, x0, *inputs, training=None):
         f = self._map(x0, inputs, training)
         return self.gradient.attach(f, solve(f, x0, self.solver).x)
@@ -61,7 +67,7 @@ class FixedPoint(keras.layers.Layer):
             return lambda x: self.f(x, *inputs, **_inference(self.f))
         return lambda x: self.f(x, *inputs)
 
-    def compute_output_shape(self, x0_shape, *input_shapes):
+    def compute_output_shape(self, x0_shape, inputs_shape=None):
         return x0_shape
 
     def get_config(self) -> dict:

@@ -1,0 +1,139 @@
+"""The layer: values, gradients, saving, and a classifier trained with it."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_jfb._types import Status
+from tf_jfb.gradients import Neumann
+from tf_jfb.layers import FixedPoint
+from tf_jfb.solvers import Anderson, Picard
+
+TIGHT = Anderson(m=3, rtol=1e-6)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Cell(keras.layers.Layer):
+    """`tanh(0.3 x W + d)`; counts in `calls` how often it ran in training."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.training_calls = units, 0
+
+    def build(self, *shapes, **named):
+        self.w = self.add_weight(shape=(self.units, self.units), name="w", initializer="orthogonal")
+
+    def call(self, x, d, training=None):
+        self.training_calls += bool(training)
+        return tf.tanh(0.3 * tf.matmul(x, self.w) + d)
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
+def batch(*shape, seed=0):
+    return tf.constant(np.random.default_rng(seed).standard_normal(shape), tf.float32)
+
+
+def test_function_of_an_input():
+    layer = FixedPoint(lambda x, d: 0.5 * x + d, TIGHT)
+    np.testing.assert_allclose(layer(tf.zeros([2, 3]), batch(2, 3)), 2 * batch(2, 3), atol=1e-5)
+
+
+def test_unbuilt_keras_layer_runs_in_inference_mode():
+    cell = Cell(3)
+    layer, d = FixedPoint(cell, TIGHT), batch(2, 3)
+    x = layer(tf.zeros([2, 3]), d, training=True)
+    assert cell.built and cell.training_calls == 0
+    np.testing.assert_allclose(x, cell(x, d), atol=1e-5)
+    assert [v.path for v in layer.trainable_variables] == [cell.w.path]
+
+
+def test_gradient_to_weights_and_inputs_but_not_the_start():
+    layer, x0, d = FixedPoint(Cell(3), TIGHT), tf.zeros([2, 3]), batch(2, 3)
+    x = layer(x0, d)
+    with tf.GradientTape() as tape:
+        tape.watch([x0, d])
+        loss = tf.reduce_sum(layer(x0, d))
+    to_w, to_d, to_x0 = tape.gradient(loss, [layer.f.w.value, d, x0])
+    slope = 1.0 - x.numpy() ** 2
+    np.testing.assert_allclose(to_d, slope, atol=1e-4)
+    np.testing.assert_allclose(to_w, 0.3 * x.numpy().T @ slope, atol=1e-4)
+    assert to_x0 is None
+
+
+def test_gradient_estimator_is_used():
+    d = tf.ones([1, 1])
+    layer = FixedPoint(lambda x, d: 0.5 * x + d, TIGHT, Neumann(2))
+    with tf.GradientTape() as tape:
+        tape.watch(d)
+        x = layer(tf.zeros([1, 1]), d)
+    np.testing.assert_allclose(tape.gradient(x, d), [[1.75]], rtol=1e-6)
+
+
+def test_solution_reports_the_solve():
+    layer = FixedPoint(lambda x, d: 0.5 * x + d, Picard())
+    s = layer.solution(tf.zeros([2, 1]), tf.ones([2, 1]), rtol=1e-5, trace=True)
+    assert (s.status.numpy() == Status.CONVERGED).all() and s.trace.shape == (2, 50)
+    capped = layer.solution(tf.zeros([2, 1]), tf.ones([2, 1]), rtol=1e-5, max_evaluations=3)
+    np.testing.assert_array_equal(capped.evaluations, [3, 3])
+
+
+def test_configuration_round_trip():
+    layer = FixedPoint(Cell(3), Picard(rtol=1e-4, damping=0.5), Neumann(2), name="equilibrium")
+    copy = FixedPoint.from_config(layer.get_config())
+    assert copy.solver == layer.solver and copy.gradient == layer.gradient
+    assert copy.f.units == 3 and copy.name == "equilibrium"
+
+
+@keras.saving.register_keras_serializable("tests")
+class Square(keras.layers.Layer):
+    """`0.5 x + 1`, of one argument."""
+
+    def call(self, x):
+        return 0.5 * x + 1.0
+
+
+def functional():
+    d = keras.Input((3,))
+    return keras.Model(d, FixedPoint(Cell(3), TIGHT)(keras.ops.zeros_like(d), d))
+
+
+def sequential():
+    return keras.Sequential([keras.Input((3,)), FixedPoint(Square(), TIGHT)])
+
+
+@pytest.mark.parametrize("make", [functional, sequential])
+def test_saved_model_gives_the_same_output(make, tmp_path):
+    model, d = make(), batch(2, 3)
+    model.save(tmp_path / "model.keras")
+    copy = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(copy(d), model(d), atol=1e-6)
+    if make is sequential:
+        np.testing.assert_allclose(model(d), 2.0, atol=1e-4)
+
+
+def test_a_classifier_learns_digits():
+    from sklearn.datasets import load_digits
+
+    x, y = load_digits(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(x))
+    x, y = (x[order] / 16.0).astype(np.float32), y[order]
+    pixels = keras.Input((64,))
+    d = keras.layers.Dense(32)(pixels)
+    state = FixedPoint(Cell(32), Anderson(m=3, rtol=1e-3, max_evaluations=15))(
+        keras.ops.zeros_like(d), d
+    )
+    model = keras.Model(pixels, keras.layers.Dense(10)(state))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.01), loss, metrics=["accuracy"])
+    model.fit(x[:1400], y[:1400], batch_size=100, epochs=10, verbose=0)
+    assert model.evaluate(x[1400:], y[1400:], verbose=0)[1] > 0.9
+
+
+@pytest.mark.parametrize("name", ["f", "solver", "gradient"])
+def test_errors(name):
+    parts = {"f": lambda x: x, name: 3}
+    with pytest.raises(ValueError, match=f"`{name}` must be a .*Received: {name}=3"):
+        FixedPoint(**parts)
