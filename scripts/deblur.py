@@ -21,8 +21,8 @@ def parser():
     p.add_argument("--simulate", metavar="BLUR", help="blur PHOTO first: gaussian:SIZE:STD")
     p.add_argument("--noise", type=float, default=0.0, help="std of --simulate, in [0, 1] units")
     p.add_argument("--seed", type=int, default=0, help="of the simulated noise")
-    p.add_argument("--rtol", type=float, default=1e-3, help="relative tolerance of the solve")
-    p.add_argument("--max-evaluations", type=int, default=50, help="cap of the solve")
+    p.add_argument("--rtol", type=float, help="relative tolerance; else the model's")
+    p.add_argument("--max-evaluations", type=int, help="cap of the solve; else the model's")
     p.add_argument("--figure", help="also write a figure: sharp, blurred, restored, residuals")
     p.add_argument("--json", action="store_true", help="print the report as JSON")
     return p

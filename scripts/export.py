@@ -1,10 +1,12 @@
 """Export the best model of a training run as a SavedModel that still iterates."""
 
+import dataclasses
+
 import _cli
 
 EXAMPLE = """
 example:
-  python scripts/export.py runs/paper -o saved_models/celeba-g5s5/1
+  python scripts/export.py runs/paper -o saved_models/celeba-g5s5/1 --rtol 2e-4
 """
 
 
@@ -12,12 +14,18 @@ def main() -> None:
     p = _cli.Parser(description=__doc__, epilog=EXAMPLE)
     p.add_argument("run", help="run folder of scripts/train.py")
     p.add_argument("-o", "--output", required=True, help="folder to make: NAME/VERSION")
+    p.add_argument("--rtol", type=float, help="default tolerance of the export; else the run's")
+    p.add_argument("--max-evaluations", type=int, help="default cap of the export; else the run's")
     args = p.parse_args()
     _cli.import_tensorflow()
     from tf_jfb.serving import export
     from tf_jfb.training import load_run
 
-    print(f"wrote {export(load_run(args.run), args.output)}")
+    model = load_run(args.run)
+    options = {"rtol": args.rtol, "max_evaluations": args.max_evaluations}
+    options = {name: value for name, value in options.items() if value is not None}
+    model.solver = dataclasses.replace(model.solver, **options)
+    print(f"wrote {export(model, args.output)}")
 
 
 if __name__ == "__main__":

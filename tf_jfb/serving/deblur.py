@@ -56,13 +56,17 @@ def load_model(path, kernel: str | None = None):
     return model
 
 
-def deblur(model, photo: Photo, rtol: float = 1e-3, max_evaluations: int = 50) -> Restored:
+def deblur(model, photo: Photo, rtol=None, max_evaluations=None) -> Restored:
     """Restores `photo`; alpha, depth and metadata stay as they are. Grey runs as colour.
+
+    `rtol` and `max_evaluations` default to those the model was exported with.
 
     Raises ValueError if `rtol` or `max_evaluations` is outside its range, or a pixel is not finite.
     """
+    rtol = float(model.rtol) if rtol is None else rtol
+    cap = int(model.max_evaluations) if max_evaluations is None else max_evaluations
     check(rtol >= 0, "`rtol` must be >= 0.", rtol=rtol)
-    check(max_evaluations >= 1, "`max_evaluations` must be >= 1.", max_evaluations=max_evaluations)
+    check(cap >= 1, "`max_evaluations` must be >= 1.", max_evaluations=cap)
     check(
         bool(np.isfinite(photo.pixels).all()),
         "The photograph must have finite pixels.",
@@ -73,7 +77,7 @@ def deblur(model, photo: Photo, rtol: float = 1e-3, max_evaluations: int = 50) -
     out = model.signatures["restore"](
         image=tf.constant(pixels[None], tf.float32),
         rtol=tf.constant(rtol, tf.float32),
-        max_evaluations=tf.constant(max_evaluations, tf.int32),
+        max_evaluations=tf.constant(cap, tf.int32),
     )
     restored = out["restored"][0].numpy()
     restored = restored.mean(axis=-1, keepdims=True) if grey else restored

@@ -93,10 +93,12 @@ def _tuned(args, operator) -> dict:
 
 
 def _restore(model, d, args):
+    rtol = model.rtol if args.rtol is None else tf.constant(args.rtol)
+    cap = model.max_evaluations if args.max_evaluations is None else args.max_evaluations
     out = model.signatures["restore"](
         image=tf.constant(d, tf.float32),
-        rtol=tf.constant(args.rtol, tf.float32),
-        max_evaluations=tf.constant(args.max_evaluations),
+        rtol=tf.convert_to_tensor(rtol),
+        max_evaluations=tf.convert_to_tensor(cap),
     )
     out = {name: tensor.numpy() for name, tensor in out.items()}
     return out["restored"], {

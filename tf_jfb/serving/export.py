@@ -29,10 +29,12 @@ class _Served(tf.Module):
                 "status": result.status,
             }
 
-        solver = model.solver
+        # Variables, so that a program that loads the export can read its defaults.
+        self.rtol = tf.Variable(float(model.solver.rtol), trainable=False)
+        self.max_evaluations = tf.Variable(model.solver.max_evaluations, trainable=False)
         self.restore = tf.function(restore, input_signature=[image, rtol, cap])
         self.default = tf.function(
-            lambda image: restore(image, solver.rtol, solver.max_evaluations),
+            lambda image: restore(image, self.rtol, self.max_evaluations),
             input_signature=[image],
         )
 
