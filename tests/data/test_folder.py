@@ -1,0 +1,72 @@
+"""Folders of mixed images."""
+
+import warnings
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tf_jfb.data import FolderSource, folder
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Colour, grey in a subfolder, and colour with alpha; 6 x 8 pixels."""
+    rng = np.random.default_rng(0)
+    (tmp_path / "sub").mkdir()
+    arrays = {"b.png": (6, 8, 3), "sub/c.png": (6, 8), "a.png": (6, 8, 4)}
+    arrays = {name: rng.integers(0, 256, shape, np.uint8) for name, shape in arrays.items()}
+    for name, array in arrays.items():
+        Image.fromarray(array).save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no image")
+    return tmp_path, arrays
+
+
+def test_sorted_nested_and_in_colour(photos):
+    path, arrays = photos
+    source = FolderSource(path)
+    assert [f.name for f in source.files] == ["a.png", "b.png", "c.png"]
+    assert len(source) == 3 and source[0].dtype == np.float32
+    np.testing.assert_allclose(source[0], arrays["a.png"][..., :3] / 255.0, atol=1e-6)
+    np.testing.assert_allclose(source[1], arrays["b.png"] / 255.0, atol=1e-6)
+    np.testing.assert_allclose(
+        source[2], np.stack([arrays["sub/c.png"] / 255.0] * 3, -1), atol=1e-6
+    )
+
+
+def test_grey_weights_and_resize(photos):
+    path, arrays = photos
+    grey = FolderSource(path, channels=1)[1]
+    expected = arrays["b.png"] / 255.0 @ [0.299, 0.587, 0.114]
+    np.testing.assert_allclose(grey[..., 0], expected, atol=1e-6)
+    assert FolderSource(path, size=4)[0].shape == (4, 4, 3)
+    assert FolderSource(path, size=(3, 5))[0].shape == (3, 5, 3)
+
+
+def test_data_set_yields_the_source(photos):
+    images = list(folder(photos[0], size=4).as_numpy_iterator())
+    source = FolderSource(photos[0], size=4)
+    assert len(images) == 3
+    for i, image in enumerate(images):
+        np.testing.assert_array_equal(image, source[i])
+
+
+def test_truncated_image_is_named_and_left_out(photos):
+    path, _ = photos
+    content = (path / "b.png").read_bytes()
+    (path / "bad.png").write_bytes(content[: len(content) // 2])
+    with pytest.warns(UserWarning, match="Skipped 1 unreadable.*bad.png"):
+        source = FolderSource(path)
+    assert len(source) == 3
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        source[2]
+
+
+def test_errors(tmp_path):
+    with pytest.raises(ValueError, match="existing folder of images. Received: path="):
+        FolderSource(tmp_path / "none")
+    with pytest.raises(ValueError, match="at least one readable image"):
+        FolderSource(tmp_path)
+    with pytest.raises(ValueError, match="`channels` must be 1 or 3. Received: channels=2"):
+        FolderSource(tmp_path, channels=2)

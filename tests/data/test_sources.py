@@ -1,0 +1,59 @@
+"""Examples by number: reproducible, resumable, each image once per epoch."""
+
+import numpy as np
+import pytest
+
+from tf_jfb.data import DeadLeaves, examples
+from tf_jfb.operators import GaussianBlur
+
+SOURCE = [np.full((8, 8, 1), i / 10, np.float32) for i in range(6)]
+
+
+def take(count, source=SOURCE, operator=None, noise=0.0, **options):
+    options = {"batch_size": 2, "augment": False, **options}
+    batches = examples(source, operator, noise, **options).take(count).as_numpy_iterator()
+    blurred, sharp = zip(*batches, strict=True)
+    return np.concatenate(blurred), np.concatenate(sharp)
+
+
+def test_each_image_once_per_epoch_in_an_order_that_changes():
+    _, sharp = take(6)
+    numbers = np.round(10 * sharp[:, 0, 0, 0]).astype(int)
+    assert sorted(numbers[:6]) == sorted(numbers[6:]) == list(range(6))
+    assert list(numbers[:6]) != list(numbers[6:])
+
+
+def test_resuming_gives_the_same_examples():
+    options = {"source": DeadLeaves(5, size=16), "noise": 0.1, "crop": 8, "augment": True}
+    whole, rest = take(4, **options), take(2, **options, start=4)
+    for a, b in zip(whole, rest, strict=True):
+        np.testing.assert_array_equal(a[4:], b)
+
+
+def test_seed_changes_the_examples():
+    assert np.abs(take(1, noise=0.1, seed=0)[0] - take(1, noise=0.1, seed=1)[0]).max() > 0.01
+
+
+def test_blur_and_noise():
+    operator, source = GaussianBlur(3, 1.0), DeadLeaves(4, size=48)
+    blurred, sharp = take(2, source=source, operator=operator, noise=0.05)
+    noise = blurred - operator(sharp)
+    assert np.std(noise) == pytest.approx(0.05, rel=0.05) and abs(np.mean(noise)) < 2e-3
+    clean, same = take(2, source=source, operator=operator)
+    np.testing.assert_array_equal(same, sharp)
+    np.testing.assert_allclose(clean, operator(sharp), atol=1e-6)
+
+
+def test_crops_and_turns_come_from_the_image():
+    image = np.arange(64, dtype=np.float32).reshape(8, 8, 1) / 64
+    _, sharp = take(4, source=[image], crop=4, augment=True)
+    steps = {round(float(s[0, 1, 0] - s[0, 0, 0]) * 64) for s in sharp}
+    assert sharp.shape == (8, 4, 4, 1) and steps <= {1, -1, 8, -8} and len(steps) > 1
+
+
+@pytest.mark.parametrize(
+    "option, value", [("batch_size", 0), ("noise", -1.0), ("start", -1), ("source", [])]
+)
+def test_errors(option, value):
+    with pytest.raises(ValueError, match=f"`{option}` must"):
+        take(1, **{option: value})
