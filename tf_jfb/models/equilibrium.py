@@ -47,6 +47,7 @@ class Equilibrium(keras.Model):
     ):
         super().__init__(**kwargs)
         self.operator, self.network = operator, network
+        self._channels = None  # of the images, once known
         self.solver = Anderson() if solver is None else solver
         self.gradient = JFB() if gradient is None else gradient
         _check_parts(self.operator, self.network, self.solver, self.gradient)
@@ -71,6 +72,7 @@ class Equilibrium(keras.Model):
     def build(self, input_shape):
         if not self.network.built:
             self.network.build(tuple(input_shape))
+        self._channels = self._channels or input_shape[-1]
         self.built = True
 
     def call(self, d, training=None):
@@ -99,6 +101,11 @@ class Equilibrium(keras.Model):
                 or `max_evaluations` is outside its range.
         """
         blurred = _check_images(blurred)
+        check(
+            self._channels in (None, blurred.shape[-1]),
+            f"`blurred` must have the {self._channels} channels of the model.",
+            shape=tuple(blurred.shape),
+        )
         rtol = self.solver.rtol if rtol is None else rtol
         cap = self.solver.max_evaluations if max_evaluations is None else max_evaluations
         type(self.solver)(**{**self.solver.get_config(), "rtol": rtol, "max_evaluations": cap})

@@ -36,6 +36,7 @@ class Config:
     rtol: float = 1e-3
     max_evaluations: int = 50
     pretrained: str | None = None  # run folder of a denoiser
+    initial: str | None = None  # run folder of a DE-GRAD to go on from
     denoiser_weight: float = 1.0  # factor on the pretrained network's output
     denoiser_noise: float = 0.02  # noise that the denoiser is trained on
     precision: str = "float32"  # one of PRECISIONS; solver and images stay in float32

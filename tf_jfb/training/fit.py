@@ -39,6 +39,10 @@ def build_model(config: Config) -> DEGrad:
     model.build((None, None, None, 3))
     if config.pretrained is not None:
         _load_denoiser(config, model.network)
+    if config.initial is not None:
+        start = pathlib.Path(config.initial) / "best.npz"
+        check(start.is_file(), "`initial` must be the run folder of a DE-GRAD.", initial=str(start))
+        load_weights(start, model)
     return model
 
 
@@ -50,7 +54,9 @@ def load_run(run, precision: str = "float32") -> DEGrad:
             (run / name).is_file(), f"The run folder must hold {name}: train first.", run=str(run)
         )
     options = load_config(run / "config.yaml")
-    model = build_model(Config(**{**options, "precision": precision, "pretrained": None}))
+    model = build_model(
+        Config(**{**options, "precision": precision, "pretrained": None, "initial": None})
+    )
     load_weights(run / "best.npz", model)
     return model
 
