@@ -1,0 +1,190 @@
+"""The paper's model as a Keras model: fitting, saving, restoring, and its gradient."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_jfb import gradients, models, networks, operators, solvers
+
+LOGS = {"loss", "psnr", "evaluations", "residual", "converged"}
+
+
+def make(compiled=True, rtol=1e-3, lipschitz=None, eta=0.5):
+    model = models.DEGrad(
+        operator=operators.GaussianBlur(3, 0.4),
+        network=networks.DnCNN(depth=3, channels=4, lipschitz=lipschitz, gain=0.1),
+        solver=solvers.Anderson(m=3, rtol=rtol, max_evaluations=30),
+        eta=eta,
+    )
+    if compiled:
+        model.compile()
+    return model
+
+
+def pairs(count=4, seed=0, side=12):
+    sharp = np.random.default_rng(seed).random((count, side, side, 3)).astype(np.float32)
+    sharp = 0.25 + 0.5 * sharp
+    return operators.GaussianBlur(3, 0.4)(sharp).numpy(), sharp
+
+
+def test_fit_and_evaluate_log_the_solve():
+    model, (blurred, sharp) = make(), pairs()
+    model.build((None, None, None, 3))
+    before = [w.copy() for w in model.get_weights()]
+    history = model.fit(blurred, sharp, batch_size=2, epochs=2, verbose=0).history
+    assert set(history) == LOGS
+    assert all(np.isfinite(values).all() for values in history.values())
+    assert history["loss"][1] < history["loss"][0]
+    changed = [not np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True)]
+    assert sum(changed) >= 5  # every kernel, the scale and shift, the statistics, eta
+    logs = model.evaluate(blurred, sharp, batch_size=2, verbose=0, return_dict=True)
+    assert set(logs) == LOGS
+    assert 1 < logs["evaluations"] <= 30 and 0 <= logs["converged"] <= 1
+
+
+def test_predict_is_the_image_of_restore_and_changes_no_weight():
+    model, (blurred, _) = make(lipschitz=0.5), pairs()
+    model.build((None, None, None, 3))
+    before = [w.copy() for w in model.get_weights()]
+    np.testing.assert_allclose(
+        model.predict(blurred, verbose=0), model.restore(blurred).image, atol=1e-6
+    )
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_restore_reports_the_residual_of_the_returned_image():
+    model, (blurred, _) = make(), pairs()
+    result = model.restore(blurred, trace=True)
+    _, T = model.equilibrium_map(tf.constant(blurred), False)  # noqa: N806
+    image, mapped = result.image.numpy(), T(result.image).numpy()
+    norm = lambda z: np.linalg.norm(z.reshape(len(z), -1), axis=1)  # noqa: E731
+    np.testing.assert_allclose(result.residual, norm(mapped - image) / norm(mapped), rtol=1e-2)
+    assert (result.status.numpy() == solvers.Status.CONVERGED).all()
+    assert result.trace.shape == (4, 30)
+
+
+def test_restore_options_override_the_solver():
+    model, (blurred, _) = make(), pairs()
+    usual, tight = model.restore(blurred), model.restore(blurred, rtol=1e-5)
+    assert (tight.evaluations.numpy() > usual.evaluations.numpy()).all()
+    capped = model.restore(blurred, rtol=0.0, max_evaluations=2)
+    np.testing.assert_array_equal(capped.evaluations, [2] * 4)
+    np.testing.assert_array_equal(capped.status, [solvers.Status.CAP] * 4)
+
+
+def test_restore_treats_images_independently():
+    model, (blurred, _) = make(rtol=1e-5), pairs()
+    together = model.restore(blurred)
+    alone = model.restore(blurred[2:3])
+    shuffled = model.restore(blurred[[3, 2, 0, 1]])
+    np.testing.assert_allclose(alone.image[0], together.image[2], atol=1e-5)
+    np.testing.assert_allclose(shuffled.image[1], together.image[2], atol=1e-5)
+
+
+def test_save_and_load(tmp_path):
+    model, (blurred, sharp) = make(), pairs()
+    model.fit(blurred, sharp, verbose=0)
+    model.save(tmp_path / "model.keras")
+    copy = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(
+        copy.predict(blurred, verbose=0), model.predict(blurred, verbose=0)
+    )
+    assert copy.solver == model.solver and type(copy.gradient) is type(model.gradient)
+    copy.fit(blurred, sharp, verbose=0)
+    assert int(copy.optimizer.iterations) == 2
+
+
+def test_jfb_gradient_is_that_of_a_single_step_by_hand():
+    keras.backend.set_floatx("float64")
+    keras.mixed_precision.set_global_policy("float64")
+    model, (blurred, sharp) = make(compiled=False, rtol=1e-10), pairs(2)
+    d, target = tf.constant(blurred, tf.float64), tf.constant(sharp, tf.float64)
+    x = model.restore(d).image
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum((model(d) - target) ** 2)
+    to_eta, to_kernel = tape.gradient(
+        loss, [model.log_eta.value, model.network.convs[-1].kernel.value]
+    )
+    A, network = model.operator, model.network  # noqa: N806
+    direction = A.adjoint(A(x) - d) + network(x)
+    eta = np.exp(float(model.log_eta))
+    v = 2.0 * (x - eta * direction - target)
+    assert float(to_eta) == pytest.approx(float(-tf.reduce_sum(v * direction) * eta), rel=1e-6)
+
+    kernel, h = network.convs[-1].kernel, 1e-6
+    start, probe = kernel.numpy(), np.zeros(kernel.shape)
+    probe[1, 2, 3, 0] = h
+    terms = []
+    for sign in (1, -1):
+        kernel.assign(start + sign * probe)
+        step = x - eta * (A.adjoint(A(x) - d) + network(x))
+        terms.append(float(tf.reduce_sum((step - target) ** 2)))
+    expected = (terms[0] - terms[1]) / (2 * h)
+    assert float(to_kernel[1, 2, 3, 0]) == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_gradient_estimator_is_used():
+    model, (blurred, _) = make(), pairs(1)
+
+    def gradient():
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(model(blurred) ** 2)
+        return float(tape.gradient(loss, model.log_eta.value))
+
+    jfb = gradient()
+    model.gradient = gradients.Neumann(3)
+    assert abs(gradient() - jfb) > 1e-6 * abs(jfb)
+
+
+def test_statistics_move_once_in_a_training_call_and_not_at_inference():
+    model, (blurred, _) = make(), pairs()
+    model(blurred)
+    mean = model.network.convs[1].moving_variance
+    before = mean.numpy()
+    model(blurred, training=False)
+    np.testing.assert_array_equal(mean.numpy(), before)
+    model(blurred, training=True)
+    assert (mean.numpy() != before).any()
+    assert (mean.numpy() >= 0.99 * before).all()
+
+
+@pytest.mark.parametrize(
+    "image, message",
+    [
+        (np.full((1, 12, 12, 3), np.nan, np.float32), "finite. Received: non_finite_pixels=432"),
+        (np.full((1, 12, 12, 3), 200.0, np.float32), r"values in \[0, 1\].*max=200.0"),
+        (np.zeros((1, 12, 12, 3), np.uint8), "floating dtype"),
+        (np.zeros((12, 12, 3), np.float32), r"\[B, H, W, C\]"),
+        (np.zeros((0, 12, 12, 3), np.float32), "must not be empty"),
+    ],
+)
+def test_bad_images(image, message):
+    with pytest.raises(ValueError, match=message):
+        make().restore(image)
+
+
+def test_another_number_of_channels_is_refused():
+    model, (blurred, _) = make(), pairs()
+    model.build((None, None, None, 3))
+    with pytest.raises(ValueError, match="must have the 3 channels of the model. Received: shape"):
+        model.restore(blurred[..., :1])
+
+
+@pytest.mark.parametrize("options", [{"rtol": -1.0}, {"max_evaluations": 0}])
+def test_bad_restore_options(options):
+    with pytest.raises(ValueError, match="`(rtol|max_evaluations)` must be"):
+        make().restore(pairs(1)[0], **options)
+
+
+@pytest.mark.parametrize("part", ["operator", "network", "solver", "gradient"])
+def test_bad_parts(part):
+    parts = {"operator": operators.GaussianBlur(), "network": networks.DnCNN(2, 2), part: 3}
+    with pytest.raises(ValueError, match=f"`{part}` must be .*Received: {part}=3"):
+        models.DEGrad(**parts)
+
+
+def test_bad_eta():
+    with pytest.raises(ValueError, match="`eta` must be positive. Received: eta=0.0"):
+        make(eta=0.0)
