@@ -22,17 +22,21 @@ def pair(dtype=np.float32, top=1.0, size=24):
 @pytest.mark.parametrize("top", [1.0, 2.0, 255.0])
 def test_psnr_as_scikit_image(top):
     x, y = pair(top=top)
-    expected = [reference.peak_signal_noise_ratio(a, b, data_range=top) for a, b in zip(x, y)]
+    expected = [
+        reference.peak_signal_noise_ratio(a, b, data_range=top) for a, b in zip(x, y, strict=True)
+    ]
     np.testing.assert_allclose(psnr(x, y, top), expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize("top", [1.0, 255.0])
 def test_ssim_as_scikit_image(top):
     x, y = pair(top=top, size=32)
-    options = dict(data_range=top, gaussian_weights=True, sigma=1.5, use_sample_covariance=False)
+    options = {"data_range": top, "gaussian_weights": True, "sigma": 1.5}
+    options["use_sample_covariance"] = False
     # Its mean is over the image less the window's margin, ours over whole windows: the same.
     expected = [
-        reference.structural_similarity(a, b, channel_axis=-1, **options) for a, b in zip(x, y)
+        reference.structural_similarity(a, b, channel_axis=-1, **options)
+        for a, b in zip(x, y, strict=True)
     ]
     np.testing.assert_allclose(ssim(x, y, top), expected, atol=2e-4)
 

@@ -17,3 +17,12 @@ def per_image_norm(z: tf.Tensor) -> tf.Tensor:
 def per_image(values: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
     """Reshapes [B] to [B, 1, ..., 1] so that it broadcasts against `like` [B, ...]."""
     return tf.reshape(values, tf.concat([tf.shape(like)[:1], tf.ones_like(tf.shape(like)[1:])], 0))
+
+
+def cast(value, dtype) -> tf.Tensor:
+    """`value` in `dtype`; unlike `tf.cast`, Python numbers do not pass through float32.
+
+    >>> float(cast(0.1, tf.float64)), float(tf.cast(0.1, tf.float64)) == 0.1
+    (0.1, False)
+    """
+    return tf.cast(value, dtype) if tf.is_tensor(value) else tf.convert_to_tensor(value, dtype)

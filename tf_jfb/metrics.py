@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tf_jfb._compat import register
+from tf_jfb._numerics import cast
 from tf_jfb._validate import check
 
 __all__ = ["PSNR", "SSIM", "psnr", "ssim"]
@@ -25,7 +26,7 @@ def psnr(x, y, max_value: float = 1.0) -> tf.Tensor:
     x, y = _pair(x, y)
     error = tf.reduce_mean(tf.math.squared_difference(x, y), axis=[1, 2, 3])
     decibel = tf.constant(10.0 / 2.302585092994046, x.dtype)
-    return decibel * tf.math.log(tf.cast(max_value, x.dtype) ** 2 / error)
+    return decibel * tf.math.log(cast(max_value, x.dtype) ** 2 / error)
 
 
 def ssim(x, y, max_value: float = 1.0) -> tf.Tensor:

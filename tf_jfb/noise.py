@@ -4,7 +4,7 @@ import numbers
 
 import tensorflow as tf
 
-from tf_jfb._numerics import per_image
+from tf_jfb._numerics import cast, per_image
 from tf_jfb._validate import check
 
 __all__ = ["gaussian"]
@@ -38,5 +38,5 @@ def gaussian(x, std, seed) -> tf.Tensor:
     )
     # Philox by name: left to choose, TensorFlow takes another generator on some devices.
     unit = tf.random.stateless_normal(tf.shape(x), seed, dtype=x.dtype, alg="philox")
-    std = tf.cast(std, x.dtype)
+    std = cast(std, x.dtype)
     return x + (per_image(std, x) if std.shape.rank == 1 else std) * unit

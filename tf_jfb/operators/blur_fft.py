@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_jfb._compat import register
-from tf_jfb._numerics import per_image
+from tf_jfb._numerics import cast, per_image
 from tf_jfb._validate import check
 from tf_jfb.operators.base import Operator, image_batch
 from tf_jfb.operators.kernels import check_fits, check_kernel
@@ -50,7 +50,7 @@ class BlurFFT(Operator):
         z, d = image_batch("z", z), image_batch("d", d)
         check(not isinstance(rho, (int, float)) or rho > 0, "`rho` must be positive.", rho=rho)
         transfer = self.transfer(z)
-        rho = tf.cast(rho, z.dtype)
+        rho = cast(rho, z.dtype)
         rho = tf.cast(per_image(rho, z) if rho.shape.rank == 1 else rho, transfer.dtype)
         top = tf.math.conj(transfer) * _fft(d) + rho * _fft(z)
         return _ifft(top / (tf.math.conj(transfer) * transfer + rho), z)
@@ -70,7 +70,7 @@ class BlurFFT(Operator):
         """
         d = image_batch("d", d)
         transfer = self.transfer(d)
-        power = tf.math.conj(transfer) * transfer + tf.cast(penalty, transfer.dtype)
+        power = tf.math.conj(transfer) * transfer + tf.cast(cast(penalty, d.dtype), transfer.dtype)
         return _ifft(tf.math.conj(transfer) * _fft(d) / power, d)
 
     def norm(self, height: int, width: int, channels: int = 1, iterations: int = 0) -> float:

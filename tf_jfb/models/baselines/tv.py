@@ -61,20 +61,23 @@ def _program(operator):
 
 
 def _primal_dual(operator, d, weight, norm, iterations):
+    # Everything divided by |A|^2, so that the step sizes suit an operator of any scale.
+    radius = weight / norm**2
     sigma_p = 0.5 / (TAU * GRADIENT_NORM_SQUARED)
     sigma_q = 0.5 / (TAU * norm**2)
+    shrink = 1.0 / (1.0 + 0.5 / TAU)
 
     def body(i, x, p1, p2, q):
         x_new = _clip(x - TAU * (gradient_adjoint(p1, p2) + operator.adjoint(q)))
         ahead = 2.0 * x_new - x
         down, right = gradient(ahead)
-        p1_new, p2_new = _project(p1 + sigma_p * down, p2 + sigma_p * right, weight)
-        q_new = (q + sigma_q * (operator(ahead) - d)) / (1.0 + sigma_q)
+        p1_new, p2_new = _project(p1 + sigma_p * down, p2 + sigma_p * right, radius)
+        q_new = shrink * (q + sigma_q * (operator(ahead) - d))
         pairs = ((x, x_new), (p1, p1_new), (p2, p2_new), (q, q_new))
         return i + 1, *(old + RELAXATION * (new - old) for old, new in pairs)
 
     zero = tf.zeros_like(d)
-    start = (tf.constant(0), _clip(operator.adjoint(d)), zero, zero, zero)
+    start = (tf.constant(0), _clip(operator.adjoint(d) / norm**2), zero, zero, zero)
     # Over-relaxation leaves the interval a little until it has converged.
     return _clip(tf.while_loop(lambda i, *_: i < iterations, body, start)[1])
 
@@ -86,5 +89,5 @@ def _clip(x):
 def _project(p1, p2, radius) -> tuple:
     """Onto balls of `radius` over channels and directions jointly."""
     norm = tf.sqrt(tf.reduce_sum(p1 * p1 + p2 * p2, axis=3, keepdims=True))
-    scale = tf.maximum(1.0, norm / radius)
+    scale = tf.maximum(norm / radius, 1.0)
     return p1 / scale, p2 / scale

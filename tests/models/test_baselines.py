@@ -1,0 +1,158 @@
+"""The classical baselines on a problem whose solution they are made for."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_jfb import noise
+from tf_jfb.metrics import psnr
+from tf_jfb.models.baselines import tikhonov, tune, tv
+from tf_jfb.models.baselines._differences import (
+    GRADIENT_NORM_SQUARED,
+    gradient,
+    gradient_adjoint,
+)
+from tf_jfb.operators import Blur, BlurFFT, GaussianBlur, kernels
+
+BLUR = GaussianBlur(5, 2.0)
+CIRCULAR = BlurFFT(kernels.gaussian(5, 2.0))
+METHODS = pytest.mark.parametrize("method", [tikhonov, tv], ids=["tikhonov", "tv"])
+BLURS = pytest.mark.parametrize("operator", [BLUR, CIRCULAR], ids=["zero", "circular"])
+
+
+@pytest.fixture(scope="module")
+def sharp():
+    """Two piecewise-constant images."""
+    x = np.full((2, 32, 36, 3), 0.2, np.float32)
+    x[0, 8:20, 6:18] = [0.9, 0.5, 0.1]
+    x[1, 4:28, 20:30] = [0.3, 0.8, 0.6]
+    return tf.constant(x)
+
+
+def measure(operator, sharp):
+    return noise.gaussian(operator(sharp), 0.01, 0)
+
+
+def score(x, y):
+    return float(tf.reduce_mean(psnr(x, y)))
+
+
+def tv_objective(x, d, operator, weight):
+    down, right = gradient(x)
+    variation = tf.sqrt(tf.reduce_sum(down**2 + right**2, axis=3))
+    data = tf.reduce_sum((operator(x) - d) ** 2)
+    return float(0.5 * data + weight * tf.reduce_sum(variation))
+
+
+def test_gradient_adjoint_and_norm():
+    rng = np.random.default_rng(0)
+    x, p, q = tf.constant(rng.standard_normal((3, 1, 7, 9, 2)))
+    down, right = gradient(x)
+    forward = tf.reduce_sum(down * p + right * q)
+    assert float(forward) == pytest.approx(float(tf.reduce_sum(x * gradient_adjoint(p, q))))
+    basis = tf.reshape(tf.eye(63, dtype=tf.float64), [63, 7, 9, 1])
+    matrix = tf.reshape(gradient_adjoint(*gradient(basis)), [63, 63])
+    assert np.linalg.norm(matrix, 2) <= GRADIENT_NORM_SQUARED
+
+
+@METHODS
+@BLURS
+def test_beats_the_blurred_image(method, operator, sharp):
+    d = measure(operator, sharp)
+    restored = method(d, operator, 5e-3)
+    assert restored.shape == d.shape and restored.dtype == d.dtype
+    assert score(sharp, restored) > score(sharp, d) + 2.0
+
+
+def test_tv_beats_tikhonov_on_piecewise_constant_images(sharp):
+    d = measure(BLUR, sharp)
+    weights = (1e-3, 3e-3, 1e-2)
+    best = {m: m(d, BLUR, tune(m, d, sharp, BLUR, weights)) for m in (tikhonov, tv)}
+    assert score(sharp, best[tv]) > score(sharp, best[tikhonov]) + 1.0
+
+
+@BLURS
+def test_tv_approaches_its_minimum(operator, sharp):
+    d = tf.cast(measure(operator, sharp), tf.float64)
+    values = [
+        tv_objective(tv(d, operator, 1e-3, n), d, operator, 1e-3) for n in (25, 100, 400, 3000)
+    ]
+    assert values == sorted(values, reverse=True)
+    assert values[2] < values[3] * (1 + 1e-4)
+
+
+def test_tv_minimum_beats_every_neighbour(sharp):
+    d = tf.cast(measure(BLUR, sharp), tf.float64)
+    x = tv(d, BLUR, 1e-3, 3000)
+    least = tv_objective(x, d, BLUR, 1e-3)
+    rng = np.random.default_rng(0)
+    for size in (1e-3, 1e-2):
+        near = tf.clip_by_value(x + size * rng.standard_normal(x.shape), 0.0, 1.0)
+        assert tv_objective(near, d, BLUR, 1e-3) > least
+    assert tv_objective(tf.cast(sharp, d.dtype), d, BLUR, 1e-3) > least
+
+
+def test_tv_of_an_operator_of_large_norm(sharp):
+    """The same problem in other units; steps that ignored the norm would diverge."""
+    scaled = Blur(20.0 * BLUR.kernel)
+    d = measure(BLUR, sharp)
+    restored = tv(20.0 * d, scaled, 400.0 * 1e-3, 50)
+    np.testing.assert_allclose(restored, tv(d, BLUR, 1e-3, 50), atol=1e-3)
+
+
+def test_tv_stays_in_range(sharp):
+    x = tv(3.0 * measure(BLUR, sharp) - 1.0, BLUR, 1e-4, 20)
+    assert float(tf.reduce_min(x)) >= 0.0 and float(tf.reduce_max(x)) <= 1.0
+
+
+def test_tikhonov_solves_its_normal_equations(sharp):
+    d = tf.cast(measure(BLUR, sharp), tf.float64)
+    x = tikhonov(d, BLUR, 1e-2, 300)
+    residual = BLUR.adjoint(BLUR(x) - d) + 1e-2 * gradient_adjoint(*gradient(x))
+    np.testing.assert_allclose(residual, 0.0, atol=1e-9)
+
+
+def test_tikhonov_closed_form_solves_the_circular_normal_equations(sharp):
+    d = tf.cast(measure(CIRCULAR, sharp), tf.float64)
+    x = tikhonov(d, CIRCULAR, 1e-2)
+    laplacian = sum(2 * x - tf.roll(x, 1, axis) - tf.roll(x, -1, axis) for axis in (1, 2))
+    residual = CIRCULAR.adjoint(CIRCULAR(x) - d) + 1e-2 * laplacian
+    np.testing.assert_allclose(residual, 0.0, atol=1e-12)
+
+
+@METHODS
+def test_images_are_independent(method, sharp):
+    d = measure(BLUR, sharp)
+    np.testing.assert_allclose(method(d, BLUR, 1e-3)[1:], method(d[1:], BLUR, 1e-3), atol=1e-5)
+
+
+@METHODS
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"weight": 0.0}, "`weight` must be positive. Received: weight=0.0"),
+        ({"weight": 1e-3, "iterations": 0}, "`iterations` must be >= 1. Received: iterations=0"),
+        ({"weight": 1e-3, "operator": len}, "`operator` must be a tf_jfb.operators.Operator"),
+        ({"weight": 1e-3, "d": tf.zeros([8, 8, 3])}, "`d` must be a batch of images"),
+    ],
+)
+def test_refused(method, options, message):
+    with pytest.raises(ValueError, match=message):
+        method(**{"d": tf.zeros([1, 8, 8, 3]), "operator": BLUR, **options})
+
+
+def test_tune_takes_the_best_weight(sharp):
+    d = measure(BLUR, sharp)
+    weights = (1e-6, 5e-3, 10.0)
+    assert tune(tikhonov, d, sharp, BLUR, weights) == 5e-3
+    with pytest.raises(ValueError, match=r"`weights` must not be empty. Received: weights=\(\)"):
+        tune(tikhonov, d, sharp, BLUR, ())
+
+
+def test_tune_passes_over_a_weight_that_fails(sharp):
+    def method(d, operator, weight):
+        return d if weight == 1.0 else d * float("nan")
+
+    assert tune(method, sharp + 0.1, sharp, BLUR, (0.5, 1.0)) == 1.0
+    with pytest.raises(ValueError, match="finite PSNR"):
+        tune(method, sharp, sharp, BLUR, (0.5,))
