@@ -34,7 +34,7 @@ _ADVICE = {
 class Solution(NamedTuple):
     """Result of a fixed-point solve, one entry per image."""
 
-    x: tf.Tensor  # [B, ...] iterate with the smallest residual
+    x: tf.Tensor  # [B, ...] evaluated iterate with the smallest |f(x) - x|
     evaluations: tf.Tensor  # int32 [B], evaluations of f spent on the image
     residual: tf.Tensor  # [B], |f(x) - x| / |f(x)| at the returned x; inf where none was finite
     status: tf.Tensor  # int32 [B], a Status

@@ -172,8 +172,14 @@ def test_a_diverged_image_keeps_its_best_iterate():
     rates = iter([0.5, 0.5, np.inf])
     solution = solve(lambda x: next(rates) * x, tf.ones([1, 2]), PICARD)
     assert solution.status[0] == Status.DIVERGED and solution.evaluations[0] == 3
-    np.testing.assert_allclose(solution.x, [[1.0, 1.0]])
+    np.testing.assert_allclose(solution.x, [[0.5, 0.5]])
     assert float(solution.residual[0]) == pytest.approx(1.0)
+
+
+def test_the_best_iterate_of_a_growing_map_is_the_start():
+    solution = solve(lambda x: 2.0 * x + 1.0, tf.ones([1, 2]), PICARD)
+    assert solution.status[0] == Status.DIVERGED
+    np.testing.assert_allclose(solution.x, [[1.0, 1.0]])
 
 
 @SOLVERS

@@ -17,8 +17,9 @@ class _Carry(NamedTuple):
     evaluation: tf.Tensor  # int32 []
     active: tf.Tensor  # bool [B], still iterating
     x: tf.Tensor  # [B, ...] iterate to evaluate next
-    best: tf.Tensor  # [B, ...] finite iterate with the smallest residual
+    best: tf.Tensor  # [B, ...] finite iterate with the smallest absolute residual
     residual: tf.Tensor  # [B] relative residual of `best`
+    smallest: tf.Tensor  # [B] absolute residual of `best`
     first: tf.Tensor  # [B] absolute residual of the start
     evaluations: tf.Tensor  # int32 [B]
     status: tf.Tensor  # int32 [B]
@@ -98,6 +99,7 @@ def _start(x0, solver, columns) -> _Carry:
         x=x0,
         best=x0,
         residual=fill(float("inf"), x0.dtype),
+        smallest=fill(float("inf"), x0.dtype),
         first=fill(float("inf"), x0.dtype),
         evaluations=fill(0, tf.int32),
         status=fill(int(Status.CAP), tf.int32),
@@ -114,7 +116,7 @@ def _iterate(f, c: _Carry, solver: Solver, rtol) -> _Carry:
     finite = tf.math.is_finite(step) & tf.math.is_finite(size)
     diverged = c.active & ~(finite & (step <= BLOW_UP * first))
     converged = c.active & finite & (step <= solver.atol + rtol * size)
-    better = c.active & finite & ((relative < c.residual) | converged)
+    better = c.active & finite & ((step < c.smallest) | converged)
     active = c.active & ~(converged | diverged)
     x_next, state = solver.step(c.x, fx, c.state)
     best = tf.where(per_image(better, c.x), c.x, c.best)
@@ -125,6 +127,7 @@ def _iterate(f, c: _Carry, solver: Solver, rtol) -> _Carry:
         x=tf.where(per_image(active, c.x), x_next, best),
         best=best,
         residual=tf.where(better, relative, c.residual),
+        smallest=tf.where(better, step, c.smallest),
         first=first,
         evaluations=c.evaluations + tf.cast(c.active, tf.int32),
         status=tf.where(diverged, int(Status.DIVERGED), status),
