@@ -44,7 +44,7 @@ def main() -> None:
     rows = report.describe(result, blurred, photo if args.simulate else None)
     print(json.dumps(rows) if args.json else report.lines(rows))
     if args.figure:
-        trace = report.residuals(model, blurred, args.rtol, result.evaluations)
+        trace = report.residuals(model, blurred, args.rtol)
         report.plot(args.figure, result, blurred, photo if args.simulate else None, trace)
 
 

@@ -5,7 +5,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-import _cli  # noqa: E402
+import _cli
 
 EXAMPLE = """
 example:

@@ -16,7 +16,7 @@ from tf_jfb.serving.deblur import load_model
 
 WEIGHTS = {
     "Tikhonov": (2e-3, 3e-3, 5e-3, 7e-3, 1e-2, 1.5e-2),
-    "TV": (1.5e-4, 2e-4, 3e-4, 4e-4, 6e-4, 8e-4),
+    "TV": (3e-4, 4e-4, 6e-4, 8e-4, 1e-3),
 }
 METHODS = {"Tikhonov": tikhonov, "TV": tv}
 

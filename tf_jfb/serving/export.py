@@ -32,6 +32,12 @@ class _Served(tf.Module):
         # Variables, so that a program that loads the export can read its defaults.
         self.rtol = tf.Variable(float(model.solver.rtol), trainable=False)
         self.max_evaluations = tf.Variable(model.solver.max_evaluations, trainable=False)
+        self.trace = tf.function(
+            lambda image, rtol: {
+                "trace": model.solved(image, rtol, model.solver.max_evaluations, trace=True).trace
+            },
+            input_signature=[image, rtol],
+        )
         self.restore = tf.function(restore, input_signature=[image, rtol, cap])
         self.default = tf.function(
             lambda image: restore(image, self.rtol, self.max_evaluations),
@@ -44,7 +50,8 @@ def export(model: Equilibrium, path, channels: int = 3) -> pathlib.Path:
 
     Signatures: `serving_default(image)` with the model's own tolerance and cap, and
     `restore(image, rtol, max_evaluations)`; both return `restored` [B, H, W, C], `residual` [B],
-    `evaluations` [B] and `status` [B].
+    `evaluations` [B] and `status` [B]. `trace(image, rtol)` returns the residual per evaluation,
+    `trace` [B, cap], NaN once an image stopped, with the model's own cap.
 
     Args:
         model: a built equilibrium model.
@@ -57,7 +64,11 @@ def export(model: Equilibrium, path, channels: int = 3) -> pathlib.Path:
     path = pathlib.Path(path)
     check(not path.exists(), "`path` must not exist yet: raise the version.", path=str(path))
     served = _Served(model, channels)
-    signatures = {"serving_default": served.default, "restore": served.restore}
+    signatures = {
+        "serving_default": served.default,
+        "restore": served.restore,
+        "trace": served.trace,
+    }
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from tf_jfb._validate import check
 from tf_jfb.data import Photo
 from tf_jfb.metrics import psnr, ssim
 from tf_jfb.operators import Blur, kernels
-from tf_jfb.serving.deblur import Restored, deblur
+from tf_jfb.serving.deblur import Restored
 
 
 def simulate(photo: Photo, blur: str, noise: float, seed: int = 0) -> Photo:
@@ -55,12 +55,17 @@ def lines(rows: dict) -> str:
     )
 
 
-def residuals(model, blurred: Photo, rtol: float, evaluations: int) -> list:
-    """Smallest relative residual reached within 1, 2, ... evaluations, from capped solves."""
-    return [deblur(model, blurred, rtol, cap).residual for cap in range(1, evaluations + 1)]
+def residuals(model, blurred: Photo, rtol: float | None = None) -> np.ndarray:
+    """Relative residual of every evaluation of a solve with the model's own cap."""
+    pixels = blurred.pixels if blurred.pixels.shape[-1] == 3 else blurred.pixels.repeat(3, axis=-1)
+    rtol = float(model.rtol) if rtol is None else rtol
+    trace = model.signatures["trace"](
+        image=tf.constant(pixels[None], tf.float32), rtol=tf.constant(rtol, tf.float32)
+    )["trace"][0].numpy()
+    return trace[np.isfinite(trace)]
 
 
-def plot(path, result: Restored, blurred: Photo, sharp: Photo | None, trace: list) -> None:
+def plot(path, result: Restored, blurred: Photo, sharp: Photo | None, trace: np.ndarray) -> None:
     """Figure of the images, whole, and the residual per evaluation."""
     import matplotlib
 
