@@ -3,13 +3,19 @@
 import pathlib
 import socket
 
+import numpy as np
+import tensorflow as tf
+
 from tf_jfb._validate import check
 from tf_jfb.data.folder import FolderSource, list_images
 
 TRAIN_SHARE = 0.8
+_SERVER = ("drive.google.com", 443)
 
 
-def celeba(path=None, split: str = "train", size: int = 128):
+def celeba(
+    path=None, split: str = "train", size: int = 128, download: bool = False, cache: int = 0
+):
     """CelebA faces as an indexable source of float32 [size, size, 3] in [0, 1].
 
     Args:
@@ -17,54 +23,62 @@ def celeba(path=None, split: str = "train", size: int = 128):
             otherwise the first 80 % of the sorted files train and the rest test, as in the paper
             when pointed at its 10,000 images. None takes tensorflow-datasets' `celeb_a`.
         split: "train" or "test".
-        size: side after the bilinear, antialiased resize.
+        size: side after the bilinear, antialiased resize, >= 1.
+        download: without `path`, fetch and prepare the data set (1.4 GB) if it is not yet there.
+        cache: of images in `path`, bytes of decoded images to keep, as in `FolderSource`.
 
     Raises:
-        ValueError: `split` is unknown, or the folder does not exist or holds no image.
-        RuntimeError: without `path`, when the data set is neither prepared nor reachable.
+        ValueError: an argument is outside its range, or the folder does not exist, lacks the
+            split or holds no image.
+        RuntimeError: without `path`, when the data set is not prepared and must not be or cannot
+            be downloaded.
     """
     check(split in ("train", "test"), "`split` must be 'train' or 'test'.", split=split)
+    check(size >= 1, "`size` must be >= 1.", size=size)
     if path is None:
-        return _TfdsSource(split, size)
+        return _TfdsSource(split, size, download)
     path = pathlib.Path(path)
     check(path.is_dir(), "`path` must be an existing folder of CelebA images.", path=str(path))
-    if (path / split).is_dir():
-        return FolderSource(path / split, size)
+    if any((path / name).is_dir() for name in ("train", "test")):
+        # One folder without the other must not fall back to the share: it would mix the splits.
+        return FolderSource(path / split, size, cache=cache)
     files = list_images(path)
     cut = int(TRAIN_SHARE * len(files))
-    return FolderSource(path, size, files=files[:cut] if split == "train" else files[cut:])
+    files = files[:cut] if split == "train" else files[cut:]
+    return FolderSource(path, size, files=files, cache=cache)
 
 
 class _TfdsSource:
     """`celeb_a` through tensorflow-datasets' random access."""
 
-    def __init__(self, split, size):
+    def __init__(self, split, size, download):
         import tensorflow_datasets as tfds
 
         builder = tfds.builder("celeb_a", file_format="array_record")
         if not builder.data_path.exists():
-            _check_network()
+            _check_download(download)
             builder.download_and_prepare(file_format="array_record")
         self.examples, self.size = builder.as_data_source(split), size
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.examples)
 
-    def __getitem__(self, index):
-        import tensorflow as tf
+    def __getitem__(self, index: int) -> np.ndarray:
+        image = self.examples[index]["image"]
+        return (tf.image.resize(image, (self.size, self.size), antialias=True) / 255.0).numpy()
 
-        image = tf.image.resize(
-            self.examples[index]["image"], (self.size, self.size), antialias=True
+
+def _check_download(download: bool) -> None:
+    """Refuses what was not asked for, and what would hang for minutes without a network."""
+    if not download:
+        raise RuntimeError(
+            "CelebA is not prepared on this machine. Pass the folder of a local copy as `path`, "
+            "or `download=True` to fetch it (1.4 GB)."
         )
-        return (image / 255.0).numpy()
-
-
-def _check_network() -> None:
-    """tensorflow-datasets hangs for minutes without a network: look first."""
     try:
-        socket.create_connection(("drive.google.com", 443), timeout=5).close()
+        socket.create_connection(_SERVER, timeout=5).close()
     except OSError:
         raise RuntimeError(
-            "CelebA is not prepared on this machine and its server cannot be reached. Pass the "
-            "folder of a local copy as `path`, or run `tfds build celeb_a` with a network."
+            "CelebA cannot be downloaded: its server does not answer. Pass the folder of a local "
+            "copy as `path`."
         ) from None
