@@ -1,17 +1,24 @@
 """Photographs in and out, with bit depth, alpha, colour profile and EXIF kept."""
 
+import io
 import os
 import pathlib
-import tempfile
+import uuid
 from typing import NamedTuple
 
 import numpy as np
 
 from tf_jfb._validate import check
+from tf_jfb.data import _deep, _exif
 
 EXTENSIONS = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-_DEEP = {".png", ".tif", ".tiff"}  # formats that hold 16 bits per channel
-_ORIENTATION = 0x0112
+_OPAQUE = {".jpg", ".jpeg", ".bmp", ".ppm"}  # formats without alpha
+_BARE = {".bmp", ".gif", ".ppm"}  # formats without metadata
+_OPTIONS = {
+    ".jpg": {"quality": 95, "subsampling": 0},
+    ".jpeg": {"quality": 95, "subsampling": 0},
+    ".webp": {"lossless": True, "exact": True},  # exact: colours below transparent pixels too
+}
 
 
 class Photo(NamedTuple):
@@ -29,41 +36,37 @@ def read_image(path, size: tuple | None = None) -> Photo:
 
     Args:
         path: a file in any of `EXTENSIONS`; of an animation, the first frame.
-        size: (height, width) to resize to, bilinear and antialiased; 8-bit precision.
+        size: (height, width) to resize to, bilinear and antialiased, in the file's precision.
 
     Raises:
-        ValueError: there is no such file, or it is not an image, or it is truncated.
+        ValueError: there is no such file, or it is not an image of 8 or 16 bits per channel, or
+            it is truncated.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image, UnidentifiedImageError
 
     path = pathlib.Path(path)
     check(path.is_file(), "The image file must exist.", path=str(path))
     try:
-        with Image.open(path) as image:
-            if size is None and _is_deep(image, path):
-                return _read_deep(path, image)
-            icc = image.info.get("icc_profile")
-            image = ImageOps.exif_transpose(image)
-            exif = image.getexif().tobytes() or None
-            image = _plain_mode(image)
-            if size is not None:
-                image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-            array = np.asarray(image, np.float32) / 255.0
-    except (OSError, SyntaxError, EOFError) as error:
+        # By name, Pillow would map uncompressed TIFFs to memory and turn their rows wrongly.
+        with open(path, "rb") as file, Image.open(file) as image:
+            return _decode(image, path, size)
+    except Exception as error:  # decoders raise nearly anything on a damaged file
+        unknown = isinstance(error, UnidentifiedImageError)
+        reason = "unknown format" if unknown else str(error).partition("\n")[0]
         raise ValueError(
-            f"The file is not a readable image ({error}). Received: path='{path}'"
+            f"The file is not a readable image ({reason}). Received: path='{path}'"
         ) from None
-    return _photo(array if array.ndim == 3 else array[..., None], 8, icc, exif)
 
 
 def write_image(path, photo: Photo) -> None:
     """Writes `photo` whole or not at all: into a temporary neighbour, then renamed.
 
-    16 bits are kept in PNG and TIFF, alpha where the format has it, profile and EXIF in 8-bit
-    files. Values are clipped to [0, 1] and rounded to nearest.
+    16 bits are kept in PNG and TIFF; alpha, profile and EXIF where the format has them. Values
+    are clipped to [0, 1] and rounded to nearest.
 
     Raises:
-        ValueError: the extension is unknown or the folder does not exist or is not writable.
+        ValueError: the extension is unknown, the folder does not exist or is not writable, the
+            format cannot hold the image, or `photo.pixels` are not finite [H, W, 1 or 3].
     """
     path = pathlib.Path(path)
     suffix = path.suffix.lower()
@@ -73,75 +76,44 @@ def write_image(path, photo: Photo) -> None:
         path=str(path),
     )
     check(path.parent.is_dir(), "The output's folder must exist.", path=str(path))
-    deep = photo.bits == 16 and suffix in _DEEP
-    write = _write_deep if deep else _write_plain
+    shape = np.shape(photo.pixels)
+    check(len(shape) == 3 and shape[-1] in (1, 3), "The image must be [H, W, 1 or 3].", shape=shape)
+    check(bool(np.isfinite(photo.pixels).all()), "The image must be finite.", path=str(path))
     try:
-        handle, temporary = tempfile.mkstemp(suffix=suffix, dir=path.parent)
-    except OSError as error:
+        content = _encode(photo, suffix)
+    except (OSError, ValueError) as error:  # the format's limits, on the side for instance
         raise ValueError(
-            f"The output's folder must be writable ({error.strerror}). Received: path='{path}'"
+            f"The format cannot hold the image ({error}). Received: path='{path}', shape={shape}"
         ) from None
-    os.close(handle)
-    try:
-        write(temporary, photo)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise ValueError(
-            f"The output could not be written ({error}). Received: path='{path}'"
-        ) from None
-    finally:
-        pathlib.Path(temporary).unlink(missing_ok=True)
+    _write_whole(path, content)
+
+
+def _decode(image, path, size) -> Photo:
+    from PIL import Image, ImageOps
+
+    exif = _exif.keep(image)
+    # A profile for inks or Lab would misread the RGB that such an image becomes.
+    icc = image.info.get("icc_profile") if image.mode not in ("CMYK", "LAB") else None
+    if _deep.is_deep(image, path):
+        array = _deep.resize(_deep.decode(image, path), size)
+        return _photo(array / 65535.0, 16, icc, exif)
+    if image.mode in ("I", "F"):
+        raise ValueError("it has 32 bits per channel")
+    image = _plain_mode(ImageOps.exif_transpose(image))
+    if size is not None:
+        image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+    array = np.asarray(image, np.float32) / 255.0
+    return _photo(array if array.ndim == 3 else array[..., None], 8, icc, exif)
 
 
 def _plain_mode(image):
     """As L, LA, RGB or RGBA."""
     if image.mode in ("L", "LA", "RGB", "RGBA"):
         return image
-    if image.mode in ("1", "I", "F") or image.mode.startswith("I;16"):
-        if image.mode != "1" and np.asarray(image).max() > 255:
-            image = image.point(lambda v: v / 257.0) if image.mode != "F" else image
+    if image.mode == "1":
         return image.convert("L")
     has_alpha = "transparency" in image.info or image.mode in ("PA", "La", "RGBa")
     return image.convert("RGBA" if has_alpha else "RGB")
-
-
-def _is_deep(image, path) -> bool:
-    """Whether the file has 16 bits per channel; Pillow itself shows this only for grey."""
-    if image.mode.startswith("I;16") or image.mode == "I":
-        return True
-    if image.format == "PNG":
-        return path.read_bytes()[24:25] == b"\x10"
-    return image.format == "TIFF" and 16 in np.atleast_1d(image.tag_v2.get(258, 8))
-
-
-def _read_deep(path, image) -> Photo:
-    import cv2
-
-    array = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
-    check(
-        array is not None and array.dtype == np.uint16,
-        "The file is not a readable image.",
-        path=str(path),
-    )
-    array = array[..., None] if array.ndim == 2 else array
-    if array.shape[-1] >= 3:  # OpenCV's order is blue, green, red
-        array = array[..., [2, 1, 0, 3][: array.shape[-1]]]
-    array = _upright(array, image.getexif().get(_ORIENTATION, 1))
-    exif = image.getexif()
-    exif.pop(_ORIENTATION, None)
-    return _photo(
-        array.astype(np.float32) / 65535.0,
-        16,
-        image.info.get("icc_profile"),
-        exif.tobytes() or None,
-    )
-
-
-def _upright(array, orientation):
-    turns = {3: 2, 4: 2, 5: 3, 6: 3, 7: 1, 8: 1}.get(orientation, 0)
-    array = np.rot90(array, turns)
-    return array[:, ::-1] if orientation in (2, 4, 5, 7) else array
 
 
 def _photo(array, bits, icc, exif) -> Photo:
@@ -151,44 +123,37 @@ def _photo(array, bits, icc, exif) -> Photo:
     return Photo(array, None, bits, icc, exif)
 
 
-def _levels(photo: Photo, top: int, dtype) -> np.ndarray:
-    planes = (
-        photo.pixels
-        if photo.alpha is None
-        else np.concatenate([photo.pixels, photo.alpha], axis=-1)
-    )
-    return np.round(np.clip(planes, 0.0, 1.0).astype(np.float64) * top).astype(dtype)
-
-
-def _write_plain(path, photo: Photo) -> None:
+def _encode(photo: Photo, suffix: str) -> bytes:
+    """The content of a file in the format of `suffix`."""
     from PIL import Image
 
-    suffix = pathlib.Path(path).suffix.lower()
-    if suffix in (".jpg", ".jpeg", ".bmp", ".ppm"):
-        photo = photo._replace(alpha=None)
-    array = _levels(photo, 255, np.uint8)
-    extra = {"icc_profile": photo.icc, "exif": photo.exif}
-    extra = {k: v for k, v in extra.items() if v and suffix not in (".bmp", ".gif", ".ppm")}
-    if suffix in (".jpg", ".jpeg"):
-        extra |= {"quality": 95, "subsampling": 0}
-    if suffix == ".webp":
-        extra |= {"lossless": True}
-    Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array).save(path, **extra)
+    has_alpha = photo.alpha is not None and suffix not in _OPAQUE
+    planes = np.concatenate([photo.pixels, photo.alpha], -1) if has_alpha else photo.pixels
+    deep = _deep.ENCODERS.get(suffix) if photo.bits == 16 else None
+    top = 65535 if deep else 255
+    levels = np.round(np.clip(np.asarray(planes, np.float64), 0.0, 1.0) * top)
+    if deep:
+        return deep(levels.astype(np.uint16), photo.icc, photo.exif)
+    levels = levels.astype(np.uint8)
+    extra = {"icc_profile": photo.icc, "exif": photo.exif} if suffix not in _BARE else {}
+    extra = {name: value for name, value in extra.items() if value} | _OPTIONS.get(suffix, {})
+    image = Image.fromarray(levels[..., 0] if levels.shape[-1] == 1 else levels)
+    content = io.BytesIO()
+    image.save(content, Image.registered_extensions()[suffix], **extra)
+    return content.getvalue()
 
 
-def _write_deep(path, photo: Photo) -> None:
-    import cv2
-
-    array = _levels(photo, 65535, np.uint16)
-    if array.shape[-1] == 2:  # no 16-bit grey with alpha in OpenCV: write it as colour
-        array = array[..., [0, 0, 0, 1]]
-    elif array.shape[-1] >= 3:
-        array = array[..., [2, 1, 0, 3][: array.shape[-1]]]
-    if not cv2.imwrite(str(path), array):
-        raise OSError("the encoder refused the image")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _write_whole(path, content: bytes) -> None:
+    temporary = path.with_name(f".{uuid.uuid4().hex}{path.suffix}")
+    try:
+        # Unlike `tempfile`, with the permissions that the user's umask asks for.
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise ValueError(
+            f"The output must be writable ({error.strerror}). Received: path='{path}'"
+        ) from None
+    finally:
+        temporary.unlink(missing_ok=True)
