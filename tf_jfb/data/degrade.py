@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from tf_jfb import noise as noises
 from tf_jfb._validate import check
 
 
@@ -15,15 +16,16 @@ def degrade(dataset: tf.data.Dataset, operator, noise: float, seed: int = 0) -> 
         seed: with the element's index, determines its noise.
 
     Raises:
-        ValueError: `noise` is negative or the elements are not images.
+        ValueError: `noise` is not a finite number >= 0, or the elements are not images.
     """
-    check(noise >= 0, "`noise` must be >= 0.", noise=noise)
-    rank = dataset.element_spec.shape.rank
-    check(rank in (3, 4), "`dataset` must yield images [H, W, C] or batches of them.", rank=rank)
+    check(0 <= noise < float("inf"), "`noise` must be a finite number >= 0.", noise=noise)
+    spec = dataset.element_spec
+    rank = spec.shape.rank if isinstance(spec, tf.TensorSpec) else None
+    check(rank in (3, 4), "`dataset` must yield images [H, W, C] or batches of them.", yields=spec)
 
     def blur(index, sharp):
-        blurred = operator(sharp) if rank == 4 else operator(sharp[None])[0]
-        unit = tf.random.stateless_normal(tf.shape(sharp), [seed, index], sharp.dtype)
-        return blurred + noise * unit, sharp
+        batch = sharp if rank == 4 else sharp[None]
+        blurred = noises.gaussian(operator(batch), noise, [seed, index])
+        return (blurred if rank == 4 else blurred[0]), sharp
 
-    return dataset.enumerate().map(blur, num_parallel_calls=2, deterministic=True)
+    return dataset.enumerate().map(blur, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
