@@ -78,8 +78,8 @@ def _evaluations(model, d, count):
 def _backward(model, d):
     import tensorflow as tf
 
-    x0, T = model.equilibrium_map(d, False)  # noqa: N806
     with tf.GradientTape() as tape:
+        x0, T = model.equilibrium_map(d, False)  # noqa: N806
         loss = tf.reduce_mean(tf.square(T(x0)))
     gradients = tape.gradient(loss, [v.value for v in model.trainable_variables])
     return [tf.reshape(g, [-1])[0] for g in gradients]
