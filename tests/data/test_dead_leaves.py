@@ -30,13 +30,63 @@ def test_radii_follow_the_cubic_law():
     assert np.mean(radii < 2) == pytest.approx(expected, abs=0.01)
 
 
+def test_each_octave_of_radii_covers_as_much():
+    radii = draw_radii(np.random.default_rng(0), 200_000, 2.0, 16.0)
+    octaves = np.histogram(radii, [2, 4, 8, 16], weights=radii**2)[0]
+    np.testing.assert_allclose(octaves / octaves.mean(), 1.0, atol=0.1)
+
+
+@pytest.mark.parametrize("size", [16, 64])
+def test_leaves_cover_the_image(size):
+    """Of the background, e^-5 = 0.7 % is left on average."""
+    from tf_jfb.data import _leaves
+
+    left = []
+    for i in range(10):
+        rng = np.random.default_rng(i)
+        radii = 2 * draw_radii(rng, DeadLeaves(size=size).shapes, 2.0, 0.6 * size)
+        left.append(
+            np.mean(_leaves._front(_leaves._draw_shapes(radii, 2 * size, rng), 2 * size) == 0)
+        )
+    assert np.mean(left) < 0.02
+
+
+def test_front_shape_is_the_last_one_over_a_sample():
+    """Against a loop over shapes, back to front."""
+    from tf_jfb.data import _leaves
+
+    rng = np.random.default_rng(0)
+    shapes = _leaves._draw_shapes(draw_radii(rng, 60, 2.0, 20.0), 32, rng)
+    row, column = np.mgrid[:32, :32]
+    expected = np.zeros((32, 32), int)
+    for k in range(1, 61):
+        dy, dx = row - shapes.centre[k, 0], column - shapes.centre[k, 1]
+        cosine, sine = shapes.axis[k]
+        u = (cosine * dx + sine * dy) / shapes.radius[k]
+        v = (cosine * dy - sine * dx) / (shapes.radius[k] * shapes.aspect[k])
+        inside = u * u + v * v <= 1 if shapes.round[k] else np.maximum(abs(u), abs(v)) <= 1
+        expected[inside] = k
+    assert np.mean(_leaves._front(shapes, 32).reshape(32, 32) == expected) > 0.999
+
+
+def test_spectrum_falls_like_that_of_natural_images():
+    """Power over frequency in double logarithm: a slope of about -2."""
+    images = [DeadLeaves(8, size=64, channels=1)[i][..., 0] for i in range(8)]
+    window = np.hanning(64)[:, None] * np.hanning(64)
+    power = np.mean([abs(np.fft.fft2((x - x.mean()) * window)) ** 2 for x in images], axis=0)
+    radius = np.hypot(*np.meshgrid(np.fft.fftfreq(64), np.fft.fftfreq(64)))
+    rings = [(radius >= 2.0**k / 64) & (radius < 2.0 ** (k + 1) / 64) for k in range(1, 5)]
+    slope = np.polyfit(range(4), [np.log2(power[ring].mean()) for ring in rings], 1)[0]
+    assert -3.2 < slope < -1.6
+
+
 def test_neighbouring_pixels_are_alike():
     image = DeadLeaves(1, size=64)[0][..., 0]
     assert np.corrcoef(image[:, 1:].ravel(), image[:, :-1].ravel())[0, 1] > 0.7
 
 
 @pytest.mark.parametrize(
-    "option, value", [("length", 0), ("size", 4), ("channels", 2), ("shapes", 0)]
+    "option, value", [("length", 0), ("size", 4), ("channels", 2), ("seed", -1), ("shapes", 0)]
 )
 def test_errors(option, value):
     with pytest.raises(ValueError, match=f"`{option}` must .*Received: {option}={value}"):

@@ -51,6 +51,45 @@ def test_data_set_yields_the_source(photos):
         np.testing.assert_array_equal(image, source[i])
 
 
+def test_crop_is_the_middle(photos):
+    images = list(folder(photos[0], crop=4).as_numpy_iterator())
+    for i, image in enumerate(images):
+        np.testing.assert_array_equal(image, FolderSource(photos[0])[i][1:5, 2:6])
+    with pytest.raises(ValueError, match="`crop` must .* Received: crop=5, size=4"):
+        folder(photos[0], size=4, crop=5)
+    with pytest.raises(Exception, match="`crop` must fit into every image. Received: crop=7"):
+        next(iter(folder(photos[0], crop=7)))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_cache_changes_no_value_and_keeps_to_its_size(photos, channels):
+    options = {"channels": channels, "size": (5, 4)}
+    plain, cached = FolderSource(photos[0], **options), FolderSource(photos[0], cache=70, **options)
+    for _ in range(2):
+        for i in range(3):
+            np.testing.assert_array_equal(cached[i], plain[i])
+    assert sum(kept.size for kept in cached._kept.values()) == 60  # 5 x 4 x 3, or one image
+    cached.files = [None] * 3  # what is kept is not read again
+    np.testing.assert_array_equal(cached[0], plain[0])
+
+
+def test_truncated_jpegs_are_left_out(tmp_path):
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (40, 40, 3), np.uint8)).save(tmp_path / "a.jpg")
+    content = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "b.JPG").write_bytes(content[: len(content) // 2])
+    (tmp_path / "c.jpg").write_bytes(b"")
+    with pytest.warns(UserWarning, match="Skipped 2 unreadable.*b.JPG.*c.jpg"):
+        assert len(FolderSource(tmp_path)) == 1
+
+
+def test_orientation_is_applied(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (8, 4)).save(tmp_path / "a.jpg", exif=exif)
+    assert FolderSource(tmp_path)[0].shape == (8, 4, 3)
+
+
 def test_truncated_image_is_named_and_left_out(photos):
     path, _ = photos
     content = (path / "b.png").read_bytes()
@@ -68,5 +107,9 @@ def test_errors(tmp_path):
         FolderSource(tmp_path / "none")
     with pytest.raises(ValueError, match="at least one readable image"):
         FolderSource(tmp_path)
+    with pytest.raises(ValueError, match="`size` must be >= 1. Received: size=0"):
+        FolderSource(tmp_path, size=0)
+    with pytest.raises(ValueError, match="`cache` must be .* Received: cache=-1"):
+        FolderSource(tmp_path, cache=-1)
     with pytest.raises(ValueError, match="`channels` must be 1 or 3. Received: channels=2"):
         FolderSource(tmp_path, channels=2)

@@ -1,8 +1,10 @@
 """Photographs survive reading and writing."""
 
+import os
+
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from tf_jfb.data import Photo, read_image, write_image
 
@@ -46,20 +48,103 @@ def test_alpha_round_trip(tmp_path, bits):
     np.testing.assert_allclose(back.pixels, PIXELS, atol=1e-6)
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_orientation_is_applied_and_reset(tmp_path, orientation):
-    from PIL import ImageOps
+UPRIGHT = {
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+    8: lambda a: np.rot90(a),
+}
 
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("channels, has_alpha", [(1, False), (1, True), (3, False), (3, True)])
+def test_orientation_is_applied_and_reset(tmp_path, suffix, bits, channels, has_alpha):
+    alpha = ALPHA if has_alpha else None
+    for orientation, upright in UPRIGHT.items():
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        photo = Photo(PIXELS[..., :channels], alpha, bits, exif=exif.tobytes())
+        write_image(tmp_path / f"a{suffix}", photo)
+        back = read_image(tmp_path / f"a{suffix}")
+        expected = upright(photo.pixels)
+        assert back.bits == bits and back.pixels.shape[:2] == expected.shape[:2]
+        expected = np.broadcast_to(expected, back.pixels.shape)
+        np.testing.assert_allclose(back.pixels, expected, atol=1e-6)
+        if has_alpha:
+            np.testing.assert_allclose(back.alpha, upright(ALPHA), atol=1e-6)
+        write_image(tmp_path / f"b{suffix}", back)
+        again = read_image(tmp_path / f"b{suffix}")
+        np.testing.assert_array_equal(again.pixels, back.pixels)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".webp"])
+def test_exif_and_profile_are_kept(tmp_path, suffix, bits):
     exif = Image.Exif()
-    exif[0x0112] = orientation
-    image = Image.fromarray(np.round(PIXELS * 255).astype(np.uint8))
-    image.save(tmp_path / "a.png", exif=exif)
-    with Image.open(tmp_path / "a.png") as saved:
-        upright = np.asarray(ImageOps.exif_transpose(saved)) / 255
-    photo = read_image(tmp_path / "a.png")
-    np.testing.assert_allclose(photo.pixels, upright, atol=1e-6)
-    write_image(tmp_path / "b.png", photo)
-    np.testing.assert_array_equal(read_image(tmp_path / "b.png").pixels, photo.pixels)
+    exif[0x010F], exif[0x0112] = "A maker", 1
+    exif.get_ifd(0x8769)[0x829A] = 0.125  # exposure time
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    photo = Photo(PIXELS, bits=bits, icc=profile, exif=exif.tobytes())
+    write_image(tmp_path / f"a{suffix}", photo)
+    back = read_image(tmp_path / f"a{suffix}")
+    assert back.icc == profile
+    kept = Image.Exif()
+    kept.load(back.exif)
+    assert kept[0x010F] == "A maker" and 0x0112 not in kept
+    assert float(kept.get_ifd(0x8769)[0x829A]) == 0.125
+
+
+def test_no_metadata_stays_none(tmp_path):
+    write_image(tmp_path / "a.png", Photo(PIXELS))
+    assert (
+        read_image(tmp_path / "a.png").exif is None and read_image(tmp_path / "a.png").icc is None
+    )
+
+
+def test_storage_tags_of_a_tiff_do_not_survive_a_change_of_size(tmp_path):
+    write_image(tmp_path / "a.tif", Photo(PIXELS, ALPHA))
+    photo = read_image(tmp_path / "a.tif")
+    write_image(tmp_path / "b.tif", photo._replace(pixels=photo.pixels[:3, :4], alpha=None))
+    assert read_image(tmp_path / "b.tif").pixels.shape == (3, 4, 3)
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "P", "1", "LA", "YCbCr", "LAB"])
+def test_other_modes_become_grey_or_colour(tmp_path, mode):
+    grey = np.full((16, 16), 255, np.uint8)
+    if mode == "LAB":
+        image = Image.merge(
+            "LAB", [Image.fromarray(g) for g in (grey, grey // 2 + 1, grey // 2 + 1)]
+        )
+    else:
+        image = (
+            Image.fromarray(np.stack([grey] * 3, -1))
+            .convert("L" if mode == "LA" else "RGB")
+            .convert(mode)
+        )
+    image.save(tmp_path / "a.tif", icc_profile=b"a profile of inks" if mode == "CMYK" else None)
+    back = read_image(tmp_path / "a.tif")
+    np.testing.assert_allclose(back.pixels, 1.0, atol=0.02)
+    assert back.icc is None or mode == "LAB"
+
+
+def test_first_frame_of_an_animation(tmp_path):
+    frames = [Image.new("L", (4, 4), value) for value in (255, 0)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    np.testing.assert_allclose(read_image(tmp_path / "a.gif").pixels, 1.0)
+
+
+def test_resizing_keeps_sixteen_bits_and_dark_levels(tmp_path):
+    dark = np.full((8, 8, 1), 200 / 65535, np.float32)
+    for name, pixels in (("grey.png", dark), ("colour.tif", dark.repeat(3, -1))):
+        write_image(tmp_path / name, Photo(pixels, bits=16))
+        back = read_image(tmp_path / name, size=(3, 5))
+        assert back.bits == 16 and back.pixels.shape[:2] == (3, 5)
+        np.testing.assert_allclose(back.pixels, 200 / 65535, rtol=1e-4)
 
 
 def test_profile_is_kept_and_values_are_clipped(tmp_path):
@@ -80,6 +165,81 @@ def test_read_errors(tmp_path):
         read_image(tmp_path / "a.png")
     with pytest.raises(ValueError, match="must exist"):
         read_image(tmp_path / "none.png")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp", ".bmp", ".gif"])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_damaged_files_raise_value_errors_naming_them(tmp_path, suffix, bits):
+    big = np.random.default_rng(1).random((24, 24, 3)).astype(np.float32)
+    write_image(tmp_path / f"a{suffix}", Photo(big, bits=bits))
+    content = (tmp_path / f"a{suffix}").read_bytes()
+    for keep in (0, 10, len(content) // 3, len(content) // 2):
+        (tmp_path / f"a{suffix}").write_bytes(content[:keep])
+        with pytest.raises(
+            ValueError, match=f"not a readable image .*Received: path='.*a{suffix}'"
+        ):
+            read_image(tmp_path / f"a{suffix}")
+
+
+def test_floating_point_files_are_refused(tmp_path):
+    Image.fromarray(np.zeros((4, 4), np.float32)).save(tmp_path / "a.tif")
+    with pytest.raises(ValueError, match="32 bits per channel"):
+        read_image(tmp_path / "a.tif")
+
+
+def test_decompression_bombs_are_refused(tmp_path, monkeypatch):
+    write_image(tmp_path / "a.png", Photo(PIXELS))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    with pytest.raises(ValueError, match="not a readable image"):
+        read_image(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(
+    "pixels, message",
+    [
+        (np.full((4, 4, 3), np.nan), "must be finite"),
+        (np.zeros((4, 4)), r"must be \[H, W, 1 or 3\]. Received: shape=\(4, 4\)"),
+        (np.zeros((4, 4, 2)), r"must be \[H, W, 1 or 3\]"),
+        (np.zeros((1, 17_000, 3)), "format cannot hold the image"),
+    ],
+)
+def test_what_no_file_can_hold(tmp_path, pixels, message):
+    with pytest.raises(ValueError, match=message):
+        write_image(tmp_path / "a.webp", Photo(pixels))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("step", ["open", "replace"])
+def test_a_failed_write_keeps_the_old_file_and_leaves_no_other(tmp_path, monkeypatch, step):
+    (tmp_path / "a.png").write_bytes(b"old")
+
+    def fail(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(f"tf_jfb.data.image_io.os.{step}", fail)
+    with pytest.raises(ValueError, match="must be writable .Permission denied.. Received: path="):
+        write_image(tmp_path / "a.png", Photo(PIXELS))
+    assert [f.name for f in tmp_path.iterdir()] == ["a.png"]
+    assert (tmp_path / "a.png").read_bytes() == b"old"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
+def test_unwritable_folder(tmp_path):
+    tmp_path.chmod(0o555)
+    try:
+        with pytest.raises(ValueError, match="must be writable"):
+            write_image(tmp_path / "a.png", Photo(PIXELS))
+    finally:
+        tmp_path.chmod(0o755)
+
+
+def test_permissions_follow_the_umask(tmp_path):
+    old = os.umask(0o027)
+    try:
+        write_image(tmp_path / "a.png", Photo(PIXELS))
+    finally:
+        os.umask(old)
+    assert (tmp_path / "a.png").stat().st_mode & 0o777 == 0o640
 
 
 def test_write_errors_leave_nothing_behind(tmp_path):

@@ -30,6 +30,22 @@ def test_resuming_gives_the_same_examples():
         np.testing.assert_array_equal(a[4:], b)
 
 
+def test_resuming_in_a_later_epoch_and_within_a_batch():
+    whole, rest = take(20, noise=0.1)[0], take(3, noise=0.1, start=33)[0]
+    np.testing.assert_array_equal(whole[33:39], rest)
+
+
+def test_noise_does_not_depend_on_the_batch():
+    pairs = take(3, noise=0.1, batch_size=4), take(12, noise=0.1, batch_size=1)
+    for a, b in zip(*pairs, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_too_large_a_crop_is_named():
+    with pytest.raises(Exception, match="`crop` must fit into every image. Received: crop=9"):
+        take(1, crop=9)
+
+
 def test_seed_changes_the_examples():
     assert np.abs(take(1, noise=0.1, seed=0)[0] - take(1, noise=0.1, seed=1)[0]).max() > 0.01
 
@@ -52,7 +68,8 @@ def test_crops_and_turns_come_from_the_image():
 
 
 @pytest.mark.parametrize(
-    "option, value", [("batch_size", 0), ("noise", -1.0), ("start", -1), ("source", [])]
+    "option, value",
+    [("batch_size", 0), ("noise", -1.0), ("seed", -1), ("start", -1), ("crop", 0), ("source", [])],
 )
 def test_errors(option, value):
     with pytest.raises(ValueError, match=f"`{option}` must"):

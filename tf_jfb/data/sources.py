@@ -29,7 +29,7 @@ def examples(
         operator: A, applied to the crop; None for the identity.
         noise: standard deviation of the added Gaussian noise, in [0, 1] units.
         batch_size: examples per batch, >= 1.
-        seed: of everything drawn.
+        seed: of everything drawn, >= 0.
         start: number of the first example.
         crop: side of a random square crop; None takes whole images, which must agree in size.
         augment: random flips and quarter turns (quarter turns only with a square crop).
@@ -39,8 +39,10 @@ def examples(
     """
     check(len(source) > 0, "`source` must hold at least one image.", length=len(source))
     check(batch_size >= 1, "`batch_size` must be >= 1.", batch_size=batch_size)
-    check(noise >= 0, "`noise` must be >= 0.", noise=noise)
+    check(0 <= noise < float("inf"), "`noise` must be a finite number >= 0.", noise=noise)
+    check(seed >= 0, "`seed` must be >= 0.", seed=seed)
     check(start >= 0, "`start` must be >= 0.", start=start)
+    check(crop is None or crop >= 1, "`crop` must be >= 1, or None.", crop=crop)
     make = functools.partial(_example, source, seed, crop, augment)
     channels = source[0].shape[-1]
 
@@ -54,7 +56,7 @@ def examples(
         return blurred + noise * unit, sharp
 
     numbers = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
-    loaded = numbers.map(load, num_parallel_calls=2, deterministic=True)
+    loaded = numbers.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return loaded.batch(batch_size, drop_remainder=True).map(degrade_batch).prefetch(2)
 
 
