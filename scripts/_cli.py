@@ -29,6 +29,14 @@ def import_tensorflow() -> None:
         os.close(null)
 
 
+def check_folders(*files) -> None:
+    """Refuses, before long work, files to write whose folder cannot take them; None is passed."""
+    for file in filter(None, files):
+        folder = os.path.dirname(os.path.abspath(file))
+        if not os.access(folder, os.W_OK):
+            raise ValueError(f"The folder of {file!r} must exist and be writable.")
+
+
 def run(main) -> None:
     """Runs `main`; an error of the user's becomes one line and exit code 2."""
     try:

@@ -30,6 +30,7 @@ def parser():
 
 def main() -> None:
     args = parser().parse_args()
+    _cli.check_folders(args.figure)
     _cli.import_tensorflow()
     from tf_jfb.data import read_image, write_image
     from tf_jfb.serving import deblur, load_model, report

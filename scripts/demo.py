@@ -54,7 +54,7 @@ def _report(run) -> None:
     with open(run / "log.csv") as file:
         values = [float(row["val_psnr"]) for row in csv.DictReader(file)]
     print(f"\nvalidation PSNR: {values[0]:.2f} dB after epoch 1, {max(values):.2f} dB at best")
-    print(f"figure: {run / 'log.png'}")
+    print(f"figures: {run / 'log.png'} and {run / 'restored.png'}")
     if max(values) <= values[0]:
         raise RuntimeError("the validation PSNR did not rise")
 

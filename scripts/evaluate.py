@@ -6,7 +6,8 @@ import _cli
 
 EXAMPLE = """
 example:
-  python scripts/evaluate.py --model saved_models/celeba-g5s5 --path CELEBA --images 1000
+  python scripts/evaluate.py --model saved_models/celeba-g5s5 --path CELEBA --images 1000 \\
+      --figure results.png
 """
 
 
@@ -23,12 +24,14 @@ def parser():
     p.add_argument("--max-evaluations", type=int, help="cap of the solve; else the model's")
     p.add_argument("--seed", type=int, default=0, help="of the noise")
     p.add_argument("--no-baselines", action="store_true", help="the model and its input alone")
-    p.add_argument("--output", help="write the figures as JSON here too")
+    p.add_argument("--output", help="write the numbers as JSON here too")
+    p.add_argument("--figure", help="write a picture of the first images here")
     return p
 
 
 def main() -> None:
     args = parser().parse_args()
+    _cli.check_folders(args.output, args.figure)
     _cli.import_tensorflow()
     from tf_jfb.serving import evaluate
 

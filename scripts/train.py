@@ -42,14 +42,13 @@ def _type(field):
 
 def main() -> None:
     args = vars(parser().parse_args())
-    from tf_jfb.training import Config, figures, load_config, train, train_denoiser
+    from tf_jfb.training import Config, load_config, train, train_denoiser
 
     run, file, denoiser = (args.pop(name) for name in ("run", "config", "denoiser"))
     options = load_config(file) if file else {}
     options |= {name: value for name, value in args.items() if value is not None}
     config = Config(**options)
     (train_denoiser if denoiser else train)(config, run)
-    figures.plot_log(run)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ PACKAGE = ROOT / "tf_jfb"
 LEVELS = (
     ("_types", "_numerics", "_validate", "_compat"),
     ("solvers", "operators", "networks", "noise", "metrics"),
-    ("gradients", "data"),
+    ("gradients", "data", "_plots"),
     ("layers",),
     ("models",),
     ("training", "serving"),

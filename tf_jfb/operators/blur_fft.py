@@ -55,6 +55,14 @@ class BlurFFT(Operator):
         top = tf.math.conj(transfer) * _fft(d) + rho * _fft(z)
         return _ifft(top / (tf.math.conj(transfer) * transfer + rho), z)
 
+    def inverse(self, g, rho, iterations: int = 1) -> tf.Tensor:
+        r"""$(A^T A + \rho I)^{-1} g$, exact; `iterations` does not matter."""
+        g = image_batch("g", g)
+        check(not isinstance(rho, (int, float)) or rho > 0, "`rho` must be positive.", rho=rho)
+        transfer = self.transfer(g)
+        rho = tf.cast(cast(rho, g.dtype), transfer.dtype)
+        return _ifft(_fft(g) / (tf.math.conj(transfer) * transfer + rho), g)
+
     def wiener(self, d, penalty) -> tf.Tensor:
         r"""$F^*\, \overline{\hat k}\, \hat d / (|\hat k|^2 + \hat p)$, the Wiener filter.
 

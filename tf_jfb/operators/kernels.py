@@ -44,6 +44,17 @@ def check_fits(kernel: np.ndarray, x) -> None:
     )
 
 
+def separate(kernel: np.ndarray) -> list:
+    """Pairs (u [k1], v [k2]) whose outer products sum to `kernel`, as few as float64 allows.
+
+    >>> len(separate(gaussian(5, 1.0)))
+    1
+    """
+    u, sigma, v = np.linalg.svd(kernel, full_matrices=False)
+    rank = int((sigma > 1e-14 * max(kernel.shape) * sigma[0]).sum())
+    return [(root * u[:, i], root * v[i]) for i, root in enumerate(np.sqrt(sigma[:rank]))]
+
+
 def gaussian(size: int, std: float) -> np.ndarray:
     """Gaussian kernel [size, size] of standard deviation `std` pixels, sum 1.
 

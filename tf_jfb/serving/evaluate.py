@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_jfb import data
+from tf_jfb._plots import image_grid
 from tf_jfb._types import Status
 from tf_jfb._validate import check
 from tf_jfb.metrics import psnr, ssim
@@ -18,6 +19,7 @@ WEIGHTS = {
     "Tikhonov": (2e-3, 3e-3, 5e-3, 7e-3, 1e-2, 1.5e-2),
     "TV": (3e-4, 4e-4, 6e-4, 8e-4, 1e-3),
 }
+SHOWN = 4  # images of the figure
 METHODS = {"Tikhonov": tikhonov, "TV": tv}
 
 
@@ -25,7 +27,8 @@ def compare(args) -> dict:
     """PSNR, SSIM and seconds per method; for the model also how its solves ended.
 
     `args` has the attributes of the options of scripts/evaluate.py. Baselines are tuned on
-    training images. Returns {method: {figure: value}}.
+    training images. Returns {method: {figure: value}}. With `args.figure`, writes a figure of the
+    first images there.
     """
     check(args.images >= 1, "`images` must be >= 1.", images=args.images)
     operator, model = Blur(kernels.parse(args.blur)), load_model(args.model)
@@ -34,13 +37,13 @@ def compare(args) -> dict:
         methods |= _tuned(args, operator)
     methods["model"] = lambda d: _restore(model, d, args)
     rows = {name: [] for name in methods}
-    progress = keras.utils.Progbar(args.images)
+    shown, progress = {}, keras.utils.Progbar(args.images)
     for sharp, d in _batches(_source(args, "test"), args.images, operator, args, args.seed):
         for name, method in methods.items():
             start = time.perf_counter()
             restored, extra = method(d)
             seconds = (time.perf_counter() - start) / len(d)
-            restored = np.clip(restored, 0.0, 1.0)
+            restored = shown[name] = np.clip(restored, 0.0, 1.0)
             values = {
                 "psnr": psnr(sharp, restored).numpy(),
                 "ssim": ssim(sharp, restored).numpy(),
@@ -48,6 +51,8 @@ def compare(args) -> dict:
                 **extra,
             }
             rows[name].append(values)
+        if args.figure and len(rows["model"]) == 1:
+            image_grid(args.figure, sharp[:SHOWN], shown)
         progress.add(len(d))
     return {name: _mean(parts) for name, parts in rows.items()}
 

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from tf_jfb._plots import pyplot, show
 from tf_jfb._validate import check
 from tf_jfb.data import Photo
 from tf_jfb.metrics import psnr, ssim
@@ -67,23 +68,15 @@ def residuals(model, blurred: Photo, rtol: float | None = None) -> np.ndarray:
 
 def plot(path, result: Restored, blurred: Photo, sharp: Photo | None, trace: np.ndarray) -> None:
     """Figure of the images, whole, and the residual per evaluation."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
+    plt = pyplot()
     images = {"sharp": sharp, "blurred": blurred, "restored": result.photo}
     images = {name: photo for name, photo in images.items() if photo is not None}
     figure, axes = plt.subplots(
         1, len(images) + 1, figsize=(3.6 * len(images) + 4, 3.8), layout="constrained"
     )
     for axis, (name, photo) in zip(axes, images.items(), strict=False):
-        axis.imshow(np.clip(photo.pixels, 0, 1).squeeze(), cmap="gray", vmin=0, vmax=1)
-        note = ""
-        if sharp is not None and name != "sharp":
-            note = f"\n{float(psnr(sharp.pixels[None], photo.pixels[None])[0]):.2f} dB"
-        axis.set_title(name + note)
-        axis.axis("off")
+        reference = None if sharp is None or name == "sharp" else sharp.pixels
+        show(axis, photo.pixels, name, reference)
     axes[-1].semilogy(range(1, len(trace) + 1), trace, marker=".")
     axes[-1].set(xlabel="evaluations of T", title="relative residual |T(x) - x| / |T(x)|")
     axes[-1].grid(alpha=0.3)

@@ -6,8 +6,10 @@ import pathlib
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from tf_jfb._compat import value
+from tf_jfb._validate import check
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -77,8 +79,29 @@ def save_weights(path, model) -> None:
 
 
 def load_weights(path, model) -> None:
-    """Loads a file of `save_weights` into a built model of the same architecture."""
-    with np.load(path) as saved:
+    """Loads a run's best weights, or those of an exported model, into a built model.
+
+    Args:
+        path: a file of `save_weights`, a run folder with its `best.npz`, or a SavedModel folder.
+        model: of the same architecture.
+
+    Raises:
+        ValueError: `path` is none of these, or its variables are of another architecture.
+    """
+    path = pathlib.Path(path)
+    file = path / "best.npz" if (path / "best.npz").is_file() else path
+    if (path / "saved_model.pb").is_file():
+        checkpoint = tf.train.load_checkpoint(str(path / "variables" / "variables"))
+        key = "weights/{}/.ATTRIBUTES/VARIABLE_VALUE"
+        names = [key.format(i) for i in range(len(model.variables))]
+        saved = {
+            f"v{i}": checkpoint.get_tensor(n)
+            for i, n in enumerate(names)
+            if checkpoint.has_tensor(n)
+        }
+        return _assign(model.variables, saved)
+    check(file.is_file(), "There must be a run folder, or an exported model.", path=str(path))
+    with np.load(file) as saved:
         _assign(model.variables, saved)
 
 
@@ -88,6 +111,14 @@ def _variables(model) -> list:
 
 
 def _assign(variables, saved) -> None:
+    shapes = [tuple(v.shape) for v in variables]
+    found = [saved[name].shape if (name := f"v{i}") in saved else None for i in range(len(shapes))]
+    check(
+        shapes == found,
+        "The saved weights must be of the model's architecture.",
+        model=[a for a, b in zip(shapes, found, strict=True) if a != b][:3],
+        saved=[b for a, b in zip(shapes, found, strict=True) if a != b][:3],
+    )
     for i, variable in enumerate(variables):
         value(variable).assign(saved[f"v{i}"])
 

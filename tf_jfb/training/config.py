@@ -32,11 +32,12 @@ class Config:
     gain: float = 1.0  # constant factor on the network's output
     momentum: float = 0.99  # of batch statistics; 1 keeps the pretrained ones
     eta: float = 1.0  # initial step size
+    precondition: float | None = None  # rho of (A^T A + rho I)^-1 in T; None: the paper's T
     m: int = 5  # Anderson's history
     rtol: float = 1e-3
     max_evaluations: int = 50
     pretrained: str | None = None  # run folder of a denoiser
-    initial: str | None = None  # run folder of a DE-GRAD to go on from
+    initial: str | None = None  # run folder or exported model of a DE-GRAD to go on from
     denoiser_weight: float = 1.0  # factor on the pretrained network's output
     denoiser_noise: float = 0.02  # noise that the denoiser is trained on
     precision: str = "float32"  # one of PRECISIONS; solver and images stay in float32

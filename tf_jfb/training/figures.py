@@ -3,15 +3,14 @@
 import csv
 import pathlib
 
+from tf_jfb._plots import image_grid, pyplot
+
+SHOWN = 3  # validation images
+
 
 def plot_log(run) -> pathlib.Path:
     """Validation PSNR and share of converged images per epoch, as `run`/log.png."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    run = pathlib.Path(run)
+    plt, run = pyplot(), pathlib.Path(run)
     with open(run / "log.csv") as file:
         rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
     epochs = [row["epoch"] for row in rows]
@@ -28,3 +27,11 @@ def plot_log(run) -> pathlib.Path:
     figure.savefig(run / "log.png", dpi=120)
     plt.close(figure)
     return run / "log.png"
+
+
+def plot_restored(run, model, validation) -> pathlib.Path:
+    """The first validation images, degraded and as `model` returns them, as `run`/restored.png."""
+    degraded, sharp = (part.numpy()[:SHOWN] for part in next(iter(validation)))
+    restored = model.predict(degraded, verbose=0)
+    methods = {"input": degraded, "restored": restored}
+    return image_grid(pathlib.Path(run) / "restored.png", sharp, methods)

@@ -16,6 +16,9 @@ from tf_jfb.solvers import Anderson
 from tf_jfb.training.callbacks import Checkpoint, ConvergenceAdvice, load_weights
 from tf_jfb.training.config import Config, load_config, save_config
 from tf_jfb.training.denoiser import Denoiser
+from tf_jfb.training.figures import plot_log, plot_restored
+
+CACHE = 2**29  # bytes of decoded images that a source keeps
 
 
 def train(config: Config, run, verbose="auto") -> keras.Model:
@@ -24,9 +27,14 @@ def train(config: Config, run, verbose="auto") -> keras.Model:
 
 
 def train_denoiser(config: Config, run, verbose="auto") -> keras.Model:
-    """Trains the network as a denoiser on `config.denoiser_noise`; resumes like `train`."""
-    _seed(config)
-    model = Denoiser(_network(config))
+    """Trains the network as a denoiser on `config.denoiser_noise`; resumes like `train`.
+
+    From `config.initial`, a DE-GRAD, it takes the network, divided by `config.denoiser_weight`.
+    """
+    network = build_model(dataclasses.replace(config, pretrained=None)).network
+    if config.initial is not None:
+        _scale_output(network, 1.0 / config.denoiser_weight)
+    model = Denoiser(network)
     model.build((None, None, None, 3))
     return _fit(model, config, run, None, config.denoiser_noise, verbose)
 
@@ -35,14 +43,18 @@ def build_model(config: Config) -> DEGrad:
     """DE-GRAD of `config`, built, its network from the pretrained denoiser if one is named."""
     _seed(config)
     solver = Anderson(m=config.m, rtol=config.rtol, max_evaluations=config.max_evaluations)
-    model = DEGrad(config.operator, _network(config), solver, eta=config.eta)
+    model = DEGrad(
+        config.operator,
+        _network(config),
+        solver,
+        eta=config.eta,
+        precondition=config.precondition,
+    )
     model.build((None, None, None, 3))
     if config.pretrained is not None:
         _load_denoiser(config, model.network)
     if config.initial is not None:
-        start = pathlib.Path(config.initial) / "best.npz"
-        check(start.is_file(), "`initial` must be the run folder of a DE-GRAD.", initial=str(start))
-        load_weights(start, model)
+        load_weights(config.initial, model)
     return model
 
 
@@ -57,7 +69,7 @@ def load_run(run, precision: str = "float32") -> DEGrad:
     model = build_model(
         Config(**{**options, "precision": precision, "pretrained": None, "initial": None})
     )
-    load_weights(run / "best.npz", model)
+    load_weights(run, model)
     return model
 
 
@@ -70,10 +82,10 @@ def source(config: Config, split: str):
             seed=config.seed + (0 if split == "train" else 1_000_003),
         )
     if config.data == "celeba":
-        return data.celeba(config.path, split, config.size or 128)
+        return data.celeba(config.path, split, config.size or 128, cache=CACHE)
     has_splits = (pathlib.Path(config.path) / split).is_dir()
     return data.FolderSource(
-        pathlib.Path(config.path) / split if has_splits else config.path, config.size
+        pathlib.Path(config.path) / split if has_splits else config.path, config.size, cache=CACHE
     )
 
 
@@ -88,6 +100,7 @@ def _fit(model, config, run, operator, noise, verbose):
     model.optimizer.build(model.trainable_variables)
     checkpoint = Checkpoint(run)
     checkpoint.restore(model)
+    validation = _validation(config, operator, noise)
     batches = data.examples(
         source(config, "train"),
         operator,
@@ -104,10 +117,12 @@ def _fit(model, config, run, operator, noise, verbose):
             initial_epoch=checkpoint.epoch,
             steps_per_epoch=config.steps,
             verbose=verbose,
-            validation_data=_validation(config, operator, noise),
+            validation_data=validation,
             callbacks=[checkpoint, ConvergenceAdvice()],
         )
-    load_weights(run / "best.npz", model)
+    load_weights(run, model)
+    plot_log(run)
+    plot_restored(run, model, validation)
     return model
 
 
@@ -172,14 +187,12 @@ def _seed(config) -> None:
 
 
 def _load_denoiser(config, network) -> None:
-    run = pathlib.Path(config.pretrained)
-    check(
-        (run / "best.npz").is_file(),
-        "`pretrained` must be the run folder of a denoiser.",
-        pretrained=str(run),
-    )
     denoiser = Denoiser(network)
     denoiser.build((None, None, None, 3))
-    load_weights(run / "best.npz", denoiser)
+    load_weights(config.pretrained, denoiser)
+    _scale_output(network, config.denoiser_weight)
+
+
+def _scale_output(network, factor) -> None:
     last = value(network.convs[-1].kernel)
-    last.assign(last * config.denoiser_weight)
+    last.assign(last * factor)
