@@ -1,5 +1,6 @@
 """CelebA's splits and sizes, from folders; never over the network."""
 
+import functools
 import sys
 import types
 
@@ -105,3 +106,27 @@ def test_download_without_a_network_fails_at_once(datasets, monkeypatch):
     monkeypatch.setattr(module.socket, "create_connection", refuse)
     with pytest.raises(RuntimeError, match="server does not answer"):
         celeba(download=True)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the package's own dependencies
+def test_prepared_and_read_by_the_real_package(tmp_path, monkeypatch):
+    """tensorflow-datasets itself, with three faces of noise in place of the archive."""
+    tfds = pytest.importorskip("tensorflow_datasets")
+    builder = functools.partial(tfds.builder, data_dir=str(tmp_path))
+    kind = type(builder("celeb_a"))
+    images = np.random.default_rng(0).integers(0, 256, (3, 218, 178, 3), np.uint8)
+
+    def examples(self):
+        for i, image in enumerate(images):
+            named = [(k, v) for k, v in self.info.features.items() if k != "image"]
+            yield i, {"image": image, **{k: dict.fromkeys(v, 0) for k, v in named}}
+
+    splits = lambda self, _: {"train": examples(self), "test": examples(self)}  # noqa: E731
+    monkeypatch.setattr(kind, "_split_generators", splits)
+    monkeypatch.setattr(tfds, "builder", builder)
+    monkeypatch.setattr(module, "_check_download", lambda download: None)
+    celeba(download=True)
+    source = celeba(split="test", size=16)  # from the disk now
+    assert len(source) == 3
+    got = np.sort([source[i].mean() for i in range(3)])
+    np.testing.assert_allclose(got, np.sort(images.mean((1, 2, 3)) / 255), atol=5e-3)

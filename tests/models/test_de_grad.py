@@ -22,6 +22,18 @@ def make(compiled=True, rtol=1e-3, lipschitz=None, eta=0.5):
     return model
 
 
+class Damped(keras.layers.Layer):
+    """0.1 x + R(x): strongly monotone, so that the fixed point is unique."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network, self.built = network, True
+
+    def frozen(self, training=False):
+        network = self.network.frozen(training)
+        return lambda x, observe=False: 0.1 * x + network(x, observe)
+
+
 def pairs(count=4, seed=0, side=12):
     sharp = np.random.default_rng(seed).random((count, side, side, 3)).astype(np.float32)
     sharp = 0.25 + 0.5 * sharp
@@ -81,6 +93,22 @@ def test_restore_treats_images_independently():
     shuffled = model.restore(blurred[[3, 2, 0, 1]])
     np.testing.assert_allclose(alone.image[0], together.image[2], atol=1e-5)
     np.testing.assert_allclose(shuffled.image[1], together.image[2], atol=1e-5)
+
+
+def test_preconditioning_keeps_the_fixed_point_and_needs_fewer_evaluations():
+    (blurred, _), network = pairs(), networks.DnCNN(3, 4, lipschitz=0.5, gain=0.1)
+    network.build((None, None, None, 3))
+    parts = {
+        "operator": operators.GaussianBlur(5, 2.0),
+        "network": Damped(network),
+        "solver": solvers.Anderson(rtol=1e-6, max_evaluations=300),
+        "eta": 0.9,
+    }
+    plain, fast = models.DEGrad(**parts), models.DEGrad(**parts, precondition=0.1)
+    a, b = plain.restore(blurred), fast.restore(blurred)
+    assert (a.status.numpy() == 0).all() and (b.status.numpy() == 0).all()
+    np.testing.assert_allclose(a.image, b.image, atol=2e-4)
+    assert b.evaluations.numpy().max() < a.evaluations.numpy().min()
 
 
 def test_save_and_load(tmp_path):
@@ -188,3 +216,8 @@ def test_bad_parts(part):
 def test_bad_eta():
     with pytest.raises(ValueError, match="`eta` must be positive. Received: eta=0.0"):
         make(eta=0.0)
+
+
+def test_bad_precondition():
+    with pytest.raises(ValueError, match="`precondition` must be positive.* Received: .*=0"):
+        models.DEGrad(operators.GaussianBlur(), networks.DnCNN(2, 1), precondition=0)

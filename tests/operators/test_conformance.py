@@ -16,6 +16,7 @@ KERNELS = {
     "asymmetric": np.arange(1.0, 26.0).reshape(5, 5),
     "one": np.array([[0.7]]),
     "non_square": RNG.random((2, 5)),
+    "large": RNG.random((7, 6)),  # more taps than are summed as shifts
 }
 OPERATORS = {
     **{f"Blur-{name}": Blur(k) for name, k in KERNELS.items()},

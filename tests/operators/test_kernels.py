@@ -73,3 +73,11 @@ def test_refused_files(tmp_path):
     np.savez(tmp_path / "two.npz", a=np.ones((2, 2)), b=np.ones((2, 2)))
     with pytest.raises(ValueError):
         kernels.load(tmp_path / "two.npz")
+
+
+def test_separate():
+    assert len(kernels.separate(kernels.gaussian(7, 2.0))) == 1
+    full = np.random.default_rng(0).random((4, 6))
+    terms = kernels.separate(full)
+    assert len(terms) == 4
+    np.testing.assert_allclose(sum(np.outer(u, v) for u, v in terms), full, atol=1e-14)

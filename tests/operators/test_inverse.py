@@ -1,0 +1,59 @@
+"""The regularised inverse: exact where it claims to be, and within its bound elsewhere."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_jfb.operators import Blur, BlurFFT, GaussianBlur, Operator
+
+RHO = 0.1
+KERNEL = np.random.default_rng(0).random((4, 3))
+KERNEL /= KERNEL.sum()
+
+
+class Half(Operator):
+    def apply(self, x):
+        return 0.5 * x
+
+    def apply_adjoint(self, y):
+        return 0.5 * y
+
+
+def images(seed=0, dtype=tf.float64):
+    return tf.constant(np.random.default_rng(seed).standard_normal((2, 9, 8, 3)), dtype)
+
+
+def normal(operator, x):
+    return operator.adjoint(operator(x)) + RHO * x
+
+
+def test_exact_for_circular_blur():
+    x, operator = images(), BlurFFT(KERNEL)
+    np.testing.assert_allclose(operator.inverse(normal(operator, x), RHO), x, atol=1e-12)
+
+
+@pytest.mark.parametrize("operator", [GaussianBlur(5, 5.0), Blur(KERNEL), Half()])
+@pytest.mark.parametrize("iterations", [1, 3, 6, 12, 40])
+def test_error_is_within_the_chebyshev_bound(operator, iterations):
+    x = images()
+    got = operator.inverse(normal(operator, x), RHO, iterations)
+    root = np.sqrt(1 + operator.norm_bound(9, 8, 3) ** 2 / RHO)
+    bound = 2 * ((root - 1) / (root + 1)) ** iterations
+    assert float(tf.norm(got - x)) <= (bound + 1e-12) * float(tf.norm(x))
+
+
+def test_symmetric_and_positive():
+    operator, x, y = Blur(KERNEL), images(0), images(1)
+    px, py = operator.inverse(x, RHO), operator.inverse(y, RHO)
+    np.testing.assert_allclose(tf.reduce_sum(px * y), tf.reduce_sum(x * py), rtol=1e-10)
+    assert float(tf.reduce_sum(px * x)) > 0
+
+
+@pytest.mark.parametrize("operator", [Blur(KERNEL), BlurFFT(KERNEL)])
+def test_refused(operator):
+    with pytest.raises(ValueError, match="`rho` must be positive. Received: rho=0"):
+        operator.inverse(images(), 0)
+    with pytest.raises(ValueError, match="`g` must be a batch of images"):
+        operator.inverse(images()[0], RHO)
+    with pytest.raises(ValueError, match="`iterations` must be >= 1. Received: iterations=0"):
+        GaussianBlur(3, 1.0).inverse(images(), RHO, iterations=0)
