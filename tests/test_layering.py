@@ -14,7 +14,7 @@ LEVELS = (
     ("_types", "_numerics", "_validate", "_compat"),
     ("solvers", "operators", "networks", "noise", "metrics"),
     ("gradients", "data", "_plots"),
-    ("layers",),
+    ("layers", "regularizers"),
     ("models",),
     ("training", "serving"),
 )

@@ -9,10 +9,10 @@ import tf_jfb
 
 PUBLIC = {
     "tf_jfb": "Solution Status data gradients layers metrics models networks noise operators "
-    "solvers",
+    "regularizers solvers",
     "tf_jfb.data": "DeadLeaves FolderSource Photo celeba dead_leaves degrade examples folder "
     "read_image write_image",
-    "tf_jfb.gradients": "Estimator JFB Neumann",
+    "tf_jfb.gradients": "Estimator Implicit JFB Neumann Phantom Unrolled named",
     "tf_jfb.layers": "FixedPoint",
     "tf_jfb.metrics": "PSNR SSIM psnr ssim",
     "tf_jfb.models": "DEGrad Equilibrium Restoration baselines",
@@ -20,8 +20,9 @@ PUBLIC = {
     "tf_jfb.networks": "DnCNN SpectralConv2D",
     "tf_jfb.noise": "gaussian",
     "tf_jfb.operators": "Blur BlurFFT GaussianBlur Operator kernels",
+    "tf_jfb.regularizers": "Correction Jacobian Regularizer",
     "tf_jfb.serving": "Restored deblur evaluate export load_model report",
-    "tf_jfb.solvers": "Anderson Picard Solution Solver Status solve",
+    "tf_jfb.solvers": "Anderson BiCGSTAB Broyden GMRES Picard Solution Solver Status solve",
     "tf_jfb.training": "Config Denoiser build_model load_config load_run train train_denoiser",
 }
 

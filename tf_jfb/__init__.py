@@ -1,6 +1,17 @@
 """Deep equilibrium networks for imaging inverse problems, in TensorFlow and Keras."""
 
-from tf_jfb import data, gradients, layers, metrics, models, networks, noise, operators, solvers
+from tf_jfb import (
+    data,
+    gradients,
+    layers,
+    metrics,
+    models,
+    networks,
+    noise,
+    operators,
+    regularizers,
+    solvers,
+)
 from tf_jfb._types import Solution, Status
 
 __version__ = "0.1.0"
@@ -15,5 +26,6 @@ __all__ = [
     "networks",
     "noise",
     "operators",
+    "regularizers",
     "solvers",
 ]

@@ -11,11 +11,17 @@ class Estimator:
     output carries `reweight` through `tf.custom_gradient`.
     """
 
-    def attach(self, f, x_star: tf.Tensor, recorded=None) -> tf.Tensor:
+    # False: `attach` does not take the fixed point but iterates by itself, from the start x0.
+    needs_solution = True
+    # True: the backward pass makes a solve, which `report` is told of.
+    solves_adjoint = False
+
+    def attach(self, f, x_star: tf.Tensor, recorded=None, report=None) -> tf.Tensor:
         """Returns f(x*) [B, ...] whose backward pass is the estimator's; x* gets no gradient.
 
         `recorded` stands for f in the one recorded application, where f has effects (moving
-        batch statistics, say) that must happen once.
+        batch statistics, say) that must happen once. `report(solution)` is called in the backward
+        pass with the `Solution` of an adjoint solve, by the estimators that make one.
         """
         x_star = tf.stop_gradient(x_star)
 
@@ -24,11 +30,18 @@ class Estimator:
         @tf.custom_gradient
         def reweighted(fx):
             def grad(v):
-                return self.reweight(f, x_star, v)
+                w, solution = self.adjoint(f, x_star, v)
+                if report is not None and solution is not None:
+                    report(solution)
+                return w
 
             return tf.identity(fx), grad
 
         return reweighted((recorded or f)(x_star))
+
+    def adjoint(self, f, x_star: tf.Tensor, v: tf.Tensor) -> tuple:
+        """`reweight`, and the `Solution` of the solve behind it or None."""
+        return self.reweight(f, x_star, v), None
 
     def reweight(self, f, x_star: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
         """Estimate of (I - J^T)^{-1} v, [B, ...]."""
@@ -40,3 +53,16 @@ class Estimator:
     @classmethod
     def from_config(cls, config: dict) -> "Estimator":
         return cls(**config)
+
+
+def transposed_jacobian(f, x: tf.Tensor):
+    """The function u -> J^T u, J the Jacobian of f at `x`; f is evaluated once, here."""
+    x = tf.stop_gradient(x)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        fx = f(x)
+
+    def product(u):
+        return tape.gradient(fx, x, output_gradients=u, unconnected_gradients="zero")
+
+    return product

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tf_jfb._compat import register
 from tf_jfb._validate import check
-from tf_jfb.gradients.base import Estimator
+from tf_jfb.gradients.base import Estimator, transposed_jacobian
 
 
 @register
@@ -33,13 +33,7 @@ class Neumann(Estimator):
     def reweight(self, f, x_star: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
         if self.order == 0:
             return v
-        with tf.GradientTape(persistent=True) as tape:
-            tape.watch(x_star)
-            fx = f(x_star)
-        u = v
-        for _ in range(self.order):  # Horner: u <- v + J^T u
-            u = v + tape.gradient(fx, x_star, output_gradients=u)
-        return u
+        return series(transposed_jacobian(f, x_star), v, self.order)
 
     def get_config(self) -> dict:
         return {"order": self.order}
@@ -58,3 +52,17 @@ class JFB(Neumann):
 
     def get_config(self) -> dict:
         return {}
+
+
+def series(product, v: tf.Tensor, order) -> tf.Tensor:
+    """sum_{i <= order} (J^T)^i v by Horner's rule, from the function u -> J^T u.
+
+    `order` is an integer, or a tensor if it is only known when the graph runs.
+    """
+    if isinstance(order, int):
+        u = v
+        for _ in range(order):
+            u = v + product(u)
+        return u
+    step = lambda i, u: (i + 1, tf.ensure_shape(v + product(u), v.shape))  # noqa: E731
+    return tf.while_loop(lambda i, u: i < order, step, (0, v))[1]

@@ -51,7 +51,8 @@ class FixedPoint(keras.layers.Layer):
 
     def call(self, x0, *inputs, training=None):
         f = self._map(x0, inputs, training)
-        return self.gradient.attach(f, solve(f, x0, self.solver).x)
+        start = solve(f, x0, self.solver).x if self.gradient.needs_solution else x0
+        return self.gradient.attach(f, start)
 
     def solution(self, x0, *inputs, **options) -> Solution:
         """The solve alone, not differentiable: `Solution` per image; `options` as in `solve`."""
@@ -60,12 +61,22 @@ class FixedPoint(keras.layers.Layer):
     def _map(self, x0, inputs, training):
         if isinstance(self.f, keras.layers.Layer) and not self.f.built:
             self.f(x0, *inputs)  # weights cannot be created inside the loop
+        mapped = self._explicit()
         if hasattr(self.f, "frozen"):
             frozen = self.f.frozen(training=bool(training))
-            return lambda x: frozen(x, *inputs)
+            f = lambda x: frozen(x, *inputs)  # noqa: E731
+        else:
+            f = lambda x: mapped(x, *inputs)  # noqa: E731
+        f.explicit, f.inputs = mapped, inputs
+        return f
+
+    def _explicit(self):
+        """The map as a function of (x, *inputs) that reads nothing else but variables."""
+        if hasattr(self.f, "frozen"):
+            return lambda x, *inputs: self.f.frozen(training=False)(x, *inputs)
         if isinstance(self.f, keras.layers.Layer):
-            return lambda x: self.f(x, *inputs, **_inference(self.f))
-        return lambda x: self.f(x, *inputs)
+            return lambda x, *inputs: self.f(x, *inputs, **_inference(self.f))
+        return self.f
 
     def compute_output_shape(self, x0_shape, inputs_shape=None):
         return x0_shape

@@ -37,6 +37,7 @@ class DEGrad(Equilibrium):
         gradient: default `JFB()`.
         eta: initial step size, > 0.
         precondition: $\rho > 0$, or None for the paper's map.
+        regularizers: penalties on T in training, of `tf_jfb.regularizers`.
 
     Raises:
         ValueError: an argument is of the wrong kind or range.
@@ -52,9 +53,10 @@ class DEGrad(Equilibrium):
         gradient=None,
         eta: float = 1.0,
         precondition: float | None = None,
+        regularizers: tuple = (),
         **kwargs,
     ):
-        super().__init__(operator, network, solver, gradient, **kwargs)
+        super().__init__(operator, network, solver, gradient, regularizers, **kwargs)
         check(isinstance(eta, (int, float)) and eta > 0, "`eta` must be positive.", eta=eta)
         check(
             precondition is None or isinstance(precondition, (int, float)) and precondition > 0,

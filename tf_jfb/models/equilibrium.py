@@ -1,5 +1,6 @@
 """A Keras model whose output is the fixed point of a map T(x; d): what all of ours share."""
 
+import threading
 from typing import NamedTuple
 
 import keras
@@ -12,6 +13,8 @@ from tf_jfb.gradients import JFB, Estimator
 from tf_jfb.metrics import PSNR
 from tf_jfb.operators import Operator
 from tf_jfb.operators.base import image_batch
+from tf_jfb.regularizers import Regularizer
+from tf_jfb.regularizers.base import Solved
 from tf_jfb.solvers import Anderson, Solver, solve
 
 
@@ -25,6 +28,19 @@ class Restoration(NamedTuple):
     trace: tf.Tensor | None = None  # [B, max_evaluations], NaN once the image stopped
 
 
+class _Solves:
+    """Hands the solve of `call` on to `compute_loss`; replicas trace in threads of their own."""
+
+    def __init__(self):
+        self._kept = {}
+
+    def keep(self, solved: Solved) -> None:
+        self._kept[threading.get_ident()] = solved
+
+    def take(self) -> Solved | None:
+        return self._kept.pop(threading.get_ident(), None)
+
+
 class Equilibrium(keras.Model):
     r"""Reconstruction $x^* = T_\theta(x^*; d)$ from the measurement $d = A x + e$.
 
@@ -34,7 +50,8 @@ class Equilibrium(keras.Model):
 
     `call` is differentiable through `gradient`. `predict` and `restore` return the solved
     iterate itself. `fit` and `evaluate` log, beside loss and metrics, the mean evaluations, mean
-    residual (over images that have a finite one) and share of converged images.
+    residual (over images that have a finite one) and share of converged images; with a gradient
+    that solves an adjoint equation, `fit` also logs those of that solve, as `adjoint_...`.
     """
 
     def __init__(
@@ -43,6 +60,7 @@ class Equilibrium(keras.Model):
         network,
         solver: Solver | None = None,
         gradient: Estimator | None = None,
+        regularizers: tuple = (),
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -50,10 +68,12 @@ class Equilibrium(keras.Model):
         self._channels = None  # of the images, once known
         self.solver = Anderson() if solver is None else solver
         self.gradient = JFB() if gradient is None else gradient
-        _check_parts(self.operator, self.network, self.solver, self.gradient)
-        self.solve_metrics = {
-            name: keras.metrics.Mean(name=name) for name in ("evaluations", "residual", "converged")
-        }
+        self.regularizers = tuple(regularizers)
+        _check_parts(self.operator, self.network, self.solver, self.gradient, self.regularizers)
+        self.penalty_metrics = {r.name: keras.metrics.Mean(name=r.name) for r in self.regularizers}
+        self._solves = _Solves()
+        self.solve_metrics = _record_metrics("")
+        self.adjoint_metrics = _record_metrics("adjoint_") if self.gradient.solves_adjoint else {}
         self._restore = tf.function(self.solved, reduce_retracing=True)
 
     def equilibrium_map(self, d: tf.Tensor, training: bool) -> tuple:
@@ -78,10 +98,38 @@ class Equilibrium(keras.Model):
     def call(self, d, training=None):
         d = tf.cast(d, self.variable_dtype)
         x0, T = self.equilibrium_map(d, bool(training))  # noqa: N806
-        solution = solve(T, x0, self.solver)
-        self._log(solution)
+        T.explicit, T.inputs = lambda x, d: self.equilibrium_map(d, False)[1](x), (d,)
         observed = lambda x: T(x, observe=bool(training))  # noqa: E731
-        return self.gradient.attach(T, solution.x, recorded=observed)
+        report = lambda solution: _log(self.adjoint_metrics, solution)  # noqa: E731
+        if self.gradient.needs_solution:
+            solution = solve(T, x0, self.solver)
+            _log(self.solve_metrics, solution)
+            if training and self.regularizers:
+                self._solves.keep(Solved(T, x0, solution.x, self.solver, self._step()))
+            return self.gradient.attach(T, solution.x, observed, report)
+        x = self.gradient.attach(T, x0, observed, report)
+        # What was iterated without a solver is judged by one evaluation more.
+        last = solve(T, tf.stop_gradient(x), self.solver, max_evaluations=1)
+        _log(self.solve_metrics, last._replace(evaluations=last.evaluations + self.gradient.steps))
+        return x
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, **kwargs):
+        """The compiled loss and, in training, the weighted regularisers."""
+        base = super().compute_loss
+        total = base(x, y, y_pred, sample_weight, **kwargs)
+        solved = self._solves.take()
+        if solved is None:
+            return total
+        loss = lambda image: base(x, y, image, sample_weight, **kwargs)  # noqa: E731
+        for regularizer in self.regularizers:
+            penalty = regularizer.penalty(solved, loss)
+            self.penalty_metrics[regularizer.name].update_state(penalty)
+            total += regularizer.weight * penalty
+        return total
+
+    def _step(self):
+        optimizer = getattr(self, "optimizer", None)
+        return tf.constant(0) if optimizer is None else tf.convert_to_tensor(optimizer.iterations)
 
     def predict_step(self, data):
         d = data[0] if isinstance(data, tuple) else data
@@ -121,45 +169,62 @@ class Equilibrium(keras.Model):
         s = solve(T, x0, self.solver, rtol=rtol, max_evaluations=max_evaluations, trace=trace)
         return Restoration(s.x, s.evaluations, s.residual, s.status, s.trace)
 
-    def _log(self, solution: Solution) -> None:
-        known = tf.cast(tf.math.is_finite(solution.residual), tf.float32)
-        residual = tf.where(known > 0, tf.cast(solution.residual, tf.float32), 0.0)
-        self.solve_metrics["evaluations"].update_state(solution.evaluations)
-        self.solve_metrics["residual"].update_state(residual, sample_weight=known)
-        self.solve_metrics["converged"].update_state(solution.status == int(Status.CONVERGED))
-
     @property
     def metrics(self):
-        own = list(self.solve_metrics.values())
+        groups = (self.solve_metrics, self.adjoint_metrics, self.penalty_metrics)
+        own = [metric for group in groups for metric in group.values()]
         # Keras may already have found them among the attributes.
         return [m for m in super().metrics if all(m is not o for o in own)] + own
 
     def train_step(self, data):
-        return {**super().train_step(data), **self._solve_results()}
+        groups = (self.solve_metrics, self.adjoint_metrics, self.penalty_metrics)
+        results = dict(super().train_step(data))
+        for group in groups:
+            results |= _results(group)
+        return results
 
     def test_step(self, data):
-        return {**super().test_step(data), **self._solve_results()}
-
-    def _solve_results(self):
-        return {name: metric.result() for name, metric in self.solve_metrics.items()}
+        return {**super().test_step(data), **_results(self.solve_metrics)}
 
     def get_config(self) -> dict:
         parts = {name: getattr(self, name) for name in _PARTS}
         saved = {k: keras.saving.serialize_keras_object(v) for k, v in parts.items()}
-        return {**saved, "name": self.name}
+        penalties = [keras.saving.serialize_keras_object(r) for r in self.regularizers]
+        return {**saved, "regularizers": penalties, "name": self.name}
 
     @classmethod
     def from_config(cls, config: dict, custom_objects=None) -> "Equilibrium":
         config = dict(config)
         for name in _PARTS:
             config[name] = keras.saving.deserialize_keras_object(config[name], custom_objects)
+        config["regularizers"] = [
+            keras.saving.deserialize_keras_object(r, custom_objects) for r in config["regularizers"]
+        ]
         return cls(**config)
+
+
+def _record_metrics(prefix) -> dict:
+    names = ("evaluations", "residual", "converged")
+    return {name: keras.metrics.Mean(name=prefix + name) for name in names}
+
+
+def _log(metrics: dict, solution: Solution) -> None:
+    """Adds a solve to the means, the residual over the images that have a finite one."""
+    known = tf.cast(tf.math.is_finite(solution.residual), tf.float32)
+    residual = tf.where(known > 0, tf.cast(solution.residual, tf.float32), 0.0)
+    metrics["evaluations"].update_state(solution.evaluations)
+    metrics["residual"].update_state(residual, sample_weight=known)
+    metrics["converged"].update_state(solution.status == int(Status.CONVERGED))
+
+
+def _results(metrics: dict) -> dict:
+    return {metric.name: metric.result() for metric in metrics.values()}
 
 
 _PARTS = ("operator", "network", "solver", "gradient")
 
 
-def _check_parts(operator, network, solver, gradient) -> None:
+def _check_parts(operator, network, solver, gradient, regularizers) -> None:
     check(
         isinstance(operator, Operator),
         "`operator` must be a tf_jfb.operators.Operator.",
@@ -174,6 +239,17 @@ def _check_parts(operator, network, solver, gradient) -> None:
     check(
         isinstance(gradient, Estimator),
         "`gradient` must be a tf_jfb.gradients.Estimator.",
+        gradient=gradient,
+    )
+    check(
+        all(isinstance(r, Regularizer) for r in regularizers)
+        and len({r.name for r in regularizers}) == len(regularizers),
+        "`regularizers` must be tf_jfb.regularizers, at most one of a name.",
+        regularizers=regularizers,
+    )
+    check(
+        gradient.needs_solution or not regularizers,
+        "`regularizers` need a gradient at a fixed point, not an unrolled one.",
         gradient=gradient,
     )
 

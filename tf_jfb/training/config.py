@@ -5,8 +5,10 @@ import pathlib
 
 import yaml
 
+from tf_jfb import gradients
 from tf_jfb._validate import check
 from tf_jfb.operators import Blur, Operator, kernels
+from tf_jfb.regularizers import Jacobian
 
 DATA = ("dead-leaves", "celeba", "folder")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -33,11 +35,15 @@ class Config:
     momentum: float = 0.99  # of batch statistics; 1 keeps the pretrained ones
     eta: float = 1.0  # initial step size
     precondition: float | None = None  # rho of (A^T A + rho I)^-1 in T; None: the paper's T
+    gradient: str = "jfb"  # or neumann:K, phantom:K:DAMPING, implicit, unrolled:K
     m: int = 5  # Anderson's history
     rtol: float = 1e-3
     max_evaluations: int = 50
     pretrained: str | None = None  # run folder of a denoiser
     initial: str | None = None  # run folder or exported model of a DE-GRAD to go on from
+    jacobian_weight: float = 0.0  # of the penalty on the Jacobian of T at the fixed point
+    jacobian_bound: float = 1.0  # below which it is not penalised
+    jacobian_power: int = 1  # steps of the power method towards the largest singular value
     denoiser_weight: float = 1.0  # factor on the pretrained network's output
     denoiser_noise: float = 0.02  # noise that the denoiser is trained on
     precision: str = "float32"  # one of PRECISIONS; solver and images stay in float32
@@ -45,6 +51,7 @@ class Config:
     epochs: int = 50
     steps: int = 200  # per epoch
     learning_rate: float = 1e-3  # start of a cosine decay to 1 % of it
+    warmup: int = 0  # steps of a linear rise to it: Adam's first steps are its rashest
     validation: int = 16  # images of the validation set that are used
     seed: int = 0
 
@@ -83,13 +90,28 @@ class Config:
                 f"`{name}` must be positive.",
                 **{name: value},
             )
-        for name in ("noise", "rtol"):
+        for name in (
+            "noise",
+            "rtol",
+            "warmup",
+            "jacobian_weight",
+            "jacobian_bound",
+            "jacobian_power",
+        ):
             value = getattr(self, name)
             check(
                 isinstance(value, (int, float)) and value >= 0,
                 f"`{name}` must be >= 0.",
                 **{name: value},
             )
+
+        gradients.named(self.gradient)
+
+    @property
+    def regularizers(self) -> tuple:
+        if not self.jacobian_weight:
+            return ()
+        return (Jacobian(self.jacobian_weight, self.jacobian_bound, self.jacobian_power),)
 
     @property
     def operator(self) -> Operator:

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_jfb import data
+from tf_jfb import data, gradients
 from tf_jfb._compat import value
 from tf_jfb._validate import check
 from tf_jfb.models import DEGrad
@@ -47,8 +47,10 @@ def build_model(config: Config) -> DEGrad:
         config.operator,
         _network(config),
         solver,
+        gradients.named(config.gradient),
         eta=config.eta,
         precondition=config.precondition,
+        regularizers=config.regularizers,
     )
     model.build((None, None, None, 3))
     if config.pretrained is not None:
@@ -92,11 +94,8 @@ def source(config: Config, split: str):
 def _fit(model, config, run, operator, noise, verbose):
     run = pathlib.Path(run)
     _claim(run, config)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        config.learning_rate, config.epochs * config.steps, alpha=0.01
-    )
     # Losses on [0, 1] are small: the default epsilon would damp Adam's steps.
-    model.compile(keras.optimizers.Adam(schedule, epsilon=1e-10))
+    model.compile(keras.optimizers.Adam(_schedule(config), epsilon=1e-10))
     model.optimizer.build(model.trainable_variables)
     checkpoint = Checkpoint(run)
     checkpoint.restore(model)
@@ -124,6 +123,16 @@ def _fit(model, config, run, operator, noise, verbose):
     plot_log(run)
     plot_restored(run, model, validation)
     return model
+
+
+def _schedule(config):
+    """Linear warm-up, then a cosine decay to 1 %."""
+    steps, rate = config.epochs * config.steps, config.learning_rate
+    if not config.warmup:
+        return keras.optimizers.schedules.CosineDecay(rate, steps, alpha=0.01)
+    return keras.optimizers.schedules.CosineDecay(
+        0.01 * rate, steps, alpha=0.01, warmup_target=rate, warmup_steps=config.warmup
+    )
 
 
 def _claim(run, config) -> None:

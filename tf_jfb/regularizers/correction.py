@@ -1,0 +1,50 @@
+"""Fixed-point correction: intermediate iterates are trained too."""
+
+import dataclasses
+
+import tensorflow as tf
+
+from tf_jfb._compat import register
+from tf_jfb._validate import check
+from tf_jfb.regularizers.base import Regularizer, Solved
+from tf_jfb.solvers import solve
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class Correction(Regularizer):
+    r"""Mean of the model's loss at $f(x_k)$, $x_k$ the iterate after k evaluations from x0.
+
+    It asks for iterates that are good early, so that a solve may stop early. Each k costs k
+    evaluations of f and one recorded application of it.
+
+    Args:
+        weight: factor on the penalty, > 0.
+        evaluations: the k, each >= 1.
+
+    Raises:
+        ValueError: an argument is outside its range.
+
+    Source: Bai, Geng, Savani and Kolter (2022), arXiv 2204.08442.
+    """
+
+    evaluations: tuple = (3,)
+
+    name = "correction"
+
+    def __post_init__(self):
+        super().__post_init__()
+        object.__setattr__(self, "evaluations", tuple(self.evaluations))
+        check(
+            len(self.evaluations) > 0
+            and all(isinstance(k, int) and k >= 1 for k in self.evaluations),
+            "`evaluations` must be integers >= 1.",
+            evaluations=self.evaluations,
+        )
+
+    def penalty(self, solved: Solved, loss) -> tf.Tensor:
+        losses = []
+        for k in self.evaluations:
+            x = solve(solved.f, solved.x0, solved.solver, max_evaluations=k).x
+            losses.append(loss(solved.f(tf.stop_gradient(x))))
+        return tf.add_n(losses) / len(losses)
