@@ -51,7 +51,7 @@ class Jacobian(Regularizer):
         x = solved.x_star
         product = transposed_jacobian(solved.f, x)
         seed = tf.stack([tf.cast(self.seed, tf.int64), tf.cast(solved.step, tf.int64)])
-        u = tf.random.stateless_normal(tf.shape(x), seed, x.dtype, alg="philox")
+        u = tf.random.stateless_normal(tf.shape(x), seed, dtype=x.dtype, alg="philox")
         for _ in range(self.power):
             u = tf.stop_gradient(_unit(product(u)))
         squared = tf.square(per_image_norm(product(u)) / per_image_norm(u))

@@ -1,0 +1,263 @@
+"""The conformance table of estimators: on an affine map each has a closed form."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_jfb.gradients import JFB, Estimator, Implicit, Neumann, Phantom, Unrolled, named
+from tf_jfb.layers import FixedPoint
+from tf_jfb.solvers import GMRES, Anderson, BiCGSTAB, Broyden, Picard
+
+N, L, EYE = 6, 0.5, np.eye(6)
+TIGHT = {"rtol": 1e-12, "max_evaluations": 200}
+LINEAR = [Picard(**TIGHT), Anderson(**TIGHT), Broyden(**TIGHT), GMRES(**TIGHT), BiCGSTAB(**TIGHT)]
+EXACT = {f"implicit-{type(s).__name__}": Implicit(s) for s in LINEAR}
+TABLE = {
+    "jfb": JFB(),
+    "neumann": Neumann(3),
+    "phantom": Phantom(4, 0.7),
+    "phantom-one": Phantom(1, 1.0),
+    "unrolled": Unrolled(5),
+    "unrolled-recomputed": Unrolled(5, recompute=True),
+    **EXACT,
+}
+every = pytest.mark.parametrize("name", TABLE)
+
+
+def matrix(seed=0, norm=L):
+    m = np.random.default_rng(seed).standard_normal((N, N))
+    return norm * m / np.linalg.norm(m, 2)
+
+
+def vectors(seed=1, batch=2):
+    return np.random.default_rng(seed).standard_normal((2, batch, N))
+
+
+def closed_form(estimator, m, v):
+    """What the estimator makes of v where J = m (rows are images)."""
+    power = np.linalg.matrix_power
+    if isinstance(estimator, Implicit):
+        return v @ np.linalg.inv(EYE - m)
+    if isinstance(estimator, Phantom):
+        damped = (1 - estimator.damping) * EYE + estimator.damping * m
+        return estimator.damping * sum(v @ power(damped, i) for i in range(estimator.steps))
+    terms = estimator.steps if isinstance(estimator, Unrolled) else estimator.order + 1
+    return sum(v @ power(m, i) for i in range(terms))
+
+
+def gradient_by(estimator, m, theta0, v, mode):
+    """d/dtheta of <v, x*> for f(x) = x M^T + theta through the layer."""
+    theta = tf.Variable(theta0)
+    layer = FixedPoint(
+        lambda x: tf.matmul(x, tf.constant(m.T)) + theta,
+        Picard(**TIGHT),
+        estimator,
+        dtype="float64",
+    )
+
+    def gradient():
+        with tf.GradientTape() as tape:
+            out = layer(tf.zeros_like(theta))
+        return tape.gradient(out, theta, output_gradients=tf.constant(v))
+
+    if mode == "eager":
+        return gradient().numpy()
+    return tf.function(gradient, jit_compile=mode == "xla")().numpy()
+
+
+@every
+@pytest.mark.parametrize("mode", ["eager", "graph", "xla"])
+def test_closed_form_on_an_affine_map(name, mode):
+    m, (theta, v) = matrix(), vectors()
+    got = gradient_by(TABLE[name], m, theta, v, mode)
+    np.testing.assert_allclose(got, closed_form(TABLE[name], m, v), rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", [n for n in TABLE if not n.startswith("unrolled")])
+def test_reweight_is_what_attach_does(name):
+    m, (theta, v) = matrix(), vectors()
+    f = lambda x: tf.matmul(x, tf.constant(m.T)) + theta  # noqa: E731
+    got = TABLE[name].reweight(f, tf.constant(theta), tf.constant(v))
+    np.testing.assert_allclose(got, closed_form(TABLE[name], m, v), rtol=1e-9)
+
+
+class Tanh(keras.layers.Layer):
+    """`f(x, d) = tanh(x W) + d`, a contraction by 0.5."""
+
+    def build(self, *shapes):
+        self.w = self.add_weight(
+            shape=(N, N), name="w", initializer=lambda *_, **__: tf.constant(matrix(2))
+        )
+        self.built = True
+
+    def call(self, x, d):
+        return tf.tanh(tf.matmul(x, self.w)) + d
+
+
+def tanh_layer(estimator):
+    layer = FixedPoint(
+        Tanh(dtype="float64"), Anderson(rtol=1e-13, max_evaluations=200), estimator, dtype="float64"
+    )
+    return layer
+
+
+def value_and_gradients(layer, d, v):
+    d = tf.Variable(d)
+    with tf.GradientTape() as tape:
+        value = tf.reduce_sum(v * layer(tf.zeros_like(d), d))
+    return float(value), tape.gradient(value, [d, *layer.trainable_variables])
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_exact_unrolled_and_finite_differences_agree(name):
+    d, v = vectors(3)
+    layer, unrolled = tanh_layer(EXACT[name]), tanh_layer(Unrolled(60))
+    _, exact = value_and_gradients(layer, d, v)
+    _, long = value_and_gradients(unrolled, d, v)
+    for a, b in zip(exact, long, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-10)
+    weight = layer.f.w
+    for index, h in (((0, 0), 1e-6), ((2, 5), 1e-6)):
+        values, before = [], weight.numpy()
+        for sign in (1, -1):
+            moved = before.copy()
+            moved[index] += sign * h
+            weight.assign(moved)
+            values.append(value_and_gradients(layer, d, v)[0])
+        weight.assign(before)
+        slope = (values[0] - values[1]) / (2 * h)
+        assert float(exact[1][index]) == pytest.approx(slope, rel=1e-6)
+
+
+@pytest.mark.parametrize("order", [0, 1, 3, 6])
+def test_error_of_the_neumann_series_is_within_its_bound(order):
+    m, (theta, v) = matrix(4), vectors(5)
+    error = gradient_by(Neumann(order), m, theta, v, "graph") - v @ np.linalg.inv(EYE - m)
+    bound = L ** (order + 1) / (1 - L) * np.linalg.norm(v, axis=1)
+    assert (np.linalg.norm(error, axis=1) <= bound).all()
+
+
+def test_two_uses_in_one_model():
+    d, v = vectors(6)
+    layer = tanh_layer(EXACT["implicit-GMRES"])
+
+    def twice(d):
+        return tf.reduce_sum(v * layer(tf.zeros_like(d), layer(tf.zeros_like(d), d)))
+
+    d = tf.Variable(d)
+    with tf.GradientTape() as tape:
+        value = twice(d)
+    got = tape.gradient(value, d).numpy()
+    h = np.zeros_like(d.numpy())
+    h[1, 2] = 1e-6
+    slope = (float(twice(d + h)) - float(twice(d - h))) / 2e-6
+    assert got[1, 2] == pytest.approx(slope, rel=1e-6)
+
+
+def failing(on_failure, **options):
+    """An adjoint solve that cannot succeed: Picard on a map of spectral radius above 1."""
+    return Implicit(Picard(rtol=1e-6, max_evaluations=20), on_failure, **options)
+
+
+def expanding():
+    return -2.0 * EYE, np.ones((2, N)), np.ones((2, N))
+
+
+def test_a_failed_adjoint_falls_back_and_says_so():
+    m, theta, v = expanding()
+    records = []
+    f = lambda x: tf.matmul(x, tf.constant(m.T)) + theta  # noqa: E731
+    x = tf.Variable(theta / 3.0)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        shift = tf.Variable(np.zeros((2, N)))
+        out = failing("fallback", order=2).attach(lambda x: f(x) + shift, x, report=records.append)
+    got = tape.gradient(out, shift, output_gradients=tf.constant(v))
+    np.testing.assert_allclose(got, closed_form(Neumann(2), m, v))
+    assert records[0].status.numpy().tolist() != [0, 0]
+
+
+@pytest.mark.parametrize("graph", [False, True])
+def test_a_failed_adjoint_raises(graph):
+    m, theta, v = expanding()
+    f = lambda x: tf.matmul(x, tf.constant(m.T)) + theta  # noqa: E731
+    run = lambda: failing("raise").reweight(f, tf.constant(theta), tf.constant(v))  # noqa: E731
+    with pytest.raises(tf.errors.InvalidArgumentError, match="missed its tolerance"):
+        (tf.function(run) if graph else run)()
+
+
+def test_under_xla_a_failed_adjoint_is_nan_not_zero():
+    m, theta, v = expanding()
+    f = lambda x: tf.matmul(x, tf.constant(m.T)) + theta  # noqa: E731
+    run = lambda: failing("raise").reweight(f, tf.constant(theta), tf.constant(v))  # noqa: E731
+    assert np.isnan(tf.function(run, jit_compile=True)().numpy()).all()
+
+
+@pytest.mark.parametrize("graph", [False, True])
+def test_a_failed_adjoint_warns(graph, capfd):
+    m, theta, v = expanding()
+    f = lambda x: tf.matmul(x, tf.constant(m.T)) + theta  # noqa: E731
+    run = lambda: failing("warn").reweight(f, tf.constant(theta), tf.constant(v))  # noqa: E731
+    w = (tf.function(run) if graph else run)()
+    assert np.isfinite(w.numpy()).all()
+    assert "missed its tolerance" in capfd.readouterr().err
+
+
+def test_warm_start_saves_evaluations():
+    m, (theta, v) = matrix(), vectors()
+    f = lambda x: tf.matmul(x, tf.constant(m.T)) + theta  # noqa: E731
+    for warm, fewer in ((False, False), (True, True)):
+        estimator = Implicit(Picard(rtol=1e-8, max_evaluations=200), warm_start=warm)
+        first, second = (
+            estimator.adjoint(f, tf.constant(theta), tf.constant(v))[1] for _ in range(2)
+        )
+        assert (int(second.evaluations[0]) < int(first.evaluations[0])) == fewer
+
+
+@pytest.mark.parametrize(
+    ("text", "estimator"),
+    [
+        ("jfb", JFB()),
+        ("neumann:3", Neumann(3)),
+        ("phantom:5:0.25", Phantom(5, 0.25)),
+        ("phantom", Phantom()),
+        ("implicit", Implicit()),
+        ("unrolled:4", Unrolled(4)),
+    ],
+)
+def test_names(text, estimator):
+    assert named(text) == estimator
+
+
+@pytest.mark.parametrize("text", ["exact", "neumann:x", "jfb:1", "phantom:2:0.5:1", ""])
+def test_other_names_are_refused(text):
+    with pytest.raises(ValueError, match="`gradient` must be jfb, .* Received: gradient="):
+        named(text)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Phantom(0), "`steps` must be an integer >= 1. Received: steps=0"),
+        (lambda: Phantom(1, 0.0), r"`damping` must lie in \(0, 1\]. Received: damping=0.0"),
+        (lambda: Unrolled(0), "`steps` must be an integer >= 1"),
+        (lambda: Implicit("gmres"), "`solver` must be a tf_jfb.solvers.Solver"),
+        (lambda: Implicit(on_failure="zeros"), "`on_failure` must be one of .*='zeros'"),
+        (lambda: Implicit(order=-1), "`order` must be an integer >= 0"),
+        (
+            lambda: Unrolled(2, recompute=True).attach(lambda x: x, tf.zeros([1, 1])),
+            "`recompute` needs a map",
+        ),
+    ],
+)
+def test_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+@every
+def test_configuration_round_trip(name):
+    saved = keras.saving.serialize_keras_object(TABLE[name])
+    copy = keras.saving.deserialize_keras_object(saved)
+    assert isinstance(copy, Estimator) and copy == TABLE[name]
