@@ -1,0 +1,254 @@
+"""How good the gradient estimator in use is, measured on the user's own model and data."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from tf_jfb._compat import value
+from tf_jfb._numerics import per_image, per_image_norm
+from tf_jfb._validate import check
+from tf_jfb.gradients.base import transposed_jacobian
+from tf_jfb.gradients.implicit import Implicit
+from tf_jfb.gradients.neumann import JFB, Neumann
+from tf_jfb.solvers import GMRES, solve
+
+ORDERS = range(1, 6)  # of the Neumann series
+
+
+@dataclasses.dataclass(frozen=True)
+class GradientAudit:
+    """What `audit_gradient` measured; `str` of it is a page for a reader."""
+
+    cosine: dict  # {estimator: {group: cosine with the exact gradient}}; group "all" joins them
+    norm_ratio: dict  # {estimator: {group: |estimate| / |exact|}}
+    spectral_radius: np.ndarray  # [B], of J at x*
+    contraction: np.ndarray  # [B], |J|_2 at x*
+    condition: float  # lower bound on the condition number of M M^T, M = df/dtheta
+    forward: np.ndarray  # int [B], Status of the solve for x*
+    adjoint: np.ndarray  # int [B], Status of the exact adjoint solve
+    adjoint_residual: np.ndarray  # [B]
+
+    @property
+    def exact_is_known(self) -> bool:
+        """Whether both solves converged, so that there is an exact gradient to compare with."""
+        return bool((self.forward == 0).all() and (self.adjoint == 0).all())
+
+    @property
+    def descent_is_proven(self) -> bool:
+        r"""Whether $\gamma < 1$ and $\kappa(M M^T) < 1 / \gamma$: then JFB is a descent direction.
+
+        Sufficient, by no means necessary (Fung et al., 2022). Only a bound on $\kappa$ from below
+        is measured, so that True means: not refuted.
+        """
+        gamma = float(self.contraction.max())
+        return gamma < 1.0 and self.condition < 1.0 / max(gamma, 1e-12)
+
+    @property
+    def jfb_is_safe(self) -> bool:
+        """Whether T contracts asymptotically and JFB points downhill."""
+        downhill = self.exact_is_known and self.cosine["jfb"]["all"] > 0.0
+        return bool(self.spectral_radius.max() < 1.0) and downhill
+
+    @property
+    def advice(self) -> str:
+        """One sentence."""
+        radius, cosine = float(self.spectral_radius.max()), self.cosine["jfb"]["all"]
+        if radius >= 1.0:
+            return (
+                f"JFB is not safe: the spectral radius of J at x* is {radius:.3g}, so T does not "
+                "contract; bound the network with `lipschitz`, penalise its Jacobian, or lower eta."
+            )
+        if not self.exact_is_known:
+            return (
+                "The exact gradient is unknown, for a solve missed its tolerance: raise the cap "
+                "of the model's solver or of the audit."
+            )
+        if cosine <= 0.0:
+            return (
+                f"JFB points uphill here (cosine {cosine:.2f}): use implicit, or neumann of an "
+                "order whose cosine is positive."
+            )
+        better = [name for name, row in self.cosine.items() if row["all"] > 0.9]
+        if cosine > 0.9 or not better:
+            return f"JFB is a descent direction here (cosine {cosine:.2f}): keep it."
+        return (
+            f"JFB is a descent direction here (cosine {cosine:.2f}); {better[0]} is closer to the "
+            f"exact gradient (cosine {self.cosine[better[0]]['all']:.2f})."
+        )
+
+    def __str__(self) -> str:
+        groups = list(next(iter(self.cosine.values())))
+        width = max(len(g) for g in groups)
+        lines = [
+            f"spectral radius of J at x*   {self.spectral_radius.max():.4f} (largest image)",
+            f"contraction factor |J|_2     {self.contraction.max():.4f}",
+            f"condition number of M M^T    at least {self.condition:.3g}",
+            f"sufficient condition for JFB {'not refuted' if self.descent_is_proven else 'fails'}",
+            f"adjoint residual             {self.adjoint_residual.max():.1e}",
+            "",
+            f"{'cosine with the exact gradient':{max(width, 30)}s} " + " ".join(groups),
+        ]
+        for name, row in self.cosine.items():
+            cells = " ".join(f"{row[g]:{max(len(g), 5)}.2f}" for g in groups)
+            lines.append(f"{name:{max(width, 30)}s} {cells}")
+        return "\n".join([*lines, "", self.advice])
+
+
+def audit_gradient(
+    model, batch, *, rtol: float = 1e-6, max_evaluations: int = 200, iterations: int = 30
+) -> GradientAudit:
+    r"""Compares gradient estimators with the exact gradient of `model` on one batch.
+
+    At the fixed point x* of every image, with $v = \partial\ell/\partial x$ and
+    $J = \partial T/\partial x$, each estimator's gradient $(\partial T/\partial\theta)^T w$ is
+    compared with that of $w = (I - J^T)^{-1} v$, solved by GMRES. Of J, the spectral radius and
+    the largest singular value are measured by power iteration, image by image.
+
+    Args:
+        model: a built and compiled equilibrium model, which is left as it was.
+        batch: (blurred, sharp), [B, H, W, C] each.
+        rtol: of the solves for x* and for the exact adjoint.
+        max_evaluations: cap of both.
+        iterations: of the power method.
+
+    Returns:
+        A `GradientAudit`; its `advice` is one sentence.
+
+    Raises:
+        ValueError: `model` is no compiled equilibrium model, or `batch` no pair.
+    """
+    check(
+        hasattr(model, "equilibrium_map") and getattr(model, "optimizer", None) is not None,
+        "`model` must be a compiled equilibrium model.",
+        model=type(model).__name__,
+    )
+    check(
+        isinstance(batch, (tuple, list)) and len(batch) == 2,
+        "`batch` must be a pair (blurred, sharp).",
+        batch=type(batch).__name__,
+    )
+    d, sharp = (tf.cast(part, model.variable_dtype) for part in batch)
+    solver = dataclasses.replace(model.solver, rtol=rtol, max_evaluations=max_evaluations)
+    exact = Implicit(GMRES(rtol=rtol, max_evaluations=max_evaluations), "fallback")
+    names = {"jfb": JFB(), **{f"neumann:{k}": Neumann(k) for k in ORDERS}}
+    if model.gradient.needs_solution and model.gradient not in names.values():
+        names["in use"] = model.gradient
+    program = tf.function(_measure, autograph=False)
+    out = program(model, d, sharp, solver, exact, names, iterations)
+    return _report(out, names, _groups(model))
+
+
+def _measure(model, d, sharp, solver, exact, estimators, iterations) -> dict:
+    d, sharp = tf.stop_gradient(d), tf.stop_gradient(sharp)
+    weights = [value(v) for v in model.trainable_variables]
+    x0, T = model.equilibrium_map(d, False)  # noqa: N806
+    forward = solve(T, x0, solver)
+    with tf.GradientTape(persistent=True) as tape:
+        fx = model.equilibrium_map(d, False)[1](forward.x)  # folds the weights within the tape
+    with tf.GradientTape() as loss_tape:
+        loss_tape.watch(fx)
+        loss = model.compute_loss(x=d, y=sharp, y_pred=fx)
+    v = loss_tape.gradient(loss, fx)
+    to_weights = lambda w: tape.gradient(  # noqa: E731
+        fx, weights, output_gradients=w, unconnected_gradients="zero"
+    )
+    w, adjoint = exact.adjoint(T, forward.x, v)
+    radius, norm = _spectrum(T, forward.x, iterations)
+    gradients = {name: to_weights(e.reweight(T, forward.x, v)) for name, e in estimators.items()}
+    return {
+        "forward": forward.status,
+        "adjoint": adjoint.status,
+        "adjoint_residual": adjoint.residual,
+        "spectral_radius": radius,
+        "contraction": norm,
+        "condition": _condition(to_weights, fx, iterations),
+        "exact": to_weights(w),
+        "gradients": gradients,
+    }
+
+
+def _spectrum(f, x, iterations) -> tuple:
+    """Spectral radius and largest singular value of the Jacobian at `x`, each [B]."""
+    transposed = transposed_jacobian(f, x)
+    start = tf.random.stateless_normal(tf.shape(x), [0, 0], dtype=x.dtype, alg="philox")
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(start)
+        image = transposed(start)
+    # J^T u is linear in u, so its own vector-Jacobian product is J.
+    forward = lambda u: tape.gradient(  # noqa: E731
+        image, start, output_gradients=u, unconnected_gradients="zero"
+    )
+    half = iterations // 2
+
+    def grow(i, u, growth):
+        u = transposed(_unit(u))
+        rate = tf.math.log(tf.maximum(per_image_norm(u), 1e-30))
+        # The mean rate of the second half, since a complex pair makes the norm oscillate.
+        return i + 1, u, growth + tf.where(i < half, tf.zeros_like(rate), rate)
+
+    zeros = tf.zeros_like(x[:, 0, 0, 0])
+    growth = tf.while_loop(lambda i, *_: i < iterations, grow, (0, start, zeros))[2]
+    square = lambda i, z: (i + 1, forward(transposed(_unit(z))))  # noqa: E731
+    z = tf.while_loop(lambda i, _: i < iterations, square, (0, start))[1]
+    return tf.exp(growth / (iterations - half)), tf.sqrt(per_image_norm(z))
+
+
+def _unit(u):
+    return u / per_image(tf.maximum(per_image_norm(u), 1e-30), u)
+
+
+def _condition(to_weights, fx, iterations):
+    """Lower bound on the condition number of M M^T: Rayleigh quotients, largest over smallest."""
+    ones = tf.ones_like(fx)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(ones)
+        gradients = to_weights(ones)
+
+    def gram(u):  # M M^T u
+        return tape.gradient(gradients, ones, output_gradients=to_weights(u))
+
+    u = tf.random.stateless_normal(tf.shape(fx), [0, 1], dtype=fx.dtype, alg="philox")
+    image = gram(u)
+    # The quotient of a random vector is at least the least eigenvalue.
+    smallest = tf.reduce_sum(u * image) / tf.reduce_sum(u * u)
+    step = lambda i, u: (i + 1, gram(u / tf.norm(u)))  # noqa: E731
+    largest = tf.norm(tf.while_loop(lambda i, _: i < iterations, step, (0, image))[1])
+    return largest / tf.maximum(smallest, 1e-30)
+
+
+def _groups(model) -> dict:
+    """{layer: indices of its trainable weights}."""
+    groups = {}
+    for i, v in enumerate(model.trainable_variables):
+        path = getattr(v, "path", v.name).split(":")[0].split("/")
+        groups.setdefault(
+            path[-2] if len(path) > 1 and path[-1] != "log_eta" else path[-1], []
+        ).append(i)
+    return groups
+
+
+def _report(out, names, groups) -> GradientAudit:
+    out = tf.nest.map_structure(lambda t: t.numpy(), out)
+    groups = {"all": list(range(len(out["exact"]))), **groups}
+    joined = lambda arrays, part: np.concatenate(  # noqa: E731
+        [np.ravel(arrays[i]).astype(np.float64) for i in part]
+    )
+    cosine, ratio = {}, {}
+    for name in names:
+        pairs = {
+            g: (joined(out["gradients"][name], part), joined(out["exact"], part))
+            for g, part in groups.items()
+        }
+        tiny = np.finfo(np.float64).tiny
+        norms = {
+            g: (np.linalg.norm(a), max(np.linalg.norm(b), tiny)) for g, (a, b) in pairs.items()
+        }
+        cosine[name] = {
+            g: float(a @ b / max(norms[g][0] * norms[g][1], tiny)) for g, (a, b) in pairs.items()
+        }
+        ratio[name] = {g: float(norms[g][0] / norms[g][1]) for g in pairs}
+    keep = ("forward", "adjoint", "adjoint_residual", "spectral_radius", "contraction")
+    return GradientAudit(
+        cosine, ratio, condition=float(out["condition"]), **{k: out[k] for k in keep}
+    )
