@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tf_jfb._compat import value
 from tf_jfb._validate import check
+from tf_jfb.gradients import audit_gradient
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -71,6 +72,48 @@ class ConvergenceAdvice(keras.callbacks.Callback):
                 "`max_evaluations`, loosen `rtol`, lower the learning rate, or bound the "
                 "network with `lipschitz`."
             )
+
+
+class AuditGradient(keras.callbacks.Callback):
+    """Audits the gradient after every epoch, prints the advice and logs the figures.
+
+    Adds to the epoch's logs `audit_radius`, `audit_contraction` and, per estimator,
+    `audit_cosine_...` (over all weights), so that callbacks after this one see them.
+
+    Args:
+        batch: (blurred, sharp), the same every time; a few small images suffice.
+        log_dir: folder for TensorBoard; there also the cosine and norm ratio of every layer.
+        options: of `audit_gradient`.
+    """
+
+    def __init__(self, batch, log_dir=None, **options):
+        super().__init__()
+        self.batch, self.options = batch, options
+        self.writer = None if log_dir is None else tf.summary.create_file_writer(str(log_dir))
+
+    def on_epoch_end(self, epoch, logs=None):
+        report = audit_gradient(self.model, self.batch, **self.options)
+        print(f"\nGradient audit: {report.advice}")
+        figures = {
+            "audit_radius": float(report.spectral_radius.max()),
+            "audit_contraction": float(report.contraction.max()),
+            **{f"audit_cosine_{name}": row["all"] for name, row in report.cosine.items()},
+        }
+        if logs is not None:
+            logs.update(figures)
+        if self.writer is not None:
+            self._write(epoch, figures, report)
+
+    def _write(self, epoch, figures, report):
+        tables = {"cosine": report.cosine, "norm_ratio": report.norm_ratio}
+        with self.writer.as_default():
+            for name, figure in figures.items():
+                tf.summary.scalar(name, figure, epoch)
+            for kind, table in tables.items():
+                for name, row in table.items():
+                    for group, figure in row.items():
+                        tf.summary.scalar(f"audit_{kind}/{name}/{group}", figure, epoch)
+        self.writer.flush()
 
 
 def save_weights(path, model) -> None:

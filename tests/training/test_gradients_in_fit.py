@@ -1,0 +1,71 @@
+"""Every estimator inside `model.fit`: plain, XLA, mixed precision, and the audit's callback."""
+
+import keras
+import numpy as np
+import pytest
+
+from tf_jfb import gradients, models, networks, operators, solvers
+from tf_jfb.training import AuditGradient
+
+NAMES = ["jfb", "neumann:2", "phantom:3:0.5", "implicit", "unrolled:4"]
+RECOMPUTED = gradients.Unrolled(4, recompute=True)
+
+
+def make(gradient, dtype="float32"):
+    keras.utils.set_random_seed(0)
+    model = models.DEGrad(
+        operators.GaussianBlur(3, 0.4),
+        networks.DnCNN(3, 4, gain=0.1, dtype=dtype),
+        solvers.Anderson(m=3, rtol=1e-4, max_evaluations=40),
+        gradient,
+        eta=0.5,
+    )
+    model.build((None, None, None, 3))
+    return model
+
+
+def images():
+    sharp = np.random.default_rng(0).random((4, 12, 12, 3)).astype(np.float32)
+    return operators.GaussianBlur(3, 0.4)(sharp).numpy(), sharp
+
+
+def fit(model, jit_compile=False):
+    model.compile(keras.optimizers.SGD(0.1), jit_compile=jit_compile)
+    history = model.fit(*images(), batch_size=4, epochs=2, verbose=0, shuffle=False).history
+    return history, model.get_weights()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_plain_and_compiled_agree(name):
+    (history, plain), (_, compiled) = (fit(make(gradients.named(name)), j) for j in (False, True))
+    assert history["loss"][1] < history["loss"][0]
+    for a, b in zip(plain, compiled, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)
+    if name == "implicit":
+        assert history["adjoint_converged"] == [1.0, 1.0]
+        assert 0 < history["adjoint_residual"][0] <= 1e-4
+        assert history["adjoint_evaluations"][0] > 1
+    if name.startswith("unrolled"):
+        assert history["evaluations"] == [5.0, 5.0]
+
+
+@pytest.mark.parametrize("name", ["jfb", "phantom:2:0.5", "implicit"])
+def test_mixed_precision(name):
+    history, _ = fit(make(gradients.named(name), "mixed_bfloat16"))
+    assert history["loss"][1] < history["loss"][0]
+
+
+def test_recomputation_changes_nothing():
+    (_, plain), (_, recomputed) = (fit(make(g)) for g in (gradients.Unrolled(4), RECOMPUTED))
+    for a, b in zip(plain, recomputed, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_audit_callback(tmp_path, capsys):
+    model = make(gradients.JFB())
+    model.compile()
+    audit = AuditGradient(tuple(part[:1] for part in images()), tmp_path, max_evaluations=60)
+    logs = model.fit(*images(), epochs=1, verbose=0, callbacks=[audit]).history
+    assert {"audit_radius", "audit_contraction", "audit_cosine_jfb"} <= set(logs)
+    assert "Gradient audit: " in capsys.readouterr().out
+    assert list(tmp_path.glob("events*"))
