@@ -12,7 +12,8 @@ PUBLIC = {
     "regularizers solvers",
     "tf_jfb.data": "DeadLeaves FolderSource Photo celeba dead_leaves degrade examples folder "
     "read_image write_image",
-    "tf_jfb.gradients": "Estimator Implicit JFB Neumann Phantom Unrolled named",
+    "tf_jfb.gradients": "Estimator GradientAudit Implicit JFB Neumann Phantom Unrolled "
+    "audit_gradient named",
     "tf_jfb.layers": "FixedPoint",
     "tf_jfb.metrics": "PSNR SSIM psnr ssim",
     "tf_jfb.models": "DEGrad Equilibrium Restoration baselines",
@@ -23,7 +24,8 @@ PUBLIC = {
     "tf_jfb.regularizers": "Correction Jacobian Regularizer",
     "tf_jfb.serving": "Restored deblur evaluate export load_model report",
     "tf_jfb.solvers": "Anderson BiCGSTAB Broyden GMRES Picard Solution Solver Status solve",
-    "tf_jfb.training": "Config Denoiser build_model load_config load_run train train_denoiser",
+    "tf_jfb.training": "AuditGradient Config Denoiser build_model load_config load_run train "
+    "train_denoiser",
 }
 
 

@@ -1,5 +1,6 @@
 """Per-image linear algebra: every reduction runs over all axes but the first."""
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -12,6 +13,11 @@ def per_image_dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
 def per_image_norm(z: tf.Tensor) -> tf.Tensor:
     """Euclidean norms: [B, ...] -> [B]."""
     return tf.norm(tf.reshape(z, [tf.shape(z)[0], -1]), axis=-1)
+
+
+def rounding(z: tf.Tensor) -> tf.Tensor:
+    """Norms that rounding may give the difference of two tensors like `z`: [B, ...] -> [B]."""
+    return float(4.0 * np.finfo(z.dtype.as_numpy_dtype).eps) * per_image_norm(z)
 
 
 def per_image(values: tf.Tensor, like: tf.Tensor) -> tf.Tensor:

@@ -11,10 +11,20 @@ import problems
 import pytest
 import tensorflow as tf
 
-from tf_jfb.solvers import Anderson, Picard, Status, solve
+from tf_jfb.solvers import GMRES, Anderson, BiCGSTAB, Broyden, Picard, Status, solve
 
 PICARD, ANDERSON = Picard(max_evaluations=50), Anderson(m=3, max_evaluations=50)
-SOLVERS = pytest.mark.parametrize("solver", [PICARD, ANDERSON], ids=["picard", "anderson"])
+ANY_MAP = {"picard": PICARD, "anderson": ANDERSON, "broyden": Broyden(m=3, max_evaluations=50)}
+AFFINE_ONLY = {"gmres": GMRES(m=6), "bicgstab": BiCGSTAB()}
+SOLVERS = pytest.mark.parametrize("solver", ANY_MAP.values(), ids=ANY_MAP)
+ALL_SOLVERS = pytest.mark.parametrize(
+    "solver", [*ANY_MAP.values(), *AFFINE_ONLY.values()], ids=[*ANY_MAP, *AFFINE_ONLY]
+)
+ACCELERATED = pytest.mark.parametrize(
+    "solver",
+    [ANDERSON, ANY_MAP["broyden"], *AFFINE_ONLY.values()],
+    ids=["anderson", "broyden", *AFFINE_ONLY],
+)
 DTYPES = pytest.mark.parametrize("dtype, rtol", [(tf.float32, 1e-5), (tf.float64, 1e-10)])
 CONTRACTIONS = {"affine": problems.contraction(), "cosine": problems.cosine()}
 MODES = {
@@ -29,18 +39,21 @@ def relative_residual(f, x):
     return np.linalg.norm(fx - x.numpy(), axis=1) / np.linalg.norm(fx, axis=1)
 
 
-@SOLVERS
+@pytest.mark.parametrize(
+    "name, solver",
+    [(name, solver) for name in CONTRACTIONS for solver in ANY_MAP]
+    + [("affine", solver) for solver in AFFINE_ONLY],
+)
 @DTYPES
-@pytest.mark.parametrize("name", CONTRACTIONS)
 def test_finds_the_known_fixed_point(name, solver, dtype, rtol):
-    problem = CONTRACTIONS[name]
+    problem, solver = CONTRACTIONS[name], {**ANY_MAP, **AFFINE_ONLY}[solver]
     solution = solve(problem.f, problem.start(dtype), solver, rtol=rtol)
     assert solution.x.dtype == dtype
     assert (solution.status.numpy() == Status.CONVERGED).all()
     np.testing.assert_allclose(solution.x, problem.answer, rtol=0, atol=20 * rtol)
 
 
-@SOLVERS
+@ALL_SOLVERS
 @DTYPES
 def test_eager_graph_and_xla_agree(solver, dtype, rtol):
     problem = problems.contraction(batch=2)
@@ -53,19 +66,21 @@ def test_eager_graph_and_xla_agree(solver, dtype, rtol):
     np.testing.assert_array_equal(eager[1], graph[1])
 
 
-def test_near_rotation_defeats_picard_and_not_anderson():
+@ACCELERATED
+def test_near_rotation_defeats_picard_alone(solver):
     problem = problems.rotation()
     plain = solve(problem.f, problem.start(), PICARD, rtol=1e-6)
-    mixed = solve(problem.f, problem.start(), ANDERSON, rtol=1e-6)
+    mixed = solve(problem.f, problem.start(), solver, rtol=1e-6)
     assert (plain.status.numpy() == Status.CAP).all() and plain.residual.numpy().min() > 0.1
     assert (mixed.status.numpy() == Status.CONVERGED).all()
     np.testing.assert_allclose(mixed.x, problem.answer, atol=1e-5)
 
 
-def test_anderson_solves_the_affine_map_that_picard_runs_away_from():
+@ACCELERATED
+def test_the_affine_map_that_picard_runs_away_from(solver):
     problem = problems.doubling()
     assert (solve(problem.f, problem.start(), PICARD).status.numpy() == Status.DIVERGED).all()
-    mixed = solve(problem.f, problem.start(), ANDERSON, rtol=1e-8)
+    mixed = solve(problem.f, problem.start(), solver, rtol=1e-8)
     np.testing.assert_allclose(mixed.x, problem.answer, atol=1e-6)
 
 
@@ -77,7 +92,7 @@ def test_picard_divergence_is_noticed_at_the_stated_factor():
     assert np.isfinite(solution.x.numpy()).all()
 
 
-@SOLVERS
+@ALL_SOLVERS
 def test_shapes_unknown_at_trace_time(solver):
     kernel = tf.random.stateless_normal([3, 3, 2, 2], [0, 0]) / 12.0
 
@@ -93,7 +108,7 @@ def test_shapes_unknown_at_trace_time(solver):
         )
 
 
-@SOLVERS
+@ALL_SOLVERS
 def test_a_map_that_loses_static_shape(solver):
     @tf.function
     def run(x0):
@@ -161,8 +176,9 @@ def test_independent_of_a_failing_partner(solver, cubic):
     assert np.isfinite(mixed.x.numpy()).all()
 
 
-def test_nan_from_the_start_returns_the_start():
-    solution = solve(lambda x: x * np.nan, tf.ones([2, 3]), ANDERSON)
+@ALL_SOLVERS
+def test_nan_from_the_start_returns_the_start(solver):
+    solution = solve(lambda x: x * np.nan, tf.ones([2, 3]), solver)
     np.testing.assert_array_equal(solution.x, np.ones([2, 3]))
     np.testing.assert_array_equal(solution.evaluations, [1, 1])
     assert np.isinf(solution.residual.numpy()).all()
@@ -182,7 +198,7 @@ def test_the_best_iterate_of_a_growing_map_is_the_start():
     np.testing.assert_allclose(solution.x, [[1.0, 1.0]])
 
 
-@SOLVERS
+@ALL_SOLVERS
 def test_cap(solver):
     problem = problems.contraction()
     solution = solve(problem.f, problem.start(), solver, rtol=1e-12, max_evaluations=4)
@@ -213,7 +229,7 @@ def test_absolute_tolerance():
     assert (error <= 1e-3).all() and (error > 1e-5).all()
 
 
-@SOLVERS
+@ALL_SOLVERS
 def test_trace(solver):
     problem = problems.contraction()
     solution = solve(problem.f, problem.start(), solver, rtol=1e-4, max_evaluations=40, trace=True)
@@ -235,13 +251,16 @@ SINGULAR = {
 }
 
 
-@pytest.mark.parametrize("ridge", [0.0, 1e-8])
+@pytest.mark.parametrize(
+    "solver",
+    [Anderson(m=4, ridge=0.0), Anderson(m=4), Broyden(m=4), GMRES(m=4), BiCGSTAB()],
+    ids=["no_ridge", "anderson", "broyden", "gmres", "bicgstab"],
+)
 @pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
 @pytest.mark.parametrize("name", SINGULAR)
-def test_singular_histories_stay_finite(name, dtype, ridge):
+def test_singular_histories_stay_finite(name, dtype, solver):
     x0 = tf.constant(np.arange(1.0, 9.0).reshape(2, 4), dtype)
-    solver = Anderson(m=4, ridge=ridge, rtol=0.0, max_evaluations=15)
-    solution = solve(SINGULAR[name], x0, solver)
+    solution = solve(SINGULAR[name], x0, solver, rtol=0.0, max_evaluations=15)
     assert np.isfinite(solution.x.numpy()).all()
     assert np.isfinite(solution.residual.numpy()).all()
     if name != "constant_residual":
@@ -262,8 +281,9 @@ def trajectory(solver, steps=6):
         (Anderson(m=3), Anderson(m=3, beta=0.6)),
         (Anderson(m=3), Anderson(m=3, ridge=1e-2)),
         (Picard(), Picard(damping=0.6)),
+        (Broyden(m=3), Broyden(m=2)),
     ],
-    ids=["m", "beta", "ridge", "damping"],
+    ids=["m", "beta", "ridge", "damping", "broyden_m"],
 )
 def test_options_change_the_trajectory(base, changed):
     difference = np.abs(trajectory(base) - trajectory(changed))
@@ -276,6 +296,12 @@ def test_anderson_without_history_is_damped_picard():
     )
 
 
+def test_broyden_starts_with_a_step_of_picard():
+    broyden, picard = trajectory(Broyden()), trajectory(Picard())
+    np.testing.assert_array_equal(broyden[:, :2], picard[:, :2])
+    assert (broyden[:, 5] < 0.5 * picard[:, 5]).all()
+
+
 @pytest.mark.parametrize(
     "make, message",
     [
@@ -283,6 +309,10 @@ def test_anderson_without_history_is_damped_picard():
         (lambda: Anderson(m=2.5), "Received: m=2.5"),
         (lambda: Anderson(beta=0.0), "`beta` must lie in (0, 1]. Received: beta=0.0"),
         (lambda: Anderson(ridge=-1.0), "`ridge` must lie in [0, 1). Received: ridge=-1.0"),
+        (lambda: Broyden(m=0), "`m` must be an integer >= 1. Received: m=0"),
+        (lambda: GMRES(m=0), "`m` must be an integer >= 1. Received: m=0"),
+        (lambda: GMRES(m=1.5), "Received: m=1.5"),
+        (lambda: BiCGSTAB(rtol=-1.0), "Received: rtol=-1.0"),
         (lambda: Picard(damping=1.5), "`damping` must lie in (0, 1]. Received: damping=1.5"),
         (lambda: Picard(rtol=-1.0), "`rtol` must be a finite number >= 0. Received: rtol=-1.0"),
         (lambda: Picard(rtol=float("nan")), "Received: rtol=nan"),
@@ -297,9 +327,10 @@ def test_option_errors(make, message):
     assert message in str(error.value)
 
 
-def test_unknown_options_are_refused():
+@pytest.mark.parametrize("solver", [Anderson, Broyden, GMRES, BiCGSTAB])
+def test_unknown_options_are_refused(solver):
     with pytest.raises(TypeError, match="tolerance"):
-        Anderson(tolerance=1e-3)
+        solver(tolerance=1e-3)
 
 
 @pytest.mark.parametrize("name", ["integer", "scalar", "shape", "dtype", "trace"])
@@ -335,14 +366,14 @@ def test_overrides_may_be_tensors(graph):
     np.testing.assert_array_equal(capped[1], [3] * 3)
 
 
-@SOLVERS
+@ALL_SOLVERS
 def test_configuration_round_trip(solver):
     assert type(solver).from_config(solver.get_config()) == solver
     saved = keras.saving.serialize_keras_object(solver)
     assert keras.saving.deserialize_keras_object(saved) == solver
 
 
-@SOLVERS
+@ALL_SOLVERS
 @pytest.mark.parametrize("graph", [False, True], ids=["eager", "graph"])
 def test_no_gradient_flows_through(solver, graph):
     theta = tf.Variable(tf.ones([2, 3]))
@@ -361,22 +392,27 @@ def test_no_gradient_flows_through(solver, graph):
 PEAK = """
 import resource
 import tensorflow as tf
-from tf_jfb.solvers import Anderson, solve
+from tf_jfb.solvers import Anderson, Broyden, solve
 tf.config.threading.set_intra_op_parallelism_threads(1)
 kernel = tf.Variable(tf.random.stateless_normal([3, 3, 16, 16], [0, 0]) / 50.0)
 f = lambda x: tf.nn.tanh(tf.nn.conv2d(x, kernel, 1, "SAME")) + 1.0
 for evaluations in (5, 5, 50):
     with tf.GradientTape() as tape:
-        x = solve(f, tf.zeros([1, 128, 128, 16]), Anderson(m=3, rtol=0.0), atol_cap).x
+        x = solve(f, tf.zeros([1, 128, 128, 16]), SOLVER(m=3, rtol=0.0), atol_cap).x
     print(int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
 """.replace("atol_cap", "max_evaluations=evaluations")
 
 
-def test_memory_does_not_grow_with_the_iterations():
+@pytest.mark.parametrize("solver", ["Anderson", "Broyden"])
+def test_memory_does_not_grow_with_the_iterations(solver):
     root = str(pathlib.Path(__file__).parents[2])
     env = {**os.environ, "PYTHONPATH": root}
     done = subprocess.run(
-        [sys.executable, "-c", PEAK], env=env, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", PEAK.replace("SOLVER", solver)],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     _, few, many = map(int, done.stdout.split())

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tf_jfb._compat import register
-from tf_jfb._numerics import per_image, per_image_dot, per_image_norm
+from tf_jfb._numerics import per_image, per_image_dot, per_image_norm, rounding
 from tf_jfb.solvers.base import Solver
 
 # What the next evaluation is for: the residual of `base`, or the image of a step away from it.
@@ -110,7 +110,7 @@ def _whole(x, residual, state) -> BiCGSTABState:
     rho = _dot(state.shadow, r)
     beta = rho / state.rho * state.alpha / omega
     conjugate = state.direction - length * state.image
-    ok = _bounded(beta, conjugate, r)
+    ok = _bounded(beta, conjugate, r) & (per_image_norm(r) > rounding(x))
     beta = per_image(tf.cast(tf.where(ok, beta, 0.0), x.dtype), x)
     return state._replace(
         phase=tf.where(ok, DIRECTION, START),

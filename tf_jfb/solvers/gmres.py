@@ -2,9 +2,9 @@ r"""Restarted GMRES for affine maps, in a form whose every evaluation is of a ne
 
 Where this differs from the textbook's Arnoldi form:
 1. The Krylov space grows by the residual r of the current minimiser x, seen through the map: the
-   residual at x + r is r - Br. Keeping the images orthonormal and updating x along them (generalised
-   conjugate residuals) minimises over the same space, hence gives GMRES's iterates; and as
-   r - Br = Mr, the loop notices convergence at the next evaluation.
+   residual at x + r is r - Br. Keeping the images orthonormal and updating x along them, as in
+   generalised conjugate residuals, minimises over the same space, hence gives GMRES's iterates;
+   and as r - Br = Mr, the loop notices convergence at the next evaluation.
 2. Where the residual hardly fell, r adds no new direction and conjugate residuals would break
    down; the newest image does add one (the choice of Orthodir) and is probed instead.
 """
@@ -12,11 +12,10 @@ Where this differs from the textbook's Arnoldi form:
 import dataclasses
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
 from tf_jfb._compat import register
-from tf_jfb._numerics import per_image, per_image_dot, per_image_norm
+from tf_jfb._numerics import per_image, per_image_dot, per_image_norm, rounding
 from tf_jfb._validate import check
 from tf_jfb.solvers.base import Solver
 
@@ -72,7 +71,7 @@ class GMRES(Solver):
 
     def step(self, x: tf.Tensor, fx: tf.Tensor, state: GMRESState) -> tuple:
         starts = state.count < 0
-        p, q, grows = _extend(x - state.base, state.residual - (fx - x), state)
+        p, q, grows = _extend(x - state.base, state.residual - (fx - x), rounding(fx), state)
         along = per_image(per_image_dot(state.residual, q), x)
         base = tf.where(per_image(starts, x), x, state.base + along * p)
         residual = tf.where(per_image(starts, x), fx - x, state.residual - along * q)
@@ -86,15 +85,14 @@ class GMRES(Solver):
         return x_next, GMRESState(count, base, residual, directions, images)
 
 
-def _extend(p: tf.Tensor, q: tf.Tensor, state: GMRESState) -> tuple:
-    """Makes q = B p orthonormal to the cycle's images, p alike; zeros where nothing is left."""
-    whole = per_image_norm(q)
+def _extend(p: tf.Tensor, q: tf.Tensor, error: tf.Tensor, state: GMRESState) -> tuple:
+    """Makes q = B p orthonormal to the images, p alike; zeros where only `error` is left."""
+    error = error + rounding(q)
     for i, (direction, image) in enumerate(zip(state.directions, state.images, strict=True)):
-        overlap = tf.where(i < state.count, per_image_dot(image, q), 0.0)
-        p = p - per_image(overlap, p) * direction
-        q = q - per_image(overlap, q) * image
+        overlap = per_image(tf.where(i < state.count, per_image_dot(image, q), 0.0), q)
+        p, q = p - overlap * direction, q - overlap * image
     left = per_image_norm(q)
-    grows = (state.count >= 0) & (left > 4.0 * np.finfo(q.dtype.as_numpy_dtype).eps * whole)
+    grows = (state.count >= 0) & (left > error)
     scale = per_image(tf.math.divide_no_nan(1.0, left), q)
     keep = per_image(grows, q)
     return tf.where(keep, scale * p, 0.0), tf.where(keep, scale * q, 0.0), grows
