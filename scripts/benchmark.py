@@ -1,88 +1,89 @@
-"""Where a training step's time goes: evaluations of T, its backward pass, and everything else."""
+"""Time tf_jfb on the CPU beside torchdeq, deepinv and the floor that the arithmetic sets.
+
+All solve and train the same map: the gradient step of DE-GRAD with a DnCNN whose normalisations
+are folded, and the 5x5 Gaussian blur of std 5, at the same number of evaluations. Each library
+runs in its own process; they take turns, and the medians count. The floor is the work of the
+convolutions at the rate of a float32 matrix product measured in the same turns. Ratios are
+tf_jfb's time over the other's. Memory is each process' peak. A log-log slope of 1 means that time
+or memory grows in proportion to the pixels.
+"""
 
 import argparse
 import json
-import statistics
-import time
+import os
+import sys
 
 import _cli
+from benchmarks import driver, parts, report
 
 EXAMPLE = """
-example:
-  python scripts/benchmark.py --size 128 --batch 4 --depth 17 --channels 64
+examples:
+  python scripts/benchmark.py --peer-python peers/bin/python --figure benchmark.png
+  python scripts/benchmark.py --parts --sizes 128
 """
 
 
 def parser() -> argparse.ArgumentParser:
     p = _cli.Parser(description=__doc__, epilog=EXAMPLE)
-    p.add_argument("--size", type=int, default=128, help="side of the images")
+    p.add_argument(
+        "--sizes", type=int, nargs="+", default=[32, 64, 128, 256], help="sides of the images"
+    )
     p.add_argument("--batch", type=int, default=4, help="images per step")
     p.add_argument("--depth", type=int, default=17, help="convolutions of the DnCNN")
     p.add_argument("--channels", type=int, default=64, help="width of the DnCNN")
-    p.add_argument("--lipschitz", type=float, help="bound on every layer; default none")
-    p.add_argument("--evaluations", type=int, default=10, help="evaluations per solve")
+    p.add_argument("--lipschitz", type=float, default=1.0, help="bound on every layer; 0: none")
+    p.add_argument("--evaluations", type=int, default=10, help="evaluations of T per solve")
+    p.add_argument("--threads", type=int, default=2, help="of every library")
     p.add_argument("--runs", type=int, default=5, help="timed runs, of which the median counts")
+    p.add_argument("--jit-compile", action="store_true", help="tf_jfb's training step through XLA")
+    p.add_argument("--product", type=int, default=2048, help="side of the floor's matrices")
     p.add_argument("--json", action="store_true", help="print the figures as JSON")
+    p.add_argument("--figure", help="write a picture of times against sizes here")
+    p.add_argument(
+        "--parts", action="store_true", help="instead: where tf_jfb's own training step spends it"
+    )
+    _add_peers(p)
     return p
+
+
+def _add_peers(p) -> None:
+    peers = list(driver.PACKAGES)
+    p.add_argument("--peers", nargs="*", choices=peers, default=peers, help="default: both")
+    p.add_argument("--peer-python", default=sys.executable, help="interpreter that has the peers")
+    p.add_argument(
+        "--peer-layout",
+        choices=("fastest", *driver.LAYOUTS),
+        default="fastest",
+        help="of the peers' convolutions; by default the faster one, found by trying",
+    )
 
 
 def main() -> None:
     args = parser().parse_args()
-    _cli.import_tensorflow()
-    figures = measure(args)
-    if args.json:
-        print(json.dumps(figures))
-    else:
-        print("\n".join(f"{name:32s} {value:10.4g}" for name, value in figures.items()))
+    _check(args)
+    if args.parts:
+        _cli.import_tensorflow()
+        figures = {str(size): parts.measure(args, size) for size in args.sizes}
+        print(json.dumps(figures) if args.json else parts.table(figures))
+        return
+    figures = report.summarise(driver.measure(args), args)
+    print(json.dumps(figures) if args.json else report.table(figures))
+    if args.figure:
+        report.draw(figures, args.figure)
 
 
-def measure(args) -> dict:
-    """Seconds of the whole step and of its evaluations alone, interleaved, and the rest's share."""
-    import tensorflow as tf
-
-    import tf_jfb
-
-    operator = tf_jfb.operators.GaussianBlur(5, 5.0)
-    network = tf_jfb.networks.DnCNN(args.depth, args.channels, args.lipschitz, gain=0.05)
-    solver = tf_jfb.solvers.Anderson(rtol=0.0, max_evaluations=args.evaluations)
-    model = tf_jfb.models.DEGrad(operator, network, solver)
-    model.compile("adam")
-    sharp = tf.random.stateless_uniform([args.batch, args.size, args.size, 3], [0, 1])
-    blurred = operator(sharp)
-    model.build(blurred.shape)
-    programs = {
-        "step": tf.function(lambda: model.train_step((blurred, sharp))["loss"]),
-        "evaluations": tf.function(lambda: _evaluations(model, blurred, args.evaluations)),
-        "recorded evaluation and backward": tf.function(lambda: _backward(model, blurred)),
-    }
-    seconds = {name: [] for name in programs}
-    for run in range(args.runs + 2):
-        for name, program in programs.items():
-            start = time.perf_counter()
-            tf.nest.map_structure(lambda t: t.numpy(), program())
-            if run >= 2:  # the first two trace and warm up
-                seconds[name].append(time.perf_counter() - start)
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
-    rest = medians["step"] - sum(value for name, value in medians.items() if name != "step")
-    return {**medians, "rest": rest, "rest / step": rest / medians["step"]}
-
-
-def _evaluations(model, d, count):
-    """`count` applications of T in a loop, with nothing else: the floor of a solve."""
-    import tensorflow as tf
-
-    x0, T = model.equilibrium_map(d, False)  # noqa: N806
-    return tf.while_loop(lambda i, x: i < count, lambda i, x: (i + 1, T(x)), (0, x0))[1][0, 0, 0]
-
-
-def _backward(model, d):
-    import tensorflow as tf
-
-    with tf.GradientTape() as tape:
-        x0, T = model.equilibrium_map(d, False)  # noqa: N806
-        loss = tf.reduce_mean(tf.square(T(x0)))
-    gradients = tape.gradient(loss, [v.value for v in model.trainable_variables])
-    return [tf.reshape(g, [-1])[0] for g in gradients]
+def _check(args) -> None:
+    """Refuses options out of range before the long work."""
+    least = {"batch": 1, "depth": 2, "channels": 1, "lipschitz": 0, "evaluations": 2}
+    least |= {"threads": 1, "runs": 1, "product": 1}
+    for name, bound in least.items():
+        if not getattr(args, name) >= bound:
+            raise ValueError(f"--{name} must be >= {bound}. Received: {getattr(args, name)}")
+    if min(args.sizes) < 5 or len(set(args.sizes)) < len(args.sizes):
+        raise ValueError(f"--sizes must be different and >= 5. Received: {args.sizes}")
+    if args.figure and os.path.splitext(args.figure)[1] not in (".pdf", ".png", ".svg"):
+        raise ValueError(f"--figure must end in .pdf, .png or .svg. Received: {args.figure}")
+    _cli.check_folders(args.figure)
 
 
 if __name__ == "__main__":

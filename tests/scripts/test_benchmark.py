@@ -1,0 +1,78 @@
+"""The benchmark on a tiny problem; tf_jfb and the floor need none of the peers."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = pathlib.Path(__file__).parents[2] / "scripts" / "benchmark.py"
+TINY = ("--depth", 2, "--channels", 2, "--batch", 1, "--evaluations", 3, "--runs", 1)
+
+
+def benchmark(*arguments):
+    command = [sys.executable, SCRIPT, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_tf_jfb_beside_the_floor(tmp_path):
+    figure = tmp_path / "times.png"
+    ran = benchmark(
+        *TINY, "--sizes", 8, 16, "--product", 64, "--peers", "--json", "--figure", figure
+    )
+    assert ran.returncode == 0, ran.stderr
+    report = json.loads(ran.stdout)
+    assert list(report["sizes"]) == ["8", "16"]
+    for mode, evaluations, forwards in (("inference", 3, 3), ("training", 4, 6)):
+        entry = report["sizes"]["16"][mode]
+        own, floor = entry["libraries"]["tf_jfb"], entry["floor"]
+        assert own["evaluations"] == evaluations
+        assert own["peak_mib"] >= own["imports_mib"] > 0
+        assert floor["gflop"] == pytest.approx(1e-9 * forwards * 2 * 9 * (3 * 2 + 2 * 3) * 16**2)
+        assert floor["seconds"] == pytest.approx(floor["gflop"] / floor["gflop_per_second"])
+        assert entry["ratio"] == {"floor": pytest.approx(own["seconds"] / floor["seconds"])}
+    assert len(report["slope"]) == 4
+    assert figure.stat().st_size > 10_000
+
+
+def test_parts_of_a_training_step_add_up():
+    ran = benchmark(*TINY, "--sizes", 8, "--parts", "--json")
+    assert ran.returncode == 0, ran.stderr
+    parts = json.loads(ran.stdout)["8"]
+    spent = parts["evaluations"] + parts["recorded evaluation and backward"] + parts["rest"]
+    assert spent == pytest.approx(parts["step"])
+    assert parts["rest / step"] == pytest.approx(parts["rest"] / parts["step"])
+
+
+def test_a_missing_peer_is_one_line_and_the_rest_runs(tmp_path):
+    (tmp_path / "torch.py").write_text("raise ImportError('no torch here')\n")
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH="{tmp_path}" exec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    ran = benchmark(
+        *TINY, "--sizes", 8, "--product", 64, "--peers", "torchdeq", "--peer-python", python
+    )
+    assert ran.returncode == 0, ran.stderr
+    lines = [line for line in ran.stderr.splitlines() if "torchdeq is missing" in line]
+    assert len(lines) == 1 and "no torch here" in lines[0]
+    assert f"{python} -m pip install" in lines[0]
+    assert "tf_jfb s" in ran.stdout and "torchdeq" not in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--evaluations", 1], "--evaluations must be >= 2"),
+        (["--sizes", 64, 64], "--sizes must be different"),
+        (["--figure", "times.txt"], "--figure must end in"),
+        (["--figure", "no/such/times.png"], "must exist and be writable"),
+        (["--peers", "jax"], "invalid choice"),
+        (["--peer-python", "no/such/python", "--sizes", 8], "no/such/python"),
+    ],
+    ids=lambda v: v[0] + str(v[1]) if isinstance(v, list) else None,
+)
+def test_bad_options_are_one_line(arguments, message):
+    ran = benchmark(*arguments)
+    assert ran.returncode == 2
+    assert message in ran.stderr and len(ran.stderr.splitlines()) == 1
