@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -10,9 +11,11 @@ import time
 import numpy as np
 import pytest
 
-from tf_jfb.training import Config, load_run, train
+from tf_jfb.serving import export
+from tf_jfb.training import Config, build_model, load_run, train, train_denoiser
 from tf_jfb.training.config import load_config, save_config
 
+CONFIGS = pathlib.Path(__file__).parents[2] / "scripts" / "configs"
 CONFIG = Config(
     crop=16,
     size=24,
@@ -94,3 +97,38 @@ def test_unknown_names_in_a_file_are_refused(tmp_path):
     (tmp_path / "c.yaml").write_text("epoch: 3\n")
     with pytest.raises(ValueError, match=r"Unknown option.*unknown=\['epoch'\]"):
         load_config(tmp_path / "c.yaml")
+
+
+@pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.yaml")), ids=lambda p: p.stem)
+def test_shipped_configurations_are_valid(file):
+    config = Config(**load_config(file))
+    assert config.operator.norm_bound(64, 64) == pytest.approx(1.0)
+
+
+def test_training_goes_on_from_a_run_and_from_an_export(tmp_path):
+    config = dataclasses.replace(CONFIG, epochs=1, steps=1)
+    first = train(config, tmp_path / "run", verbose=0)
+    export(first, tmp_path / "model")
+    for start in ("run", "model"):
+        model = build_model(dataclasses.replace(config, initial=str(tmp_path / start)))
+        for a, b in zip(first.get_weights(), model.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+    wider = dataclasses.replace(config, channels=5, initial=str(tmp_path / "model"))
+    with pytest.raises(ValueError, match="must be of the model's architecture"):
+        build_model(wider)
+    with pytest.raises(ValueError, match="There must be a run folder, or an exported model"):
+        build_model(dataclasses.replace(config, initial=str(tmp_path / "none")))
+
+
+def test_a_denoiser_starts_from_an_equilibrium_model(tmp_path):
+    config = dataclasses.replace(CONFIG, epochs=1, steps=1)
+    train(config, tmp_path / "run", verbose=0)
+    options = {"initial": str(tmp_path / "run"), "denoiser_weight": 0.5, "learning_rate": 1e-12}
+    start, end = (
+        build_model(dataclasses.replace(config, initial=options["initial"])),
+        tmp_path / "d",
+    )
+    denoiser = train_denoiser(dataclasses.replace(config, **options), end, verbose=0)
+    assert (end / "restored.png").is_file() and (end / "log.png").is_file()
+    last = lambda network: np.asarray(network.convs[-1].kernel)  # noqa: E731
+    np.testing.assert_allclose(last(denoiser.network), 2.0 * last(start.network), rtol=1e-5)
