@@ -1,0 +1,151 @@
+"""Gradient estimators on one training: equal data, seed and steps; accuracy, time and memory."""
+
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+import _cli
+
+EXAMPLE = """
+example:
+  python scripts/studies/gradients.py --path CELEBA --seeds 0 1 2 --output runs/gradients
+"""
+ESTIMATORS = ("jfb", "neumann:1", "neumann:3", "neumann:5", "phantom:5:0.5", "implicit")
+
+
+def parser() -> argparse.ArgumentParser:
+    p = _cli.Parser(description=__doc__, epilog=EXAMPLE)
+    p.add_argument("--path", help="folder of CelebA images; without it, dead leaves")
+    p.add_argument("--output", default="runs/gradients", help="folder for results and figure")
+    p.add_argument("--estimators", nargs="+", default=ESTIMATORS, help="names of gradients")
+    p.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of every training")
+    p.add_argument("--epochs", type=int, default=6, help="of every training")
+    p.add_argument("--steps", type=int, default=25, help="per epoch")
+    p.add_argument("--crop", type=int, default=32, help="side of the training crops")
+    p.add_argument("--depth", type=int, default=5, help="convolutions of the DnCNN")
+    p.add_argument("--channels", type=int, default=24, help="width of the DnCNN")
+    p.add_argument("--learning-rate", type=float, default=1e-3, help="of Adam, constant")
+    p.add_argument("--one", nargs=2, metavar=("ESTIMATOR", "SEED"), help=argparse.SUPPRESS)
+    return p
+
+
+def main() -> None:
+    args = parser().parse_args()
+    folder = pathlib.Path(args.output)
+    folder.mkdir(parents=True, exist_ok=True)
+    if args.one:
+        print(json.dumps(train_one(args, args.one[0], int(args.one[1]))))
+        return
+    results = {name: [run_one(name, seed) for seed in args.seeds] for name in args.estimators}
+    (folder / "results.json").write_text(json.dumps(results, indent=1))
+    print(table(results))
+    draw(results, folder / "gradients.png")
+
+
+def run_one(name: str, seed: int) -> dict:
+    """One training in a process of its own, so that its peak memory is its own."""
+    command = [sys.executable, __file__, *sys.argv[1:], "--one", name, str(seed)]
+    print(f"{name}, seed {seed}", file=sys.stderr)
+    ran = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if ran.returncode:
+        raise RuntimeError(f"the training with {name} failed with exit code {ran.returncode}")
+    return json.loads(ran.stdout.splitlines()[-1])
+
+
+def train_one(args, name: str, seed: int) -> dict:
+    """Trains once and measures after every epoch; the two first steps trace and are not timed."""
+    import resource
+
+    _cli.import_tensorflow()
+    from tf_jfb.training import AuditGradient
+
+    model, batches, validation = prepare(args, name, seed)
+    audit = AuditGradient(tuple(part[:2] for part in validation))
+    audit.set_model(model)
+    rows, seconds, peak, batches = [], 0.0, None, iter(batches)
+    for epoch in range(args.epochs):
+        for step in range(args.steps):
+            batch = next(batches)
+            start = time.perf_counter()
+            model.train_on_batch(*batch)
+            seconds += 0.0 if epoch == 0 and step < 2 else time.perf_counter() - start
+        peak = peak or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # before audits
+        scores, figures = model.evaluate(*validation, verbose=0, return_dict=True), {}
+        audit.on_epoch_end(epoch, figures)
+        cosine = figures.get(f"audit_cosine_{name}", figures.get("audit_cosine_in use"))
+        row = {"steps": (epoch + 1) * args.steps, "seconds": seconds, "cosine": cosine}
+        rows.append({**row, "psnr": scores["psnr"], "radius": figures["audit_radius"]})
+    return {"peak_mib": peak, "rows": [{k: float(v) for k, v in row.items()} for row in rows]}
+
+
+def prepare(args, name: str, seed: int) -> tuple:
+    """Compiled model, training batches and one validation batch (blurred, sharp)."""
+    import keras
+
+    from tf_jfb import data
+    from tf_jfb.training import Config, build_model
+    from tf_jfb.training.fit import source
+
+    kind = {"data": "celeba", "path": args.path} if args.path else {"data": "dead-leaves"}
+    network = {"depth": args.depth, "channels": args.channels, "gain": 0.05, "momentum": 1.0}
+    options = {"size": 64, "precondition": 0.0625, "rtol": 1e-4, "gradient": name, "seed": seed}
+    config = Config(**kind, **network, **options)
+    model = build_model(config)
+    model.compile(keras.optimizers.Adam(args.learning_rate, epsilon=1e-10))
+    examples = lambda split, size, seed: data.examples(  # noqa: E731
+        source(config, split),
+        config.operator,
+        config.noise,
+        batch_size=size,
+        crop=args.crop,
+        seed=seed,
+    )
+    validation = next(iter(examples("test", 16, 1)))
+    return model, examples("train", 8, seed), validation
+
+
+def table(results: dict) -> str:
+    """Means over the seeds after the last step, as Markdown."""
+    lines = [
+        "| gradient | PSNR (dB) | seconds | peak memory (MiB) | cosine to exact | radius of J |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, runs in results.items():
+        last = [run["rows"][-1] for run in runs]
+        mean = {key: sum(row[key] for row in last) / len(last) for key in last[0]}
+        spread = max(row["psnr"] for row in last) - min(row["psnr"] for row in last)
+        peak = sum(run["peak_mib"] for run in runs) / len(runs)
+        lines.append(
+            f"| {name} | {mean['psnr']:.2f} (spread {spread:.2f}) | {mean['seconds']:.0f} | "
+            f"{peak:.0f} | {mean['cosine']:.3f} | {mean['radius']:.3f} |"
+        )
+    return "\n".join(lines)
+
+
+def draw(results: dict, path) -> None:
+    """Validation PSNR against steps and against seconds, and the cosine through training."""
+    from tf_jfb._plots import pyplot
+
+    plt = pyplot()
+    figure, axes = plt.subplots(1, 3, figsize=(14, 4), layout="constrained")
+    panels = (("steps", "psnr"), ("seconds", "psnr"), ("steps", "cosine"))
+    labels = {"psnr": "validation PSNR (dB)", "cosine": "cosine to the exact gradient"}
+    for axis, (x, y) in zip(axes, panels, strict=True):
+        for i, (name, runs) in enumerate(results.items()):
+            for j, run in enumerate(runs):
+                points = [[row[key] for row in run["rows"]] for key in (x, y)]
+                axis.plot(*points, color=f"C{i}", alpha=0.7, label=None if j else name)
+        axis.set(xlabel=x, ylabel=labels[y])
+        axis.grid(alpha=0.3)
+    axes[0].legend()
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    _cli.run(main)
