@@ -1,7 +1,7 @@
 # `make help` lists the targets. VENV=DIR puts the environment elsewhere.
 PYTHON ?= $(or $(shell command -v python3.11),python3)
 VENV ?= .venv
-PYTEST_FLAGS ?=
+PYTEST_FLAGS ?= --numprocesses=auto
 
 RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
