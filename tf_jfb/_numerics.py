@@ -15,6 +15,11 @@ def per_image_norm(z: tf.Tensor) -> tf.Tensor:
     return tf.norm(tf.reshape(z, [tf.shape(z)[0], -1]), axis=-1)
 
 
+def per_image_unit(z: tf.Tensor) -> tf.Tensor:
+    """Every image scaled to norm 1, zero where it is zero: [B, ...] -> [B, ...]."""
+    return z / per_image(tf.maximum(per_image_norm(z), 1e-30), z)
+
+
 def rounding(z: tf.Tensor) -> tf.Tensor:
     """Norms that rounding may give the difference of two tensors like `z`: [B, ...] -> [B]."""
     return float(4.0 * np.finfo(z.dtype.as_numpy_dtype).eps) * per_image_norm(z)

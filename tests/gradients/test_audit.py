@@ -61,7 +61,7 @@ def test_a_known_jacobian():
 def test_jfb_is_not_safe_where_the_spectral_radius_exceeds_one():
     report = audit_gradient(linear([3.6, 0.1, 0.6]), batch())  # 1 - 0.5 * 4.6 = -1.3
     np.testing.assert_allclose(report.spectral_radius, 1.3, rtol=1e-3)
-    assert not report.jfb_is_safe and not report.descent_is_proven
+    assert not report.jfb_is_safe and not report.descent_is_not_refuted
     assert "JFB is not safe: the spectral radius of J at x* is 1.3" in report.advice
     assert "lipschitz" in str(report)
 

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_jfb._compat import value
-from tf_jfb._numerics import per_image, per_image_norm
+from tf_jfb._numerics import per_image_norm, per_image_unit
 from tf_jfb._validate import check
 from tf_jfb.gradients.base import transposed_jacobian
 from tf_jfb.gradients.implicit import Implicit
@@ -35,11 +35,11 @@ class GradientAudit:
         return bool((self.forward == 0).all() and (self.adjoint == 0).all())
 
     @property
-    def descent_is_proven(self) -> bool:
+    def descent_is_not_refuted(self) -> bool:
         r"""Whether $\gamma < 1$ and $\kappa(M M^T) < 1 / \gamma$: then JFB is a descent direction.
 
         Sufficient, by no means necessary (Fung et al., 2022). Only a bound on $\kappa$ from below
-        is measured, so that True means: not refuted.
+        is measured, so that True proves nothing.
         """
         gamma = float(self.contraction.max())
         return gamma < 1.0 and self.condition < 1.0 / max(gamma, 1e-12)
@@ -80,11 +80,12 @@ class GradientAudit:
     def __str__(self) -> str:
         groups = list(next(iter(self.cosine.values())))
         width = max(len(g) for g in groups)
+        condition = "not refuted" if self.descent_is_not_refuted else "fails"
         lines = [
             f"spectral radius of J at x*   {self.spectral_radius.max():.4f} (largest image)",
             f"contraction factor |J|_2     {self.contraction.max():.4f}",
             f"condition number of M M^T    at least {self.condition:.3g}",
-            f"sufficient condition for JFB {'not refuted' if self.descent_is_proven else 'fails'}",
+            f"sufficient condition for JFB {condition}",
             f"adjoint residual             {self.adjoint_residual.max():.1e}",
             "",
             f"{'cosine with the exact gradient':{max(width, 30)}s} " + " ".join(groups),
@@ -182,20 +183,16 @@ def _spectrum(f, x, iterations) -> tuple:
     half = iterations // 2
 
     def grow(i, u, growth):
-        u = transposed(_unit(u))
+        u = transposed(per_image_unit(u))
         rate = tf.math.log(tf.maximum(per_image_norm(u), 1e-30))
         # The mean rate of the second half, since a complex pair makes the norm oscillate.
         return i + 1, u, growth + tf.where(i < half, tf.zeros_like(rate), rate)
 
     zeros = tf.zeros_like(x[:, 0, 0, 0])
     growth = tf.while_loop(lambda i, *_: i < iterations, grow, (0, start, zeros))[2]
-    square = lambda i, z: (i + 1, forward(transposed(_unit(z))))  # noqa: E731
+    square = lambda i, z: (i + 1, forward(transposed(per_image_unit(z))))  # noqa: E731
     z = tf.while_loop(lambda i, _: i < iterations, square, (0, start))[1]
     return tf.exp(growth / (iterations - half)), tf.sqrt(per_image_norm(z))
-
-
-def _unit(u):
-    return u / per_image(tf.maximum(per_image_norm(u), 1e-30), u)
 
 
 def _condition(to_weights, fx, iterations):

@@ -5,7 +5,7 @@ import dataclasses
 import tensorflow as tf
 
 from tf_jfb._compat import register
-from tf_jfb._numerics import per_image, per_image_norm
+from tf_jfb._numerics import per_image_norm, per_image_unit
 from tf_jfb._validate import check
 from tf_jfb.gradients.base import transposed_jacobian
 from tf_jfb.regularizers.base import Regularizer, Solved
@@ -53,10 +53,6 @@ class Jacobian(Regularizer):
         seed = tf.stack([tf.cast(self.seed, tf.int64), tf.cast(solved.step, tf.int64)])
         u = tf.random.stateless_normal(tf.shape(x), seed, dtype=x.dtype, alg="philox")
         for _ in range(self.power):
-            u = tf.stop_gradient(_unit(product(u)))
+            u = tf.stop_gradient(per_image_unit(product(u)))
         squared = tf.square(per_image_norm(product(u)) / per_image_norm(u))
         return tf.reduce_mean(tf.nn.relu(squared - self.bound**2))
-
-
-def _unit(u):
-    return u / per_image(tf.maximum(per_image_norm(u), 1e-30), u)
