@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_jfb.networks import DnCNN
+from tf_jfb.networks import DnCNN, _bands
 
 
 def batch(seed=0, shape=(2, 8, 9, 3)):
@@ -108,3 +108,23 @@ def test_configuration_round_trip():
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(network))
     assert copy.get_config() == network.get_config()
     assert (copy.depth, copy.lipschitz, copy.gain) == (3, 0.9, 0.1)
+
+
+@pytest.mark.parametrize("shape", [(1, 70, 20, 3), (2, 61, 10, 3), (1, 64, 30, 3), (1, 13, 90, 3)])
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_bands_of_a_large_image_give_the_whole(monkeypatch, shape, known, jit_compile):
+    network, x = built(), batch(shape=shape)
+    whole, calls = network(x), []
+    monkeypatch.setattr(_bands, "MOST_PIXELS", 600)
+    apply = network.convs[0].apply
+    monkeypatch.setattr(
+        network.convs[0], "apply", lambda x, f: calls.append(x.shape) or apply(x, f)
+    )
+    signature = [tf.TensorSpec(shape if known else [None, None, None, 3])]
+    frozen = tf.function(
+        lambda x: network.frozen()(x), input_signature=signature, jit_compile=jit_compile
+    )
+    np.testing.assert_allclose(frozen(x), whole, atol=1e-6)
+    in_bands = not known or shape[1] > max(600 // (shape[0] * shape[2]), 4 * network.depth)
+    assert (calls[0][1] is None) == in_bands

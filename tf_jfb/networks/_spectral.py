@@ -40,16 +40,26 @@ def start_vectors(kernel_size: int, channels: int) -> np.ndarray:
 def norm_bound(kernel: tf.Tensor, vectors: tf.Tensor, iterations: int) -> tuple:
     """Upper bound on the operator norm of `kernel` [k, k, C_in, C_out] by power iteration.
 
-    Returns the bound [], differentiable in `kernel`, and the refined vectors [2, G, C_in].
+    At most `iterations` >= 1 of them: fewer once they raise the norm by less than 1e-4 of it, as
+    vectors that training has refined do at once. Returns the bound [], differentiable in
+    `kernel`, and the refined vectors [2, G, C_in].
     """
     size = kernel.shape[0]
     transfer = _transfer(kernel)
     fixed = tf.stop_gradient(transfer)
-    v = tf.complex(vectors[0], vectors[1])[..., None]
-    for _ in range(iterations):
-        u = _unit(tf.matmul(fixed, v))
-        v = _unit(tf.matmul(fixed, u, adjoint_a=True))
-    u = _unit(tf.matmul(fixed, v))
+    start = tf.complex(vectors[0], vectors[1])[..., None]
+
+    def iterate(count, v, norm, _):
+        u = tf.matmul(fixed, v)
+        v = tf.matmul(fixed, _unit(u), adjoint_a=True)
+        largest = tf.reduce_max(_norm(v))
+        return count + 1, _unit(v), largest, largest - norm
+
+    rising = lambda count, v, norm, rise: (count < iterations) & (rise > 1e-4 * norm)  # noqa: E731
+    first = iterate(tf.constant(0), start, tf.zeros([], kernel.dtype), None)
+    v = first[1] if iterations == 1 else tf.while_loop(rising, iterate, first)[1]
+    v = tf.stop_gradient(v)
+    u = tf.stop_gradient(_unit(tf.matmul(fixed, v)))
     sigma = tf.reduce_max(tf.math.real(tf.reduce_sum(tf.math.conj(u) * tf.matmul(transfer, v), 1)))
     factor = math.cos(math.pi * (size // 2) / grid_size(size)) ** -2
     return factor * sigma, tf.stack([tf.math.real(v), tf.math.imag(v)])[..., 0]
@@ -69,6 +79,9 @@ def _transfer(kernel: tf.Tensor) -> tf.Tensor:
     return tf.linalg.matrix_transpose(tf.reshape(tf.complex(real, imag), [-1, c_in, c_out]))
 
 
+def _norm(v: tf.Tensor) -> tf.Tensor:
+    return tf.sqrt(tf.reduce_sum(tf.abs(v) ** 2, axis=1, keepdims=True))
+
+
 def _unit(v: tf.Tensor) -> tf.Tensor:
-    norm = tf.sqrt(tf.reduce_sum(tf.abs(v) ** 2, axis=1, keepdims=True))
-    return v / tf.cast(tf.maximum(norm, 1e-30), v.dtype)
+    return v / tf.cast(tf.maximum(_norm(v), 1e-30), v.dtype)

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tf_jfb._compat import register
 from tf_jfb._validate import check
+from tf_jfb.networks._bands import by_bands
 from tf_jfb.networks.spectral_conv import SpectralConv2D
 
 
@@ -82,7 +83,8 @@ class DnCNN(keras.layers.Layer):
         """The network as a function x -> R(x) with every normalisation computed once.
 
         In training the function takes `observe=True` to move the batch statistics; it must be
-        called so exactly once per step.
+        called so exactly once per step. Otherwise large images go through it in bands of rows,
+        with the same result in bounded memory.
         """
         folds = [conv.fold(training=training) for conv in self.convs]
 
@@ -94,7 +96,8 @@ class DnCNN(keras.layers.Layer):
                 x = tf.nn.relu(x) if i < self.depth - 1 else self.gain * x
             return x
 
-        return network
+        reach = self.depth * (self.convs[0].kernel_size // 2)
+        return network if training else lambda x, observe=False: by_bands(network, x, reach)
 
     def compute_output_shape(self, input_shape):
         return input_shape

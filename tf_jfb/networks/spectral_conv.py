@@ -156,7 +156,7 @@ class SpectralConv2D(keras.layers.Layer):
         """The kernel scaled to norm at most c, and the factor that was applied."""
         if self.lipschitz is None:
             return kernel, tf.ones([], kernel.dtype)
-        # At inference the vectors may be stale (weights set by hand): iterate longer.
+        # At inference the vectors may be stale (weights set by hand): iterate while it pays.
         sigma, vectors = _spectral.norm_bound(kernel, value(self.vectors), 1 if training else 20)
         if training:
             value(self.vectors).assign(vectors)
