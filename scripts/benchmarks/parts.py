@@ -56,7 +56,7 @@ def _evaluations(model, d, count):
     """`count` applications of T in a loop, with nothing else: the floor of a solve."""
     import tensorflow as tf
 
-    x0, T = model.equilibrium_map(d, False)  # noqa: N806
+    x0, T = model.bound_map(d)  # noqa: N806
     return tf.while_loop(lambda i, x: i < count, lambda i, x: (i + 1, T(x)), (0, x0))[1][0, 0, 0]
 
 
@@ -66,7 +66,7 @@ def _backward(model, d):
     from tf_jfb._compat import value
 
     with tf.GradientTape() as tape:
-        x0, T = model.equilibrium_map(d, False)  # noqa: N806
+        x0, T = model.bound_map(d)  # noqa: N806
         loss = tf.reduce_mean(tf.square(T(x0)))
     gradients = tape.gradient(loss, [value(v) for v in model.trainable_variables])
     return [tf.reshape(g, [-1])[0] for g in gradients]

@@ -69,7 +69,7 @@ def test_predict_is_the_image_of_restore_and_changes_no_weight():
 def test_restore_reports_the_residual_of_the_returned_image():
     model, (blurred, _) = make(), pairs()
     result = model.restore(blurred, trace=True)
-    _, T = model.equilibrium_map(tf.constant(blurred), False)  # noqa: N806
+    _, T = model.bound_map(tf.constant(blurred))  # noqa: N806
     image, mapped = result.image.numpy(), T(result.image).numpy()
     norm = lambda z: np.linalg.norm(z.reshape(len(z), -1), axis=1)  # noqa: E731
     np.testing.assert_allclose(result.residual, norm(mapped - image) / norm(mapped), rtol=1e-2)
@@ -93,6 +93,21 @@ def test_restore_treats_images_independently():
     shuffled = model.restore(blurred[[3, 2, 0, 1]])
     np.testing.assert_allclose(alone.image[0], together.image[2], atol=1e-5)
     np.testing.assert_allclose(shuffled.image[1], together.image[2], atol=1e-5)
+
+
+def test_stopped_images_leave_the_batch_and_nothing_else_changes():
+    model, (blurred, _) = make(rtol=1e-5), pairs()
+    blurred = np.concatenate([blurred, 0.5 + 0.0 * blurred[:1]])  # a flat image stops early
+    d = tf.constant(blurred)
+    for trace in (False, True):
+        frozen = model.solved(d, trace=trace)
+        left = tf.function(lambda d, t=trace: model.solved(d, trace=t, compact=True))(d)
+        assert len(set(frozen.evaluations.numpy())) > 1
+        np.testing.assert_array_equal(left.evaluations, frozen.evaluations)
+        np.testing.assert_array_equal(left.status, frozen.status)
+        np.testing.assert_allclose(left.image, frozen.image, atol=1e-6)
+        np.testing.assert_allclose(left.residual, frozen.residual, rtol=1e-2)
+    np.testing.assert_allclose(left.trace, frozen.trace, rtol=1e-2)
 
 
 def test_preconditioning_keeps_the_fixed_point_and_needs_fewer_evaluations():

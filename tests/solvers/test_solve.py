@@ -161,6 +161,33 @@ def test_independent_of_the_batch(solver):
         np.testing.assert_array_equal(part.evaluations, tf.gather(together.evaluations, rows))
 
 
+@ALL_SOLVERS
+@pytest.mark.parametrize("graph", [False, True], ids=["eager", "graph"])
+def test_images_that_stop_leave_the_batch(solver, graph):
+    matrix = 0.5 * np.linalg.qr(np.random.default_rng(0).standard_normal((6, 6)))[0]
+    answer, sizes = np.random.default_rng(1).standard_normal((4, 6)), []
+    far = np.array([[0.0], [1e-4], [1.0], [1e3]])
+    x0, offset = tf.constant(answer * (1.0 + far)), tf.constant(answer - answer @ matrix)
+
+    def f(x, offset):
+        tf.py_function(lambda n: sizes.append(int(n)), [tf.shape(x)[0]], [])
+        return tf.matmul(x, tf.constant(matrix)) + offset
+
+    run = lambda compact: solve(  # noqa: E731
+        f, x0, solver, (offset,), rtol=1e-6, trace=True, compact=compact
+    )
+    frozen = run(False)
+    sizes.clear()
+    left = tf.function(run)(True) if graph else run(True)
+    evaluations = frozen.evaluations.numpy()
+    assert len(set(evaluations)) > 1
+    assert sizes == [sum(evaluations > i) for i in range(max(evaluations))]
+    np.testing.assert_array_equal(left.evaluations, evaluations)
+    np.testing.assert_array_equal(left.status, frozen.status)
+    np.testing.assert_allclose(left.x, frozen.x, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(left.trace, frozen.trace, rtol=1e-3, atol=1e-9)
+
+
 @SOLVERS
 @pytest.mark.parametrize("cubic", [1e3, np.nan], ids=["diverging", "nan"])
 def test_independent_of_a_failing_partner(solver, cubic):

@@ -143,10 +143,10 @@ def audit_gradient(
 def _measure(model, d, sharp, solver, exact, estimators, iterations) -> dict:
     d, sharp = tf.stop_gradient(d), tf.stop_gradient(sharp)
     weights = [value(v) for v in model.trainable_variables]
-    x0, T = model.equilibrium_map(d, False)  # noqa: N806
+    x0, T = model.bound_map(d)  # noqa: N806
     forward = solve(T, x0, solver)
     with tf.GradientTape(persistent=True) as tape:
-        fx = model.equilibrium_map(d, False)[1](forward.x)  # folds the weights within the tape
+        fx = model.bound_map(d)[1](forward.x)  # folds the weights within the tape
     with tf.GradientTape() as loss_tape:
         loss_tape.watch(fx)
         loss = model.compute_loss(x=d, y=sharp, y_pred=fx)

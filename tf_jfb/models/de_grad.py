@@ -79,12 +79,12 @@ class DEGrad(Equilibrium):
         network = self.network.frozen(training=training)
         eta, right = self.eta, self.operator.adjoint(d)
 
-        def T(x, observe=False):  # noqa: N802
+        def T(x, right, observe=False):  # noqa: N802
             gradient = self.operator.adjoint(self.operator(x)) - right
             regulariser = tf.cast(network(x, observe=observe), x.dtype)
             return x - eta * self._preconditioned(gradient + regulariser)
 
-        return self._preconditioned(right), T
+        return self._preconditioned(right), T, (right,)
 
     def _preconditioned(self, g):
         return g if self.precondition is None else self.operator.inverse(g, self.precondition)

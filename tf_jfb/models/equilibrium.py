@@ -44,9 +44,10 @@ class _Solves:
 class Equilibrium(keras.Model):
     r"""Reconstruction $x^* = T_\theta(x^*; d)$ from the measurement $d = A x + e$.
 
-    A subclass supplies `equilibrium_map(d, training)`, which returns the start x0 and T as a
-    function `T(x, observe=False)` that does not change within a solve; `observe=True` marks the
-    one recorded evaluation of a training step, in which batch statistics may move.
+    A subclass supplies `equilibrium_map(d, training)`, which returns the start x0, T as a function
+    `T(x, *inputs, observe=False)` that does not change within a solve, and `inputs`, all that T
+    knows of the images: tensors with one entry per image. `observe=True` marks the one recorded
+    evaluation of a training step, in which batch statistics may move.
 
     `call` is differentiable through `gradient`. `predict` and `restore` return the solved
     iterate itself. `fit` and `evaluate` log, beside loss and metrics, the mean evaluations, mean
@@ -77,8 +78,13 @@ class Equilibrium(keras.Model):
         self._restore = tf.function(self.solved, reduce_retracing=True)
 
     def equilibrium_map(self, d: tf.Tensor, training: bool) -> tuple:
-        """(x0, T) for the measurement `d` [B, H, W, C]."""
+        """(x0, T, inputs) for the measurement `d` [B, H, W, C]."""
         raise NotImplementedError
+
+    def bound_map(self, d: tf.Tensor, training: bool = False) -> tuple:
+        """(x0, T) with T a function of x alone, and `observe`."""
+        x0, T, inputs = self.equilibrium_map(d, training)  # noqa: N806
+        return x0, lambda x, observe=False: T(x, *inputs, observe=observe)
 
     def compile(self, optimizer="adam", loss="mse", metrics=None, **kwargs):
         """As in Keras; default loss mean squared error, default metric PSNR on [0, 1]."""
@@ -97,8 +103,8 @@ class Equilibrium(keras.Model):
 
     def call(self, d, training=None):
         d = tf.cast(d, self.variable_dtype)
-        x0, T = self.equilibrium_map(d, bool(training))  # noqa: N806
-        T.explicit, T.inputs = lambda x, d: self.equilibrium_map(d, False)[1](x), (d,)
+        x0, T = self.bound_map(d, bool(training))  # noqa: N806
+        T.explicit, T.inputs = lambda x, d: self.bound_map(d)[1](x), (d,)
         observed = lambda x: T(x, observe=bool(training))  # noqa: E731
         report = lambda solution: _log(self.adjoint_metrics, solution)  # noqa: E731
         if self.gradient.needs_solution:
@@ -133,7 +139,7 @@ class Equilibrium(keras.Model):
 
     def predict_step(self, data):
         d = data[0] if isinstance(data, tuple) else data
-        return self.solved(d).image
+        return self.solved(d, compact=not self.jit_compile).image
 
     def restore(self, blurred, rtol=None, max_evaluations=None, trace=False) -> Restoration:
         """Restores a batch and reports, per image, how the solve went.
@@ -157,16 +163,21 @@ class Equilibrium(keras.Model):
         rtol = self.solver.rtol if rtol is None else rtol
         cap = self.solver.max_evaluations if max_evaluations is None else max_evaluations
         type(self.solver)(**{**self.solver.get_config(), "rtol": rtol, "max_evaluations": cap})
-        if trace:
-            return self._restore(blurred, tf.constant(rtol, tf.float32), int(cap), True)
-        return self._restore(blurred, tf.constant(rtol, tf.float32), tf.constant(cap))
+        cap, rtol = int(cap) if trace else tf.constant(cap), tf.constant(rtol, tf.float32)
+        return self._restore(blurred, rtol, cap, bool(trace), len(blurred) > 1)
 
-    def solved(self, d, rtol=None, max_evaluations=None, trace=False) -> Restoration:
-        """`restore` without checks, for use inside a graph; the options may be tensors."""
+    def solved(
+        self, d, rtol=None, max_evaluations=None, trace=False, compact=False
+    ) -> Restoration:
+        """`restore` without checks, for use inside a graph; the options may be tensors.
+
+        With `compact`, images that stop leave the batch (see `solve`); not under XLA.
+        """
         d = tf.cast(d, self.variable_dtype)
         self.build(d.shape)
-        x0, T = self.equilibrium_map(d, False)  # noqa: N806
-        s = solve(T, x0, self.solver, rtol=rtol, max_evaluations=max_evaluations, trace=trace)
+        x0, T, inputs = self.equilibrium_map(d, False)  # noqa: N806
+        options = {"rtol": rtol, "max_evaluations": max_evaluations, "trace": trace}
+        s = solve(T, x0, self.solver, inputs, compact=compact, **options)
         return Restoration(s.x, s.evaluations, s.residual, s.status, s.trace)
 
     @property

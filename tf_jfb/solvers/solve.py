@@ -28,22 +28,34 @@ class _Carry(NamedTuple):
 
 
 def solve(
-    f, x0: tf.Tensor, solver: Solver, *, rtol=None, max_evaluations=None, trace: bool = False
+    f,
+    x0: tf.Tensor,
+    solver: Solver,
+    inputs: tuple = (),
+    *,
+    rtol=None,
+    max_evaluations=None,
+    trace: bool = False,
+    compact: bool = False,
 ) -> Solution:
-    r"""Finds $x = f(x)$ for every image of a batch, starting from `x0`.
+    r"""Finds $x = f(x, *inputs)$ for every image of a batch, starting from `x0`.
 
     Each image stops on its own residual, $|f(x) - x| \le$ atol + rtol $|f(x)|$, and is frozen
-    from then on, so that no result depends on the other images of the batch. An image whose
+    from then on, or leaves the batch where `compact`, so that no result depends on the other images of the batch. An image whose
     iterate or residual becomes NaN, Inf or 1e6 times its first residual has diverged and keeps
     its best finite iterate. No gradient flows through the loop and none is recorded.
 
     Args:
-        f: map [B, ...] -> [B, ...] that keeps shape and dtype and treats images independently.
+        f: map of x [B, ...] and `inputs` that keeps x's shape and dtype and treats images
+            independently.
         x0: start, [B, ...], float32 or float64.
         solver: a `Solver`, for example `Anderson()`.
+        inputs: tensors [B, ...], one entry per image, that f takes beside x.
         rtol: overrides `solver.rtol`; may be a scalar tensor.
         max_evaluations: overrides `solver.max_evaluations`; may be a scalar tensor.
         trace: also return the residual of every evaluation, [B, cap]; needs a Python cap.
+        compact: an image that stops leaves the batch, and f is evaluated on the others alone. f
+            may depend on the image only through `inputs`. Not under XLA: shapes change.
 
     Returns:
         A `Solution`; `x` is the evaluated iterate whose `residual` is reported.
@@ -69,25 +81,77 @@ def solve(
         max_evaluations=cap,
     )
     tolerance = tf.cast(solver.rtol if rtol is None else rtol, x0.dtype)
+    run = _run_compact if compact else _run
     if tf.executing_eagerly():
         with tf.init_scope():  # pauses the tape: an eager loop would record every evaluation
-            return _run(f, x0, solver, tolerance, cap, trace)
-    solution = _run(f, tf.stop_gradient(x0), solver, tolerance, cap, trace)
+            return run(f, x0, inputs, solver, tolerance, cap, trace)
+    x0, inputs = tf.nest.map_structure(tf.stop_gradient, (x0, inputs))
+    solution = run(f, x0, inputs, solver, tolerance, cap, trace)
     return solution._replace(
         x=tf.stop_gradient(solution.x), residual=tf.stop_gradient(solution.residual)
     )
 
 
-def _run(f, x0, solver, rtol, cap, trace) -> Solution:
-    carry = _start(x0, solver, cap if trace else 0)
+def _run(f, x0, inputs, solver, rtol, cap, trace) -> Solution:
     end = tf.while_loop(
         lambda c: tf.logical_and(c.evaluation < cap, tf.reduce_any(c.active)),
-        lambda c: (_keep_shapes(_iterate(f, c, solver, rtol), c),),
-        (carry,),
+        lambda c: (_keep_shapes(_iterate(lambda x: f(x, *inputs), c, solver, rtol), c),),
+        (_start(x0, solver, cap if trace else 0),),
     )[0]
-    return Solution(
-        end.best, end.evaluations, end.residual, end.status, end.trace if trace else None
-    )
+    return Solution(*_results(end, trace))
+
+
+class _Batch(NamedTuple):
+    """The images still in the batch, and the results of all."""
+
+    carry: _Carry
+    inputs: tuple
+    image: tf.Tensor  # int32 [images in the batch], their places in `results`
+    results: tuple  # a Solution's tensors, without the trace where none is asked for
+
+
+def _run_compact(f, x0, inputs, solver, rtol, cap, trace) -> Solution:
+    carry = _start(x0, solver, cap if trace else 0)
+    image, results = tf.range(tf.shape(x0)[0]), _results(carry, trace)
+    start = _Batch(carry, tuple(inputs), image, results)
+    varying = tf.nest.map_structure(_any_batch, start[:3])
+    invariants = _Batch(*varying, tuple(t.shape for t in results))
+
+    def body(b):
+        carry = _iterate(lambda x: f(x, *b.inputs), b.carry, solver, rtol)
+        b = b._replace(carry=_keep_shapes(carry, b.carry))
+        return (tf.cond(tf.reduce_all(carry.active), lambda: b, lambda: _leave(b)),)
+
+    end = tf.while_loop(
+        lambda b: tf.logical_and(b.carry.evaluation < cap, tf.shape(b.image)[0] > 0),
+        body,
+        (start,),
+        shape_invariants=(invariants,),
+    )[0]
+    return Solution(*_put(end))
+
+
+def _results(c: _Carry, trace) -> tuple:
+    return (c.best, c.evaluations, c.residual, c.status, *([c.trace] if trace else []))
+
+
+def _leave(b: _Batch) -> _Batch:
+    """Notes how the images stand and keeps those that go on."""
+    stay = tf.where(b.carry.active)[:, 0]
+    take = lambda t: t if t.shape.rank == 0 else tf.gather(t, stay)  # noqa: E731
+    carry, inputs, image = tf.nest.map_structure(take, (b.carry, b.inputs, b.image))
+    return _Batch(carry, inputs, image, _put(b))
+
+
+def _put(b: _Batch) -> tuple:
+    """The results, with those of the images in the batch as they stand."""
+    news = _results(b.carry, len(b.results) == 5)
+    put = lambda old, new: tf.tensor_scatter_nd_update(old, b.image[:, None], new)  # noqa: E731
+    return tuple(put(old, new) for old, new in zip(b.results, news, strict=True))
+
+
+def _any_batch(t: tf.Tensor) -> tf.TensorShape:
+    return t.shape if t.shape.rank in (0, None) else tf.TensorShape([None, *t.shape[1:]])
 
 
 def _start(x0, solver, columns) -> _Carry:
