@@ -1,4 +1,4 @@
-"""What every test starts from: fixed seeds, float32, no TF32, no GPU unless it is asked for."""
+"""What every test starts from: fixed seeds, float32, no TF32, two logical CPUs, no GPU unasked."""
 
 import os
 
@@ -11,6 +11,9 @@ import pytest
 import tensorflow as tf
 
 tf.config.experimental.enable_tensor_float_32_execution(False)
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
 
 
 @pytest.fixture(autouse=True)
@@ -21,3 +24,9 @@ def fresh_keras():
     keras.utils.set_random_seed(0)
     yield
     tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def two_cpus():
+    """Names of two devices for `tf.distribute`."""
+    return ["/cpu:0", "/cpu:1"]

@@ -1,21 +1,22 @@
-"""Every estimator inside `model.fit`: plain, XLA, mixed precision, and the audit's callback."""
+"""Every estimator inside `model.fit`: plain, XLA, mixed precision, two replicas; the audit."""
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tf_jfb import gradients, models, networks, operators, solvers
-from tf_jfb.training import AuditGradient
+from tf_jfb.training import AuditGradient, Config, train
 
 NAMES = ["jfb", "neumann:2", "phantom:3:0.5", "implicit", "unrolled:4"]
 RECOMPUTED = gradients.Unrolled(4, recompute=True)
 
 
-def make(gradient, dtype="float32"):
+def make(gradient, dtype="float32", momentum=0.99):
     keras.utils.set_random_seed(0)
     model = models.DEGrad(
         operators.GaussianBlur(3, 0.4),
-        networks.DnCNN(3, 4, gain=0.1, dtype=dtype),
+        networks.DnCNN(3, 4, gain=0.1, momentum=momentum, dtype=dtype),
         solvers.Anderson(m=3, rtol=1e-4, max_evaluations=40),
         gradient,
         eta=0.5,
@@ -69,3 +70,30 @@ def test_audit_callback(tmp_path, capsys):
     assert {"audit_radius", "audit_contraction", "audit_cosine_jfb"} <= set(logs)
     assert "Gradient audit: " in capsys.readouterr().out
     assert list(tmp_path.glob("events*"))
+
+
+def test_training_with_audit_logs_it(tmp_path):
+    config = Config(
+        crop=12, size=16, depth=3, channels=4, gain=0.05, eta=0.5, epochs=1, steps=1,
+        batch_size=2, validation=2, audit=1, m=3,
+    )  # fmt: skip
+    train(config, tmp_path, verbose=0)
+    header, row = (tmp_path / "log.csv").read_text().splitlines()
+    logged = dict(zip(header.split(","), map(float, row.split(",")), strict=True))
+    assert -1.0 <= logged["audit_cosine_jfb"] <= 1.0 and logged["audit_radius"] > 0
+    assert list((tmp_path / "tensorboard").glob("events*"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_two_replicas_equal_one_device(name, two_cpus):
+    """The same global batch, so the same weights, on whatever device."""
+    alone, logs = {}, {}
+    for strategy in (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(two_cpus)):
+        count = strategy.num_replicas_in_sync
+        with strategy.scope():
+            logs[count], alone[count] = fit(make(gradients.named(name), momentum=1.0))
+    assert set(logs) == {1, 2}
+    for a, b in zip(alone[1], alone[2], strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+    for metric, values in logs[1].items():
+        np.testing.assert_allclose(logs[2][metric], values, rtol=1e-3, err_msg=metric)

@@ -53,6 +53,7 @@ class Config:
     learning_rate: float = 1e-3  # start of a cosine decay to 1 % of it
     warmup: int = 0  # steps of a linear rise to it: Adam's first steps are its rashest
     validation: int = 16  # images of the validation set that are used
+    audit: int = 0  # validation crops on which the gradient is audited after every epoch
     seed: int = 0
 
     def __post_init__(self):
@@ -97,6 +98,7 @@ class Config:
             "jacobian_weight",
             "jacobian_bound",
             "jacobian_power",
+            "audit",
         ):
             value = getattr(self, name)
             check(

@@ -13,7 +13,12 @@ from tf_jfb._validate import check
 from tf_jfb.models import DEGrad
 from tf_jfb.networks import DnCNN
 from tf_jfb.solvers import Anderson
-from tf_jfb.training.callbacks import Checkpoint, ConvergenceAdvice, load_weights
+from tf_jfb.training.callbacks import (
+    AuditGradient,
+    Checkpoint,
+    ConvergenceAdvice,
+    load_weights,
+)
 from tf_jfb.training.config import Config, load_config, save_config
 from tf_jfb.training.denoiser import Denoiser
 from tf_jfb.training.figures import plot_log, plot_restored
@@ -23,7 +28,12 @@ CACHE = 2**29  # bytes of decoded images that a source keeps
 
 def train(config: Config, run, verbose="auto") -> keras.Model:
     """Trains DE-GRAD as `config` says; calling it again resumes. Returns the best model."""
-    return _fit(build_model(config), config, run, config.operator, config.noise, verbose)
+    audits = []
+    if config.audit:
+        pairs = _pairs(config, config.operator, config.noise, config.audit, config.crop or 128)
+        audits.append(AuditGradient(pairs, pathlib.Path(run) / "tensorboard"))
+    model = build_model(config)
+    return _fit(model, config, run, config.operator, config.noise, verbose, audits)
 
 
 def train_denoiser(config: Config, run, verbose="auto") -> keras.Model:
@@ -91,7 +101,7 @@ def source(config: Config, split: str):
     )
 
 
-def _fit(model, config, run, operator, noise, verbose):
+def _fit(model, config, run, operator, noise, verbose, callbacks=()):
     run = pathlib.Path(run)
     _claim(run, config)
     # Losses on [0, 1] are small: the default epsilon would damp Adam's steps.
@@ -99,7 +109,10 @@ def _fit(model, config, run, operator, noise, verbose):
     model.optimizer.build(model.trainable_variables)
     checkpoint = Checkpoint(run)
     checkpoint.restore(model)
-    validation = _validation(config, operator, noise)
+    pairs = _pairs(config, operator, noise, config.validation, 256)
+    validation = tf.data.Dataset.from_tensor_slices(pairs).batch(
+        min(config.batch_size, len(pairs[0]))
+    )
     batches = data.examples(
         source(config, "train"),
         operator,
@@ -117,7 +130,7 @@ def _fit(model, config, run, operator, noise, verbose):
             steps_per_epoch=config.steps,
             verbose=verbose,
             validation_data=validation,
-            callbacks=[checkpoint, ConvergenceAdvice()],
+            callbacks=[*callbacks, checkpoint, ConvergenceAdvice()],
         )
     load_weights(run, model)
     plot_log(run)
@@ -160,19 +173,18 @@ def _claim(run, config) -> None:
     save_config(file, config)
 
 
-def _validation(config, operator, noise):
-    """The first validation images, whole or centre-cropped to a common size, fixed noise."""
+def _pairs(config, operator, noise, count, most) -> tuple:
+    """(measured, sharp) of the first `count` validation images, noise fixed.
+
+    Centre-cropped to the smallest side among them, and to `most`.
+    """
     images = source(config, "test")
-    count = min(config.validation, len(images))
-    sharp = [images[i] for i in range(count)]
-    side = min(min(image.shape[:2]) for image in sharp)
-    side = min(side, 256)
+    sharp = [images[i] for i in range(min(count, len(images)))]
+    side = min(most, *(n for image in sharp for n in image.shape[:2]))
     sharp = np.stack([_centre(image, side) for image in sharp])
     unit = np.random.default_rng([config.seed, 3]).standard_normal(sharp.shape, np.float32)
     blurred = sharp if operator is None else operator(sharp).numpy()
-    return tf.data.Dataset.from_tensor_slices((blurred + noise * unit, sharp)).batch(
-        min(config.batch_size, count)
-    )
+    return blurred + noise * unit, sharp
 
 
 def _centre(image, side):
