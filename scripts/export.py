@@ -1,6 +1,7 @@
 """Export the best model of a training run as a SavedModel that still iterates."""
 
 import dataclasses
+import pathlib
 
 import _cli
 
@@ -20,12 +21,14 @@ def main() -> None:
     _cli.import_tensorflow()
     from tf_jfb.serving import export
     from tf_jfb.training import load_run
+    from tf_jfb.training.fit import CONFIG_OF_EXPORT
 
     model = load_run(args.run)
     options = {"rtol": args.rtol, "max_evaluations": args.max_evaluations}
     options = {name: value for name, value in options.items() if value is not None}
     model.solver = dataclasses.replace(model.solver, **options)
-    print(f"wrote {export(model, args.output)}")
+    extra = {CONFIG_OF_EXPORT: (pathlib.Path(args.run) / "config.yaml").read_text()}
+    print(f"wrote {export(model, args.output, extra=extra)}")
 
 
 if __name__ == "__main__":

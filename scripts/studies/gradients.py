@@ -1,6 +1,7 @@
 """Gradient estimators on one training: equal data, seed and steps; accuracy, time and memory."""
 
 import argparse
+import itertools
 import json
 import pathlib
 import subprocess
@@ -41,8 +42,10 @@ def main() -> None:
     if args.one:
         print(json.dumps(train_one(args, args.one[0], int(args.one[1]))))
         return
-    results = {name: [run_one(name, seed) for seed in args.seeds] for name in args.estimators}
-    (folder / "results.json").write_text(json.dumps(results, indent=1))
+    results = {}
+    for seed, name in itertools.product(args.seeds, args.estimators):
+        results.setdefault(name, []).append(run_one(name, seed))
+        (folder / "results.json").write_text(json.dumps(results, indent=1))
     print(table(results))
     draw(results, folder / "gradients.png")
 

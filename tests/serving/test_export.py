@@ -64,6 +64,40 @@ def test_a_process_without_our_code_gets_the_same_pixels(model, folder, tmp_path
     assert ran.returncode == 0, ran.stderr
 
 
+@pytest.mark.parametrize("rtol", [1e-3, 0.0])
+def test_the_export_compiles(folder, rtol):
+    restore = load_model(folder.parent).signatures["restore"]
+    image = tf.constant(np.random.default_rng(3).random((2, 16, 18, 3), np.float32))
+    run = lambda image: restore(  # noqa: E731
+        image=image, rtol=tf.constant(rtol), max_evaluations=tf.constant(12)
+    )
+    plain, compiled = run(image), tf.function(run, jit_compile=True)(image)
+    np.testing.assert_array_equal(compiled["evaluations"], plain["evaluations"])
+    np.testing.assert_allclose(compiled["restored"], plain["restored"], atol=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_stays_inside_the_network(model, policy, tmp_path):
+    """A network in half precision; solver, images and residuals in float32."""
+    network = tf_jfb.networks.DnCNN(3, 8, lipschitz=1.0, gain=0.2, dtype=policy)
+    half = tf_jfb.models.DEGrad(model.operator, network, model.solver)
+    half.build((None, None, None, 3))
+    half.set_weights(model.get_weights())
+    exported = load_model(export(half, tmp_path / "half")).signatures["serving_default"]
+    image = tf.constant(np.random.default_rng(4).random((2, 16, 18, 3), np.float32))
+    result, whole = exported(image), model.restore(image)
+    assert result["restored"].dtype == result["residual"].dtype == tf.float32
+    assert (result["status"].numpy() == tf_jfb.Status.CONVERGED).all()
+    np.testing.assert_allclose(result["restored"], whole.image, atol=2e-2)
+    assert not np.array_equal(result["restored"], whole.image)
+
+
+def test_extra_files_lie_beside_the_model(model, tmp_path):
+    path = export(model, tmp_path / "1", extra={"assets.extra/config.yaml": "seed: 0"})
+    assert (path / "assets.extra" / "config.yaml").read_text() == "seed: 0"
+    assert "restore" in load_model(path).signatures
+
+
 def test_tolerance_and_cap_are_inputs(folder):
     restore = load_model(folder.parent).signatures["restore"]
     image = tf.constant(np.random.default_rng(1).random((1, 16, 16, 3), np.float32))

@@ -14,6 +14,7 @@ import pytest
 from tf_jfb.serving import export
 from tf_jfb.training import Config, build_model, load_run, train, train_denoiser
 from tf_jfb.training.config import load_config, save_config
+from tf_jfb.training.fit import CONFIG_OF_EXPORT
 
 CONFIGS = pathlib.Path(__file__).parents[2] / "scripts" / "configs"
 CONFIG = Config(
@@ -108,7 +109,11 @@ def test_shipped_configurations_are_valid(file):
 def test_training_goes_on_from_a_run_and_from_an_export(tmp_path):
     config = dataclasses.replace(CONFIG, epochs=1, steps=1)
     first = train(config, tmp_path / "run", verbose=0)
-    export(first, tmp_path / "model")
+    configuration = (tmp_path / "run" / "config.yaml").read_text()
+    export(first, tmp_path / "model", extra={CONFIG_OF_EXPORT: configuration})
+    exported = load_run(tmp_path / "model")
+    for a, b in zip(first.get_weights(), exported.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
     for start in ("run", "model"):
         model = build_model(dataclasses.replace(config, initial=str(tmp_path / start)))
         for a, b in zip(first.get_weights(), model.get_weights(), strict=True):

@@ -166,9 +166,7 @@ class Equilibrium(keras.Model):
         cap, rtol = int(cap) if trace else tf.constant(cap), tf.constant(rtol, tf.float32)
         return self._restore(blurred, rtol, cap, bool(trace), len(blurred) > 1)
 
-    def solved(
-        self, d, rtol=None, max_evaluations=None, trace=False, compact=False
-    ) -> Restoration:
+    def solved(self, d, rtol=None, max_evaluations=None, trace=False, compact=False) -> Restoration:
         """`restore` without checks, for use inside a graph; the options may be tensors.
 
         With `compact`, images that stop leave the batch (see `solve`); not under XLA.

@@ -45,7 +45,7 @@ class _Served(tf.Module):
         )
 
 
-def export(model: Equilibrium, path, channels: int = 3) -> pathlib.Path:
+def export(model: Equilibrium, path, channels: int = 3, extra: dict | None = None) -> pathlib.Path:
     """Writes `model` as a SavedModel folder, whole or not at all.
 
     Signatures: `serving_default(image)` with the model's own tolerance and cap, and
@@ -57,6 +57,7 @@ def export(model: Equilibrium, path, channels: int = 3) -> pathlib.Path:
         model: a built equilibrium model.
         path: the folder to make, such as saved_models/NAME/1.
         channels: of the images.
+        extra: {path within the folder: text} of files to add, such as the configuration.
 
     Raises:
         ValueError: `path` exists, or its parent cannot be written.
@@ -75,6 +76,9 @@ def export(model: Equilibrium, path, channels: int = 3) -> pathlib.Path:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".partial-") as folder:
             written = pathlib.Path(folder) / "model"
             tf.saved_model.save(served, str(written), signatures, options)
+            for name, text in (extra or {}).items():
+                (written / name).parent.mkdir(parents=True, exist_ok=True)
+                (written / name).write_text(text)
             written.rename(path)
     except OSError as error:
         check(False, f"`path` could not be written ({error.strerror}).", path=str(path))

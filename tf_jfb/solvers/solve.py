@@ -41,9 +41,10 @@ def solve(
     r"""Finds $x = f(x, *inputs)$ for every image of a batch, starting from `x0`.
 
     Each image stops on its own residual, $|f(x) - x| \le$ atol + rtol $|f(x)|$, and is frozen
-    from then on, or leaves the batch where `compact`, so that no result depends on the other images of the batch. An image whose
-    iterate or residual becomes NaN, Inf or 1e6 times its first residual has diverged and keeps
-    its best finite iterate. No gradient flows through the loop and none is recorded.
+    from then on, or leaves the batch where `compact`, so that no result depends on the other
+    images of the batch. An image whose iterate or residual becomes NaN, Inf or 1e6 times its
+    first residual has diverged and keeps its best finite iterate. No gradient flows through the
+    loop and none is recorded.
 
     Args:
         f: map of x [B, ...] and `inputs` that keeps x's shape and dtype and treats images

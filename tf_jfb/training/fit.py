@@ -23,6 +23,8 @@ from tf_jfb.training.config import Config, load_config, save_config
 from tf_jfb.training.denoiser import Denoiser
 from tf_jfb.training.figures import plot_log, plot_restored
 
+# Where an exported model keeps the configuration of its training; SavedModel leaves it alone.
+CONFIG_OF_EXPORT = pathlib.Path("assets.extra") / "config.yaml"
 CACHE = 2**29  # bytes of decoded images that a source keeps
 
 
@@ -71,13 +73,17 @@ def build_model(config: Config) -> DEGrad:
 
 
 def load_run(run, precision: str = "float32") -> DEGrad:
-    """The best model of the run folder `run`."""
+    """The best model of a run folder, or the model that a folder of `scripts/export.py` holds."""
     run = pathlib.Path(run)
-    for name in ("config.yaml", "best.npz"):
+    exported = run / CONFIG_OF_EXPORT
+    file = exported if exported.is_file() else run / "config.yaml"
+    for needed in (file,) if file == exported else (file, run / "best.npz"):
         check(
-            (run / name).is_file(), f"The run folder must hold {name}: train first.", run=str(run)
+            needed.is_file(),
+            f"The run folder must hold {needed.name}: train first.",
+            run=str(run),
         )
-    options = load_config(run / "config.yaml")
+    options = load_config(file)
     model = build_model(
         Config(**{**options, "precision": precision, "pretrained": None, "initial": None})
     )
