@@ -6,6 +6,11 @@ runs in its own process; they take turns, and the medians count. The floor is th
 convolutions at the rate of a float32 matrix product measured in the same turns. Ratios are
 tf_jfb's time over the other's. Memory is each process' peak. A log-log slope of 1 means that time
 or memory grows in proportion to the pixels.
+
+With --tolerance, instead: the time that a trained model takes to a relative residual
+|T(x) - x| / |T(x)| of test images. tf_jfb is its export, called as users call it; torchdeq's
+Anderson solver drives the same T in PyTorch, started at A^T d. Residuals are recomputed by T
+after the runs, and a ratio is given only where both reached the tolerance.
 """
 
 import argparse
@@ -14,12 +19,14 @@ import os
 import sys
 
 import _cli
-from benchmarks import driver, parts, report
+from benchmarks import driver, parts, report, tolerance
 
 EXAMPLE = """
 examples:
   python scripts/benchmark.py --peer-python peers/bin/python --figure benchmark.png
   python scripts/benchmark.py --parts --sizes 128
+  python scripts/benchmark.py --tolerance 1e-3 --model saved_models/celeba-g5s5/1 \\
+      --path CELEBA --sizes 64 128 --peer-python peers/bin/python
 """
 
 
@@ -43,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
         "--parts", action="store_true", help="instead: where tf_jfb's own training step spends it"
     )
     _add_peers(p)
+    _add_tolerance(p)
     return p
 
 
@@ -58,9 +66,21 @@ def _add_peers(p) -> None:
     )
 
 
+def _add_tolerance(p) -> None:
+    p.add_argument(
+        "--tolerance", type=float, help="instead: a trained model to this residual, and torchdeq"
+    )
+    p.add_argument("--model", help="its folder, written by scripts/export.py")
+    p.add_argument("--path", help="folder of the images it was trained on; else dead leaves")
+
+
 def main() -> None:
     args = parser().parse_args()
     _check(args)
+    if args.tolerance is not None:
+        figures = tolerance.measure(args)
+        print(json.dumps(figures) if args.json else tolerance.table(figures))
+        return
     if args.parts:
         _cli.import_tensorflow()
         figures = {str(size): parts.measure(args, size) for size in args.sizes}
@@ -84,6 +104,27 @@ def _check(args) -> None:
     if args.figure and os.path.splitext(args.figure)[1] not in (".pdf", ".png", ".svg"):
         raise ValueError(f"--figure must end in .pdf, .png or .svg. Received: {args.figure}")
     _cli.check_folders(args.figure)
+    _check_tolerance(args)
+
+
+def _check_tolerance(args) -> None:
+    """Refuses options that the chosen mode would not read."""
+    default = parser().get_default
+    if args.tolerance is None:
+        unread = ("model", "path")
+    else:
+        unread = ("depth", "channels", "lipschitz", "evaluations", "jit_compile", "product")
+        unread += ("figure", "parts")
+        if not 0 < args.tolerance < 1:
+            raise ValueError(f"--tolerance must lie in (0, 1). Received: {args.tolerance}")
+        if args.model is None:
+            raise ValueError("--tolerance needs --model.")
+        if args.peers == ["deepinv"]:
+            raise ValueError("--tolerance compares with torchdeq alone. Received: --peers deepinv")
+    given = [f"--{n.replace('_', '-')}" for n in unread if getattr(args, n) != default(n)]
+    if given:
+        mode = "without" if args.tolerance is None else "with"
+        raise ValueError(f"Options of no use {mode} --tolerance: {', '.join(given)}.")
 
 
 if __name__ == "__main__":

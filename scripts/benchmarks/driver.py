@@ -26,16 +26,17 @@ class Worker:
     """One library in a process of its own, which computes only while it is asked to.
 
     `started` holds the versions and the memory after its imports. This process must stay small:
-    a child's peak memory starts from its parent's.
+    a child's peak memory starts from its parent's. The programs are those of `module`, by default
+    worker_NAME.
     """
 
-    def __init__(self, name: str, python: str, config: dict):
+    def __init__(self, name: str, python: str, config: dict, module: str | None = None):
         self.name = name
         threads = str(config["threads"])
         names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
         quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
         self._process = subprocess.Popen(
-            [python, str(HERE / "serve.py"), f"worker_{name}", json.dumps(config)],
+            [python, str(HERE / "serve.py"), module or f"worker_{name}", json.dumps(config)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=None if os.environ.get("TF_JFB_TRACEBACK") else subprocess.DEVNULL,
@@ -90,55 +91,58 @@ class Worker:
 def measure(args) -> dict:
     """Raw figures: per size and mode, each worker's seconds, result and peak memory."""
     config = _config(args)
-    missing = find_missing(args, config)
+    missing = find_missing(args.peers, args.peer_python, config)
     peers = [peer for peer in args.peers if peer not in missing]
     layouts = {peer: choose_layouts(peer, args, config) for peer in peers}
     figures, versions = {}, {}
     with contextlib.closing(Worker("floor", sys.executable, config)) as floor:
         for size, mode in itertools.product(args.sizes, MODES):
-            _say(f"{size} x {size}, {mode}")
+            say(f"{size} x {size}, {mode}")
             with contextlib.ExitStack() as stack:
                 workers = _start(stack, args, {**config, "size": size}, mode, layouts)
-                turns = take_turns([*workers, floor], mode, args.runs, args.evaluations)
+                turns = take_turns([*workers, floor], mode, args.runs)
+                _check_counts(turns, mode, args.evaluations)
                 figures.setdefault(size, {})[mode] = turns
                 for worker in (*workers, floor):
                     versions |= worker.started["versions"]
     return {"sizes": figures, "layouts": layouts, "versions": versions, "missing": missing}
 
 
-def find_missing(args, config: dict) -> dict:
-    """Peers that `--peer-python` cannot import, and why; says so, and how to install them."""
+def find_missing(peers: list, python: str, config: dict) -> dict:
+    """Peers that `python` cannot import, and why; says so, and how to install them."""
     missing = {}
-    for peer in args.peers:
+    for peer in peers:
         try:
-            Worker(peer, args.peer_python, config).close()
+            Worker(peer, python, config).close()
         except MissingError as error:
             missing[peer] = str(error)
-            _say(
-                f"{peer} is missing ({error}); {args.peer_python} -m pip install "
+            say(
+                f"{peer} is missing ({error}); {python} -m pip install "
                 f"{PACKAGES[peer]} (extra `benchmarks`; setup.cfg: CPU builds)"
             )
     return missing
 
 
 def choose_layouts(peer: str, args, config: dict) -> dict:
-    """The peer's layout per mode: as asked, or the faster one at the size nearest to 128."""
+    """The peer's layout per mode."""
+    return {mode: choose_layout(peer, args, config, mode) for mode in MODES}
+
+
+def choose_layout(peer: str, args, config: dict, mode: str, module: str | None = None) -> str:
+    """The layout as asked, or the faster one at the size nearest to 128."""
     if args.peer_layout != "fastest":
-        return dict.fromkeys(MODES, args.peer_layout)
-    size = min(args.sizes, key=lambda s: abs(s - 128))
-    chosen = {}
-    for mode in MODES:
-        seconds = {}
-        for layout in LAYOUTS:
-            worker = Worker(peer, args.peer_python, {**config, "size": size, "layout": layout})
-            with contextlib.closing(worker):
-                worker.prepare(mode)
-                seconds[layout] = statistics.median(worker.run()["seconds"] for _ in range(3))
-        chosen[mode] = min(seconds, key=seconds.get)
-    return chosen
+        return args.peer_layout
+    config = {**config, "size": min(args.sizes, key=lambda s: abs(s - 128))}
+    seconds = {}
+    for layout in LAYOUTS:
+        worker = Worker(peer, args.peer_python, {**config, "layout": layout}, module)
+        with contextlib.closing(worker):
+            worker.prepare(mode)
+            seconds[layout] = statistics.median(worker.run()["seconds"] for _ in range(3))
+    return min(seconds, key=seconds.get)
 
 
-def take_turns(workers: list, mode: str, runs: int, evaluations: int) -> dict:
+def take_turns(workers: list, mode: str, runs: int) -> dict:
     """`runs` rounds in which every worker runs once, after a warm-up of each."""
     last = {worker.name: worker.prepare(mode) for worker in workers}
     rounds = {worker.name: [] for worker in workers}
@@ -146,9 +150,6 @@ def take_turns(workers: list, mode: str, runs: int, evaluations: int) -> dict:
         for worker in workers:
             last[worker.name] = worker.run()
             rounds[worker.name].append(last[worker.name])
-    expected = evaluations + (mode == "training")
-    for name, values in rounds.items():
-        _check_counts(name, mode, values, expected)
     return {
         worker.name: {
             "seconds": [r["seconds"] for r in rounds[worker.name]],
@@ -160,12 +161,15 @@ def take_turns(workers: list, mode: str, runs: int, evaluations: int) -> dict:
     }
 
 
-def _check_counts(name: str, mode: str, rounds: list, expected: int) -> None:
-    counts = {r["result"] for r in rounds}
-    if name != "floor" and counts != {expected}:
-        raise RuntimeError(
-            f"Every library must evaluate T {expected} times for {mode}. Received: {name}={counts}"
-        )
+def _check_counts(turns: dict, mode: str, evaluations: int) -> None:
+    expected = evaluations + (mode == "training")
+    for name, figures in turns.items():
+        counts = set(figures["result"])
+        if name != "floor" and counts != {expected}:
+            raise RuntimeError(
+                f"Every library must evaluate T {expected} times for {mode}. "
+                f"Received: {name}={counts}"
+            )
 
 
 def _start(stack, args, config: dict, mode: str, layouts: dict) -> list:
@@ -190,5 +194,5 @@ def _config(args) -> dict:
     }
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
     print(f"benchmark.py: {text}", file=sys.stderr)

@@ -21,7 +21,7 @@ def summarise(raw: dict, args) -> dict:
 def _entry(workers: dict, size: int, mode: str, args) -> dict:
     rate = statistics.median(workers["floor"]["result"])
     gflop = 1e-9 * forward_operations(args, size) * forwards(mode, args.evaluations)
-    libraries = {name: _library(w, args) for name, w in workers.items() if name != "floor"}
+    libraries = {name: library(w, args) for name, w in workers.items() if name != "floor"}
     seconds = {name: library["seconds"] for name, library in libraries.items()}
     seconds["floor"] = gflop / rate
     own = seconds["tf_jfb"]
@@ -32,7 +32,7 @@ def _entry(workers: dict, size: int, mode: str, args) -> dict:
     }
 
 
-def _library(worker: dict, args) -> dict:
+def library(worker: dict, args) -> dict:
     seconds = statistics.median(worker["seconds"])
     return {
         "seconds": seconds,
@@ -76,15 +76,19 @@ def _slope(values: dict) -> float:
 def table(report: dict) -> str:
     """The report as text, one row per size and mode, then slopes and settings."""
     rows = [_row(size, mode, e) for size, ms in report["sizes"].items() for mode, e in ms.items()]
+    slope = [f"log-log slope against pixels, {k}: {v:.2f}" for k, v in report["slope"].items()]
+    layouts = [f"layout of {k}: {v}" for k, v in report["layouts"].items()]
+    return "\n".join([*align(rows), "", *slope, *layouts, describe(report["settings"])])
+
+
+def align(rows: list) -> list:
+    """Lines of a table: the columns' names, then one line per row {column: text}."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     lines = [columns, *([row.get(name, "") for name in columns] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    text = [
+    return [
         "  ".join(c.rjust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines
     ]
-    slope = [f"log-log slope against pixels, {k}: {v:.2f}" for k, v in report["slope"].items()]
-    layouts = [f"layout of {k}: {v}" for k, v in report["layouts"].items()]
-    return "\n".join([*text, "", *slope, *layouts, _describe(report["settings"])])
 
 
 def _row(size: str, mode: str, entry: dict) -> dict:
@@ -100,7 +104,7 @@ def _row(size: str, mode: str, entry: dict) -> dict:
     }
 
 
-def _describe(settings: dict) -> str:
+def describe(settings: dict) -> str:
     return ", ".join(f"{name} {value}" for name, value in settings.items())
 
 

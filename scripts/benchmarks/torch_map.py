@@ -18,10 +18,9 @@ LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channel
 def blur(x: torch.Tensor) -> torch.Tensor:
     """5x5 Gaussian blur of standard deviation 5 with zero padding, its own adjoint."""
     taps = torch.exp(-0.5 * (torch.arange(-2.0, 3.0, device=x.device) / 5.0) ** 2)
-    taps = (taps / taps.sum()).to(x.dtype)
-    planes = x.reshape(-1, 1, *x.shape[2:])  # channels as images: one filter for all
-    planes = functional.conv2d(planes, taps.view(1, 1, 5, 1), padding=(2, 0))
-    return functional.conv2d(planes, taps.view(1, 1, 1, 5), padding=(0, 2)).view(x.shape)
+    taps = (taps / taps.sum()).to(x.dtype).view(1, 1, 5, 1).repeat(x.shape[1], 1, 1, 1)
+    x = functional.conv2d(x, taps, padding=(2, 0), groups=len(taps))  # a channel at a time
+    return functional.conv2d(x, taps.mT, padding=(0, 2), groups=len(taps))
 
 
 class Network(nn.Module):

@@ -1,5 +1,6 @@
 """The benchmark on a tiny problem; tf_jfb and the floor need none of the peers."""
 
+import importlib.util
 import json
 import pathlib
 import subprocess
@@ -7,8 +8,14 @@ import sys
 
 import pytest
 
+from tf_jfb.serving import export
+from tf_jfb.training.config import Config, save_config
+from tf_jfb.training.fit import CONFIG_OF_EXPORT
+from tf_jfb.training.fit import build_model
+
 SCRIPT = pathlib.Path(__file__).parents[2] / "scripts" / "benchmark.py"
 TINY = ("--depth", 2, "--channels", 2, "--batch", 1, "--evaluations", 3, "--runs", 1)
+SOLVE = ("--tolerance", 0.01, "--model", "m")
 
 
 def benchmark(*arguments):
@@ -60,6 +67,46 @@ def test_a_missing_peer_is_one_line_and_the_rest_runs(tmp_path):
     assert "tf_jfb s" in ran.stdout and "torchdeq" not in ran.stdout
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Options that name a tiny model, and measure two images once."""
+    folder = tmp_path_factory.mktemp("trained")
+    config = Config(depth=2, channels=2, gain=1e-3, precondition=0.0625)
+    save_config(folder / "config.yaml", config)
+    configuration = {CONFIG_OF_EXPORT: (folder / "config.yaml").read_text()}
+    model = export(build_model(config), folder / "1", extra=configuration)
+    return "--model", model, "--batch", 2, "--runs", 1
+
+
+def test_saved_model_to_a_tolerance(trained):
+    ran = benchmark(*trained, "--tolerance", 0.01, "--sizes", 8, 16, "--peers", "--json")
+    assert ran.returncode == 0, ran.stderr
+    sizes = json.loads(ran.stdout)["sizes"]
+    assert list(sizes) == ["8", "16"]
+    for entry in sizes.values():
+        own = entry["libraries"]["tf_jfb"]
+        assert own["reached"] and own["residual"] <= 0.0101
+        assert 1 < own["evaluations"] < 200
+        assert own["seconds_per_image"] == pytest.approx(own["seconds"] / 2)
+        assert entry["ratio"] == {}
+
+
+def test_a_tolerance_that_is_not_reached_is_said(trained):
+    ran = benchmark(*trained, "--tolerance", 1e-9, "--sizes", 8, "--peers")
+    assert ran.returncode == 0, ran.stderr
+    assert "tolerance not reached at 8: tf_jfb" in ran.stdout
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torchdeq") is None, reason="needs torchdeq")
+def test_torchdeq_solves_the_same_map(trained):
+    ran = benchmark(*trained, "--tolerance", 0.01, "--sizes", 8, "--json")
+    assert ran.returncode == 0, ran.stderr
+    entry = json.loads(ran.stdout)["sizes"]["8"]
+    own, peer = entry["libraries"]["tf_jfb"], entry["libraries"]["torchdeq"]
+    assert own["reached"] and peer["reached"] and peer["evaluations"] > 2
+    assert entry["ratio"] == {"torchdeq": pytest.approx(own["seconds"] / peer["seconds"])}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -69,6 +116,12 @@ def test_a_missing_peer_is_one_line_and_the_rest_runs(tmp_path):
         (["--figure", "no/such/times.png"], "must exist and be writable"),
         (["--peers", "jax"], "invalid choice"),
         (["--peer-python", "no/such/python", "--sizes", 8], "no/such/python"),
+        (["--tolerance", 0], "--tolerance must lie in (0, 1)"),
+        (["--tolerance", 0.01], "--tolerance needs --model"),
+        (["--model", "m"], "no use without --tolerance: --model"),
+        ([*SOLVE, "--depth", 3, "--jit-compile"], "with --tolerance: --depth, --jit-compile"),
+        ([*SOLVE, "--peers", "deepinv"], "compares with torchdeq alone"),
+        ([*SOLVE, "--peers"], "configuration file must exist"),
     ],
     ids=lambda v: v[0] + str(v[1]) if isinstance(v, list) else None,
 )
