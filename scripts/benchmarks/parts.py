@@ -5,7 +5,7 @@ import time
 
 
 def measure(args, size: int) -> dict:
-    """Seconds of the whole step and of its evaluations alone, interleaved, and the rest's share."""
+    """Seconds of a step, a solve and their parts alone, interleaved, and the rest's shares."""
     import keras
     import tensorflow as tf
 
@@ -13,6 +13,7 @@ def measure(args, size: int) -> dict:
     model, blurred, sharp = _problem(args, size)
     programs = {
         "step": tf.function(lambda: model.train_step((blurred, sharp))["loss"]),
+        "solve": tf.function(lambda: model.solved(blurred).evaluations),
         "evaluations": tf.function(lambda: _evaluations(model, blurred, args.evaluations)),
         "recorded evaluation and backward": tf.function(lambda: _backward(model, blurred)),
     }
@@ -24,8 +25,15 @@ def measure(args, size: int) -> dict:
             if run >= 2:  # the first two trace and warm up
                 seconds[name].append(time.perf_counter() - start)
     medians = {name: statistics.median(values) for name, values in seconds.items()}
-    rest = medians["step"] - sum(value for name, value in medians.items() if name != "step")
-    return {**medians, "rest": rest, "rest / step": rest / medians["step"]}
+    evaluations = medians["evaluations"]
+    rest = medians["step"] - evaluations - medians["recorded evaluation and backward"]
+    algebra = medians["solve"] - evaluations
+    return {
+        **medians,
+        "rest": rest,
+        "rest / step": rest / medians["step"],
+        "solver's share of a solve": algebra / medians["solve"],
+    }
 
 
 def table(figures: dict) -> str:

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.eager import context
 
 from tf_jfb import gradients, models, networks, operators, solvers
 
@@ -84,6 +85,16 @@ def test_restore_options_override_the_solver():
     capped = model.restore(blurred, rtol=0.0, max_evaluations=2)
     np.testing.assert_array_equal(capped.evaluations, [2] * 4)
     np.testing.assert_array_equal(capped.status, [solvers.Status.CAP] * 4)
+
+
+def test_restore_goes_on_from_a_given_start():
+    model, (blurred, _) = make(), pairs()
+    first = model.restore(blurred, rtol=1e-4)
+    again = model.restore(blurred, rtol=1e-4, start=first.image)
+    np.testing.assert_array_equal(again.evaluations, [1] * 4)
+    np.testing.assert_allclose(again.image, first.image, atol=1e-6)
+    with pytest.raises(ValueError, match="`start` must have the shape of `blurred`. Received:"):
+        model.restore(blurred, start=first.image[:1])
 
 
 def test_restore_treats_images_independently():
@@ -236,3 +247,59 @@ def test_bad_eta():
 def test_bad_precondition():
     with pytest.raises(ValueError, match="`precondition` must be positive.* Received: .*=0"):
         models.DEGrad(operators.GaussianBlur(), networks.DnCNN(2, 1), precondition=0)
+
+
+def test_convolution_bias_and_relu_are_one_kernel_in_the_loop():
+    """In the graph that runs, not in the one that was written."""
+    model = models.DEGrad(operators.GaussianBlur(3, 0.4), networks.DnCNN(5, 8, gain=0.1))
+    context.enable_run_metadata()
+    try:
+        model.restore(pairs()[0])
+        graphs = context.export_run_metadata().partition_graphs
+    finally:
+        context.disable_run_metadata()
+    nodes = [n for g in graphs for n in g.node]
+    nodes += [n for g in graphs for f in g.library.function for n in f.node_def]
+    fused = [n for n in nodes if n.op == "_FusedConv2D"]
+    assert [list(n.attr["fused_ops"].list.s) for n in fused] == 3 * [[b"BiasAdd", b"Relu"]]
+
+
+def test_exact_gradient_equals_unrolling_and_finite_differences():
+    """In float64, of a loss by every weight, on a map that contracts."""
+    (blurred, sharp), tape_of = [p.astype(np.float64)[:2, :8, :8] for p in pairs()], {}
+    exact = gradients.Implicit(solvers.GMRES(rtol=1e-12, max_evaluations=60), "raise")
+    for name, estimator in {"exact": exact, "unrolled": gradients.Unrolled(60)}.items():
+        keras.utils.set_random_seed(0)
+        network = networks.DnCNN(3, 4, gain=0.1, dtype="float64")
+        network.build((None, None, None, 3))
+        model = models.DEGrad(
+            operators.GaussianBlur(3, 0.4),
+            Damped(network),
+            solvers.Anderson(rtol=1e-13, max_evaluations=200),
+            estimator,
+            eta=0.9,
+            dtype="float64",
+        )
+        model.build((None, None, None, 3))
+        tape_of[name] = model, tf.function(lambda m=model: _loss_and_gradients(m, blurred, sharp))
+    (model, program), (_, unrolled) = tape_of.values()
+    weights, (_, slopes) = model.trainable_variables, program()
+    largest = max(np.abs(slope).max() for slope in slopes)  # eta's is 0: x* does not depend on it
+    for a, b in zip(slopes, unrolled()[1], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-8 * largest)
+    for weight, slope in zip(weights, slopes, strict=True):
+        before, direction = weight.numpy(), np.random.default_rng(0).standard_normal(slope.shape)
+        values = []
+        for h in (1e-5, -1e-5):
+            weight.assign(before + h * direction)
+            values.append(float(program()[0]))
+        weight.assign(before)
+        difference = (values[0] - values[1]) / 2e-5
+        assert np.vdot(slope, direction) == pytest.approx(difference, rel=1e-6, abs=1e-8)
+
+
+def _loss_and_gradients(model, blurred, sharp):
+    weights = [v.value for v in model.trainable_variables]
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum((model(tf.constant(blurred)) - sharp) ** 2)
+    return loss, tape.gradient(loss, weights)

@@ -141,7 +141,9 @@ class Equilibrium(keras.Model):
         d = data[0] if isinstance(data, tuple) else data
         return self.solved(d, compact=not self.jit_compile).image
 
-    def restore(self, blurred, rtol=None, max_evaluations=None, trace=False) -> Restoration:
+    def restore(
+        self, blurred, rtol=None, max_evaluations=None, trace=False, start=None
+    ) -> Restoration:
         """Restores a batch and reports, per image, how the solve went.
 
         Args:
@@ -149,12 +151,14 @@ class Equilibrium(keras.Model):
             rtol: relative tolerance; default the solver's.
             max_evaluations: cap on evaluations of T; default the solver's.
             trace: also return the residual of every evaluation.
+            start: images to start from, such as an earlier restoration that is to be refined, or
+                that of the frame before; default the model's own start.
 
         Raises:
-            ValueError: `blurred` has the wrong rank, dtype or value range, or holds NaN; `rtol`
-                or `max_evaluations` is outside its range.
+            ValueError: `blurred` or `start` has the wrong shape, dtype or value range, or holds
+                NaN; `rtol` or `max_evaluations` is outside its range.
         """
-        blurred = _check_images(blurred)
+        blurred = _check_images("blurred", blurred)
         check(
             self._channels in (None, blurred.shape[-1]),
             f"`blurred` must have the {self._channels} channels of the model.",
@@ -164,9 +168,19 @@ class Equilibrium(keras.Model):
         cap = self.solver.max_evaluations if max_evaluations is None else max_evaluations
         type(self.solver)(**{**self.solver.get_config(), "rtol": rtol, "max_evaluations": cap})
         cap, rtol = int(cap) if trace else tf.constant(cap), tf.constant(rtol, tf.float32)
-        return self._restore(blurred, rtol, cap, bool(trace), len(blurred) > 1)
+        if start is not None:
+            start = _check_images("start", start)
+            check(
+                start.shape == blurred.shape,
+                "`start` must have the shape of `blurred`.",
+                start=tuple(start.shape),
+                blurred=tuple(blurred.shape),
+            )
+        return self._restore(blurred, rtol, cap, bool(trace), len(blurred) > 1, start)
 
-    def solved(self, d, rtol=None, max_evaluations=None, trace=False, compact=False) -> Restoration:
+    def solved(
+        self, d, rtol=None, max_evaluations=None, trace=False, compact=False, start=None
+    ) -> Restoration:
         """`restore` without checks, for use inside a graph; the options may be tensors.
 
         With `compact`, images that stop leave the batch (see `solve`); not under XLA.
@@ -175,6 +189,7 @@ class Equilibrium(keras.Model):
         self.build(d.shape)
         x0, T, inputs = self.equilibrium_map(d, False)  # noqa: N806
         options = {"rtol": rtol, "max_evaluations": max_evaluations, "trace": trace}
+        x0 = x0 if start is None else tf.cast(start, x0.dtype)
         s = solve(T, x0, self.solver, inputs, compact=compact, **options)
         return Restoration(s.x, s.evaluations, s.residual, s.status, s.trace)
 
@@ -263,20 +278,20 @@ def _check_parts(operator, network, solver, gradient, regularizers) -> None:
     )
 
 
-def _check_images(blurred) -> tf.Tensor:
-    blurred = image_batch("blurred", blurred)
-    values = np.asarray(blurred)
-    check(values.size > 0, "`blurred` must not be empty.", shape=values.shape)
+def _check_images(name, images) -> tf.Tensor:
+    images = image_batch(name, images)
+    values = np.asarray(images)
+    check(values.size > 0, f"`{name}` must not be empty.", shape=values.shape)
     check(
         bool(np.isfinite(values).all()),
-        "`blurred` must be finite.",
+        f"`{name}` must be finite.",
         non_finite_pixels=int((~np.isfinite(values)).sum()),
     )
     # Noise may carry a measurement a little outside [0, 1]; 8-bit values lie far outside.
     check(
         values.min() > -1.0 and values.max() < 2.0,
-        "`blurred` must hold values in [0, 1] (plus noise).",
+        f"`{name}` must hold values in [0, 1] (plus noise).",
         min=float(values.min()),
         max=float(values.max()),
     )
-    return blurred
+    return images
