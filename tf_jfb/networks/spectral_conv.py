@@ -9,6 +9,9 @@ from tf_jfb._compat import register, value
 from tf_jfb._validate import check
 from tf_jfb.networks import _spectral
 
+# Power iterations at most, where the vectors may belong to another kernel.
+STALE = 20
+
 
 class Folded(NamedTuple):
     """The affine map a layer amounts to while its normalisations stand still."""
@@ -89,12 +92,14 @@ class SpectralConv2D(keras.layers.Layer):
                 shape=vector, name="moving_variance", initializer="ones", trainable=False
             )
         if self.lipschitz is not None:
-            start = _spectral.start_vectors(k, channels)
+            with tf.init_scope():  # as far as a trained layer's would be
+                kernel, start = value(self.kernel), _spectral.start_vectors(k, channels)
+                _, start = _spectral.norm_bound(kernel, tf.constant(start, kernel.dtype), STALE)
             self.vectors = self.add_weight(
                 shape=start.shape,
                 name="vectors",
                 trainable=False,
-                initializer=lambda shape, dtype=None: tf.constant(start, dtype or "float32"),
+                initializer=lambda shape, dtype=None: tf.cast(start, dtype or "float32"),
             )
         self.built = True
 
@@ -157,7 +162,7 @@ class SpectralConv2D(keras.layers.Layer):
         if self.lipschitz is None:
             return kernel, tf.ones([], kernel.dtype)
         # At inference the vectors may be stale (weights set by hand): iterate while it pays.
-        sigma, vectors = _spectral.norm_bound(kernel, value(self.vectors), 1 if training else 20)
+        sigma, vectors = _spectral.norm_bound(kernel, value(self.vectors), 1 if training else STALE)
         if training:
             value(self.vectors).assign(vectors)
         bound = 1.0 / tf.maximum(1.0, sigma / self.lipschitz)
