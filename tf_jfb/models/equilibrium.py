@@ -159,6 +159,7 @@ class Equilibrium(keras.Model):
                 NaN; `rtol` or `max_evaluations` is outside its range.
         """
         blurred = _check_images("blurred", blurred)
+        self.build(blurred.shape)
         check(
             self._channels in (None, blurred.shape[-1]),
             f"`blurred` must have the {self._channels} channels of the model.",

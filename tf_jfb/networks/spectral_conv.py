@@ -92,9 +92,9 @@ class SpectralConv2D(keras.layers.Layer):
                 shape=vector, name="moving_variance", initializer="ones", trainable=False
             )
         if self.lipschitz is not None:
-            with tf.init_scope():  # as far as a trained layer's would be
-                kernel, start = value(self.kernel), _spectral.start_vectors(k, channels)
-                _, start = _spectral.norm_bound(kernel, tf.constant(start, kernel.dtype), STALE)
+            start = tf.constant(_spectral.start_vectors(k, channels), self.variable_dtype)
+            if tf.executing_eagerly():  # a graph that is being traced has no kernel to read yet
+                _, start = _spectral.norm_bound(value(self.kernel), start, STALE)
             self.vectors = self.add_weight(
                 shape=start.shape,
                 name="vectors",
