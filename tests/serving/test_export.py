@@ -66,7 +66,8 @@ def test_a_process_without_our_code_gets_the_same_pixels(model, folder, tmp_path
 
 @pytest.mark.parametrize("rtol", [1e-3, 0.0])
 def test_the_export_compiles(folder, rtol):
-    restore = load_model(folder.parent).signatures["restore"]
+    loaded = load_model(folder.parent)  # owns the variables
+    restore = loaded.signatures["restore"]
     image = tf.constant(np.random.default_rng(3).random((2, 16, 18, 3), np.float32))
     run = lambda image: restore(  # noqa: E731
         image=image, rtol=tf.constant(rtol), max_evaluations=tf.constant(12)
