@@ -1,7 +1,9 @@
 """What every script shares: help with examples, errors in one line, exit code 2."""
 
 import argparse
+import json
 import os
+import subprocess
 import sys
 
 
@@ -35,6 +37,20 @@ def check_folders(*files) -> None:
         folder = os.path.dirname(os.path.abspath(file))
         if not os.access(folder, os.W_OK):
             raise ValueError(f"The folder of {file!r} must exist and be writable.")
+
+
+def run_alone(*case) -> dict:
+    """This script again, as `--one CASE`, in a process of its own, so that its memory is its own.
+
+    Returns what it prints last, a line of JSON.
+    """
+    name = ", ".join(map(str, case))
+    print(name, file=sys.stderr)
+    command = [sys.executable, *sys.argv, "--one", *map(str, case)]
+    ran = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if ran.returncode:
+        raise RuntimeError(f"{name} failed with exit code {ran.returncode}")
+    return json.loads(ran.stdout.splitlines()[-1])
 
 
 def run(main) -> None:

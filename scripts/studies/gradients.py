@@ -4,7 +4,6 @@ import argparse
 import itertools
 import json
 import pathlib
-import subprocess
 import sys
 import time
 
@@ -44,20 +43,10 @@ def main() -> None:
         return
     results = {}
     for seed, name in itertools.product(args.seeds, args.estimators):
-        results.setdefault(name, []).append(run_one(name, seed))
+        results.setdefault(name, []).append(_cli.run_alone(name, seed))
         (folder / "results.json").write_text(json.dumps(results, indent=1))
     print(table(results))
     draw(results, folder / "gradients.png")
-
-
-def run_one(name: str, seed: int) -> dict:
-    """One training in a process of its own, so that its peak memory is its own."""
-    command = [sys.executable, __file__, *sys.argv[1:], "--one", name, str(seed)]
-    print(f"{name}, seed {seed}", file=sys.stderr)
-    ran = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-    if ran.returncode:
-        raise RuntimeError(f"the training with {name} failed with exit code {ran.returncode}")
-    return json.loads(ran.stdout.splitlines()[-1])
 
 
 def train_one(args, name: str, seed: int) -> dict:

@@ -9,7 +9,6 @@ import argparse
 import json
 import pathlib
 import statistics
-import subprocess
 import sys
 import time
 
@@ -49,22 +48,13 @@ def main() -> None:
     if args.one:
         print(json.dumps(measure(args, args.one[0], int(args.one[1]))))
         return
-    run_one("train", 0)
+    _cli.run_alone("train", 0)
     sizes = {m: [s for s in args.sizes if m != "dense" or s <= DENSE] for m in args.methods}
-    results = {m: {str(s): run_one(m, s) for s in sizes[m]} for m in args.methods}
+    results = {m: {str(s): _cli.run_alone(m, s) for s in sizes[m]} for m in args.methods}
     compare(results, folder)
     (folder / "results.json").write_text(json.dumps(results, indent=1))
     print(table(results, args.sizes))
     draw(results, folder / "time_memory.png")
-
-
-def run_one(method: str, size: int) -> dict:
-    command = [sys.executable, __file__, *sys.argv[1:], "--one", method, str(size)]
-    print(f"{method}, {size}", file=sys.stderr)
-    ran = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-    if ran.returncode:
-        raise RuntimeError(f"{method} at {size} failed with exit code {ran.returncode}")
-    return json.loads(ran.stdout.splitlines()[-1])
 
 
 def measure(args, method: str, size: int) -> dict:
