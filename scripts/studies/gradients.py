@@ -41,17 +41,22 @@ def main() -> None:
     if args.one:
         print(json.dumps(train_one(args, args.one[0], int(args.one[1]))))
         return
-    results = {}
+    kept = folder / "results.json"
+    results = json.loads(kept.read_text()) if kept.exists() else {}  # an interrupted study goes on
     for seed, name in itertools.product(args.seeds, args.estimators):
-        results.setdefault(name, []).append(_cli.run_alone(name, seed))
-        (folder / "results.json").write_text(json.dumps(results, indent=1))
+        runs = results.setdefault(name, {})
+        if str(seed) not in runs:
+            runs[str(seed)] = _cli.run_alone(name, seed)
+            kept.write_text(json.dumps(results, indent=1))
+    results = {name: list(runs.values()) for name, runs in results.items()}
     print(table(results))
     draw(results, folder / "gradients.png")
 
 
 def train_one(args, name: str, seed: int) -> dict:
-    """Trains once and measures after every epoch; the two first steps trace and are not timed."""
+    """Trains once and measures after every epoch; an epoch's time is that of its median step."""
     import resource
+    import statistics
 
     _cli.import_tensorflow()
     from tf_jfb.training import AuditGradient
@@ -61,11 +66,13 @@ def train_one(args, name: str, seed: int) -> dict:
     audit.set_model(model)
     rows, seconds, peak, batches = [], 0.0, None, iter(batches)
     for epoch in range(args.epochs):
-        for step in range(args.steps):
+        durations = []
+        for _ in range(args.steps):
             batch = next(batches)
             start = time.perf_counter()
             model.train_on_batch(*batch)
-            seconds += 0.0 if epoch == 0 and step < 2 else time.perf_counter() - start
+            durations.append(time.perf_counter() - start)
+        seconds += args.steps * statistics.median(durations)
         peak = peak or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # before audits
         scores, figures = model.evaluate(*validation, verbose=0, return_dict=True), {}
         audit.on_epoch_end(epoch, figures)

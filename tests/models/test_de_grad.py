@@ -30,7 +30,7 @@ class Damped(keras.layers.Layer):
         super().__init__()
         self.network, self.built = network, True
 
-    def frozen(self, training=False):
+    def frozen(self, training=False):  # and no `folded`, as in a network of the user's
         network = self.network.frozen(training)
         return lambda x, observe=False: 0.1 * x + network(x, observe)
 

@@ -75,8 +75,7 @@ class DEGrad(Equilibrium):
     def eta(self) -> tf.Tensor:
         return tf.exp(value(self.log_eta))
 
-    def equilibrium_map(self, d, training):
-        network = self.network.frozen(training=training)
+    def equilibrium_map(self, d, network):
         eta, right = self.eta, self.operator.adjoint(d)
 
         def T(x, right, observe=False):  # noqa: N802

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_jfb._compat import value
 from tf_jfb._types import Solution, Status
 from tf_jfb._validate import check
 from tf_jfb.gradients import JFB, Estimator
@@ -41,13 +42,29 @@ class _Solves:
         return self._kept.pop(threading.get_ident(), None)
 
 
+class _Folds:
+    """The network's normalisations, folded again only after its weights have changed."""
+
+    def __init__(self, network):
+        self._network, self._fold, self._weights, self._known = network, None, [], None
+
+    def current(self):
+        weights = [tf.convert_to_tensor(value(v)).numpy() for v in self._network.variables]
+        pairs = zip(self._weights, weights, strict=False)
+        if self._known is None or not all(np.array_equal(old, new) for old, new in pairs):
+            self._fold = self._fold or tf.function(self._network.folded)
+            self._known, self._weights = self._fold(), [w.copy() for w in weights]
+        return self._known
+
+
 class Equilibrium(keras.Model):
     r"""Reconstruction $x^* = T_\theta(x^*; d)$ from the measurement $d = A x + e$.
 
-    A subclass supplies `equilibrium_map(d, training)`, which returns the start x0, T as a function
+    A subclass supplies `equilibrium_map(d, network)`, which returns the start x0, T as a function
     `T(x, *inputs, observe=False)` that does not change within a solve, and `inputs`, all that T
-    knows of the images: tensors with one entry per image. `observe=True` marks the one recorded
-    evaluation of a training step, in which batch statistics may move.
+    knows of the images: tensors with one entry per image. `network(x, observe)` is the network
+    with its normalisations computed; `observe=True` marks the one recorded evaluation of a
+    training step, in which batch statistics may move.
 
     `call` is differentiable through `gradient`. `predict` and `restore` return the solved
     iterate itself. `fit` and `evaluate` log, beside loss and metrics, the mean evaluations, mean
@@ -75,16 +92,22 @@ class Equilibrium(keras.Model):
         self._solves = _Solves()
         self.solve_metrics = _record_metrics("")
         self.adjoint_metrics = _record_metrics("adjoint_") if self.gradient.solves_adjoint else {}
+        self._folds = _Folds(network)
         self._restore = tf.function(self.solved, reduce_retracing=True)
 
-    def equilibrium_map(self, d: tf.Tensor, training: bool) -> tuple:
+    def equilibrium_map(self, d: tf.Tensor, network) -> tuple:
         """(x0, T, inputs) for the measurement `d` [B, H, W, C]."""
         raise NotImplementedError
 
     def bound_map(self, d: tf.Tensor, training: bool = False) -> tuple:
         """(x0, T) with T a function of x alone, and `observe`."""
-        x0, T, inputs = self.equilibrium_map(d, training)  # noqa: N806
+        network = self.network.frozen(training=training)
+        x0, T, inputs = self.equilibrium_map(d, network)  # noqa: N806
         return x0, lambda x, observe=False: T(x, *inputs, observe=observe)
+
+    def folded(self):
+        """The network's normalisations, for `solved`; None where it has no `folded` of its own."""
+        return self._folds.current() if hasattr(self.network, "folded") else None
 
     def compile(self, optimizer="adam", loss="mse", metrics=None, **kwargs):
         """As in Keras; default loss mean squared error, default metric PSNR on [0, 1]."""
@@ -177,18 +200,29 @@ class Equilibrium(keras.Model):
                 start=tuple(start.shape),
                 blurred=tuple(blurred.shape),
             )
-        return self._restore(blurred, rtol, cap, bool(trace), len(blurred) > 1, start)
+        compact = len(blurred) > 1
+        return self._restore(blurred, rtol, cap, bool(trace), compact, start, self.folded())
 
     def solved(
-        self, d, rtol=None, max_evaluations=None, trace=False, compact=False, start=None
+        self,
+        d,
+        rtol=None,
+        max_evaluations=None,
+        trace=False,
+        compact=False,
+        start=None,
+        folded=None,
     ) -> Restoration:
         """`restore` without checks, for use inside a graph; the options may be tensors.
 
-        With `compact`, images that stop leave the batch (see `solve`); not under XLA.
+        With `compact`, images that stop leave the batch (see `solve`); not under XLA. `folded` is
+        what `folded()` returned, or None to compute it here.
         """
         d = tf.cast(d, self.variable_dtype)
         self.build(d.shape)
-        x0, T, inputs = self.equilibrium_map(d, False)  # noqa: N806
+        known = {} if folded is None else {"folded": folded}
+        network = self.network.frozen(training=False, **known)
+        x0, T, inputs = self.equilibrium_map(d, network)  # noqa: N806
         options = {"rtol": rtol, "max_evaluations": max_evaluations, "trace": trace}
         x0 = x0 if start is None else tf.cast(start, x0.dtype)
         s = solve(T, x0, self.solver, inputs, compact=compact, **options)

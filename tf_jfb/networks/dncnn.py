@@ -79,14 +79,19 @@ class DnCNN(keras.layers.Layer):
             x = tf.nn.relu(x) if i < self.depth - 1 else self.gain * x
         return x
 
-    def frozen(self, training=False):
+    def folded(self, training=False) -> list:
+        """What the normalisations amount to: kernel and bias of every layer, as `Folded`."""
+        return [conv.fold(training=training) for conv in self.convs]
+
+    def frozen(self, training=False, folded=None):
         """The network as a function x -> R(x) with every normalisation computed once.
 
         In training the function takes `observe=True` to move the batch statistics; it must be
         called so exactly once per step. Otherwise large images go through it in bands of rows,
-        with the same result in bounded memory.
+        with the same result in bounded memory. `folded`: an earlier result of `folded()` whose
+        weights still hold.
         """
-        folds = [conv.fold(training=training) for conv in self.convs]
+        folds = self.folded(training) if folded is None else folded
 
         def network(x, observe=False):
             for i, (conv, folded) in enumerate(zip(self.convs, folds, strict=True)):

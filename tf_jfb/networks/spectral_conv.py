@@ -8,6 +8,7 @@ import tensorflow as tf
 from tf_jfb._compat import register, value
 from tf_jfb._validate import check
 from tf_jfb.networks import _spectral
+from tf_jfb.networks._convolution import conv2d
 
 # Power iterations at most, where the vectors may belong to another kernel.
 STALE = 20
@@ -116,7 +117,7 @@ class SpectralConv2D(keras.layers.Layer):
     def apply(self, x: tf.Tensor, folded: Folded, compute_dtype=None) -> tf.Tensor:
         """The folded convolution, computed in `compute_dtype` (default: the layer's)."""
         dtype = compute_dtype or self.compute_dtype
-        y = tf.nn.conv2d(tf.cast(x, dtype), tf.cast(folded.kernel, dtype), 1, "SAME")
+        y = conv2d(tf.cast(x, dtype), tf.cast(folded.kernel, dtype))
         return y if folded.bias is None else tf.nn.bias_add(y, tf.cast(folded.bias, dtype))
 
     def observe(self, y: tf.Tensor, folded: Folded) -> None:
@@ -139,12 +140,8 @@ class SpectralConv2D(keras.layers.Layer):
         return self.apply(x, self.fold(training=bool(training)))
 
     def _call_with_batch_statistics(self, x):
-        raw = tf.nn.conv2d(
-            tf.cast(x, self.compute_dtype),
-            tf.cast(value(self.kernel), self.compute_dtype),
-            1,
-            "SAME",
-        )
+        dtype = self.compute_dtype
+        raw = conv2d(tf.cast(x, dtype), tf.cast(value(self.kernel), dtype))
         one, zero = tf.ones_like(value(self.gamma)), tf.zeros_like(value(self.beta))
         y, mean, variance = tf.compat.v1.nn.fused_batch_norm(raw, one, zero, epsilon=self.epsilon)
         scale = value(self.gamma)

@@ -1,5 +1,6 @@
 """A SavedModel that still iterates: any batch, any size, no need for this package."""
 
+import functools
 import pathlib
 import tempfile
 
@@ -16,12 +17,16 @@ class _Served(tf.Module):
     def __init__(self, model: Equilibrium, channels: int):
         super().__init__()
         self.weights = [value(v) for v in model.variables]
+        # Computed once, here: the programs below need not fold the network's normalisations.
+        variable = lambda t: None if t is None else tf.Variable(t, trainable=False)  # noqa: E731
+        self.folded = tf.nest.map_structure(variable, model.folded())
+        solved = functools.partial(model.solved, folded=self.folded)
         image = tf.TensorSpec([None, None, None, channels], tf.float32, name="image")
         rtol = tf.TensorSpec([], tf.float32, name="rtol")
         cap = tf.TensorSpec([], tf.int32, name="max_evaluations")
 
         def restore(image, rtol, max_evaluations):
-            result = model.solved(image, rtol, max_evaluations)
+            result = solved(image, rtol, max_evaluations)
             return {
                 "restored": result.image,
                 "residual": result.residual,
@@ -34,7 +39,7 @@ class _Served(tf.Module):
         self.max_evaluations = tf.Variable(model.solver.max_evaluations, trainable=False)
         self.trace = tf.function(
             lambda image, rtol: {
-                "trace": model.solved(image, rtol, model.solver.max_evaluations, trace=True).trace
+                "trace": solved(image, rtol, model.solver.max_evaluations, trace=True).trace
             },
             input_signature=[image, rtol],
         )

@@ -1,0 +1,59 @@
+"""The fast forms of a convolution's derivatives against TensorFlow's own, in float64."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_jfb.networks._convolution import conv2d
+
+
+def plain(x, kernel):
+    return tf.nn.conv2d(x, kernel, 1, "SAME")
+
+
+def arrays(size, channels=(2, 5)):
+    rng = np.random.default_rng(size)
+    shapes = (3, 6, 7, channels[0]), (size, size, *channels), (3, 6, 7, channels[1])
+    return [tf.constant(rng.standard_normal(shape)) for shape in shapes]
+
+
+def derivatives(convolve, x, kernel, weight):
+    """First derivatives, and second derivatives of their squared sum."""
+    with tf.GradientTape() as outer:
+        outer.watch([x, kernel, weight])
+        with tf.GradientTape() as inner:
+            inner.watch([x, kernel])
+            y = tf.reduce_sum(weight * convolve(x, kernel) ** 2)
+        first = inner.gradient(y, [x, kernel])
+        total = sum(tf.reduce_sum(g**2) for g in first)
+    return first + outer.gradient(total, [x, kernel, weight])
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_derivatives_of_first_and_second_order(size, jit_compile):
+    x, kernel, weight = arrays(size)
+    ours = tf.function(lambda *a: derivatives(conv2d, *a), jit_compile=jit_compile)
+    for a, b in zip(
+        ours(x, kernel, weight), derivatives(plain, x, kernel, weight), strict=True
+    ):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-9)
+
+
+def test_unknown_sizes_keep_the_kernels_shape():
+    x, kernel, weight = arrays(3)
+    signature = [tf.TensorSpec([None, None, None, 2], tf.float64)]
+
+    @tf.function(input_signature=signature)
+    def gradient(x):
+        with tf.GradientTape() as tape:
+            tape.watch(kernel)
+            y = tf.reduce_sum(conv2d(x, kernel) ** 2)
+        result = tape.gradient(y, kernel)
+        assert result.shape == kernel.shape  # as an optimizer wants it
+        return result
+
+    with tf.GradientTape() as tape:
+        tape.watch(kernel)
+        y = tf.reduce_sum(plain(x, kernel) ** 2)
+    np.testing.assert_allclose(gradient(x), tape.gradient(y, kernel), rtol=1e-10)
