@@ -35,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--sizes", type=int, nargs="+", default=[32, 64, 128, 256], help="sides of the images"
     )
+    p.add_argument("--modes", nargs="+", choices=driver.MODES, default=driver.MODES, help="both")
     p.add_argument("--batch", type=int, default=4, help="images per step")
     p.add_argument("--depth", type=int, default=17, help="convolutions of the DnCNN")
     p.add_argument("--channels", type=int, default=64, help="width of the DnCNN")
@@ -114,7 +115,7 @@ def _check_tolerance(args) -> None:
         unread = ("model", "path")
     else:
         unread = ("depth", "channels", "lipschitz", "evaluations", "jit_compile", "product")
-        unread += ("figure", "parts")
+        unread += ("figure", "parts", "modes")
         if not 0 < args.tolerance < 1:
             raise ValueError(f"--tolerance must lie in (0, 1). Received: {args.tolerance}")
         if args.model is None:

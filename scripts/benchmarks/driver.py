@@ -96,7 +96,7 @@ def measure(args) -> dict:
     layouts = {peer: choose_layouts(peer, args, config) for peer in peers}
     figures, versions = {}, {}
     with contextlib.closing(Worker("floor", sys.executable, config)) as floor:
-        for size, mode in itertools.product(args.sizes, MODES):
+        for size, mode in itertools.product(args.sizes, args.modes):
             say(f"{size} x {size}, {mode}")
             with contextlib.ExitStack() as stack:
                 workers = _start(stack, args, {**config, "size": size}, mode, layouts)
@@ -125,7 +125,7 @@ def find_missing(peers: list, python: str, config: dict) -> dict:
 
 def choose_layouts(peer: str, args, config: dict) -> dict:
     """The peer's layout per mode."""
-    return {mode: choose_layout(peer, args, config, mode) for mode in MODES}
+    return {mode: choose_layout(peer, args, config, mode) for mode in args.modes}
 
 
 def choose_layout(peer: str, args, config: dict, mode: str, module: str | None = None) -> str:

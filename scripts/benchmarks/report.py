@@ -3,8 +3,6 @@
 import math
 import statistics
 
-MODES = ("inference", "training")
-
 
 def summarise(raw: dict, args) -> dict:
     """What `--json` prints: per size and mode the libraries, the floor and tf_jfb's ratios."""
@@ -60,7 +58,7 @@ def slopes(sizes: dict) -> dict:
     if len(sizes) < 2:
         return {}
     result = {}
-    for mode in MODES:
+    for mode in next(iter(sizes.values())):
         own = {int(size): modes[mode]["libraries"]["tf_jfb"] for size, modes in sizes.items()}
         memory = {s: e["peak_mib"] - e["imports_mib"] for s, e in own.items()}
         result[f"time, {mode}"] = _slope({s: e["seconds"] for s, e in own.items()})
@@ -115,8 +113,11 @@ def draw(report: dict, path: str) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True, layout="constrained")
-    for axis, mode in zip(axes, MODES, strict=True):
+    modes = list(next(iter(report["sizes"].values())))
+    shape = {"figsize": (4.5 * len(modes), 3.8), "squeeze": False}
+    figure, axes = plt.subplots(1, len(modes), sharey=True, layout="constrained", **shape)
+    axes = axes[0]
+    for axis, mode in zip(axes, modes, strict=True):
         _curves(axis, report, mode)
     axes[0].set_ylabel("milliseconds per image")
     axes[0].legend()

@@ -303,3 +303,44 @@ def _loss_and_gradients(model, blurred, sharp):
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum((model(tf.constant(blurred)) - sharp) ** 2)
     return loss, tape.gradient(loss, weights)
+
+
+def test_solves_of_known_examples_start_where_the_last_ended():
+    blurred, sharp = pairs()
+    examples = tf.data.Dataset.from_tensor_slices(((blurred, [3, 0, 2, 1]), sharp)).batch(2)
+
+    def evaluations(warm_start, dataset):
+        keras.utils.set_random_seed(0)
+        network = networks.DnCNN(3, 4, gain=0.1)
+        model = models.DEGrad(
+            operators.GaussianBlur(3, 0.4), network, eta=0.5, warm_start=warm_start
+        )
+        model.compile(keras.optimizers.Adam(1e-5))
+        history = model.fit(dataset, epochs=3, verbose=0).history
+        predicted = model.predict(dataset, verbose=0)
+        np.testing.assert_allclose(predicted, model.restore(blurred).image, atol=1e-6)
+        return history["evaluations"]
+
+    cold = evaluations(0, examples.map(lambda d, x: (d[0], x)))
+    warm = evaluations(4, examples)
+    assert warm[0] == cold[0]
+    assert warm[1] < 0.5 * cold[1] and warm[2] < 0.5 * cold[2]
+
+
+def test_examples_are_named_exactly_where_they_are_remembered():
+    model, (blurred, _) = make(), pairs()
+    with pytest.raises(ValueError, match="With `warm_start` the model takes"):
+        model((blurred, tf.range(4)))
+
+
+def test_normalisations_are_folded_again_only_for_new_weights():
+    model, (blurred, _) = make(lipschitz=0.5), pairs()
+    before = model.restore(blurred).image
+    folded = model.folded()
+    assert model.folded() is folded
+    kernel = model.network.convs[0].kernel
+    kernel.assign(0.1 * tf.convert_to_tensor(kernel))
+    assert model.folded() is not folded
+    after = model.restore(blurred).image
+    assert np.abs(after - before).max() > 1e-4
+    np.testing.assert_allclose(after, model.solved(blurred).image, atol=1e-6)

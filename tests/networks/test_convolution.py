@@ -34,9 +34,7 @@ def derivatives(convolve, x, kernel, weight):
 def test_derivatives_of_first_and_second_order(size, jit_compile):
     x, kernel, weight = arrays(size)
     ours = tf.function(lambda *a: derivatives(conv2d, *a), jit_compile=jit_compile)
-    for a, b in zip(
-        ours(x, kernel, weight), derivatives(plain, x, kernel, weight), strict=True
-    ):
+    for a, b in zip(ours(x, kernel, weight), derivatives(plain, x, kernel, weight), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-9)
 
 

@@ -1,6 +1,7 @@
 """How good the gradient estimator in use is, measured on the user's own model and data."""
 
 import dataclasses
+import typing
 
 import numpy as np
 import tensorflow as tf
@@ -119,25 +120,39 @@ def audit_gradient(
     Raises:
         ValueError: `model` is no compiled equilibrium model, or `batch` no pair.
     """
+    options = {"rtol": rtol, "max_evaluations": max_evaluations, "iterations": iterations}
+    return auditor(model, **options)(batch)
+
+
+def auditor(
+    model, *, rtol: float = 1e-6, max_evaluations: int = 200, iterations: int = 30
+) -> typing.Callable:
+    """`audit_gradient` of `model` as a function of the batch, traced once per shape of it."""
     check(
         hasattr(model, "equilibrium_map") and getattr(model, "optimizer", None) is not None,
         "`model` must be a compiled equilibrium model.",
         model=type(model).__name__,
     )
-    check(
-        isinstance(batch, (tuple, list)) and len(batch) == 2,
-        "`batch` must be a pair (blurred, sharp).",
-        batch=type(batch).__name__,
-    )
-    d, sharp = (tf.cast(part, model.variable_dtype) for part in batch)
     solver = dataclasses.replace(model.solver, rtol=rtol, max_evaluations=max_evaluations)
     exact = Implicit(GMRES(rtol=rtol, max_evaluations=max_evaluations), "fallback")
     names = {"jfb": JFB(), **{f"neumann:{k}": Neumann(k) for k in ORDERS}}
     if model.gradient.needs_solution and model.gradient not in names.values():
         names["in use"] = model.gradient
-    program = tf.function(_measure, autograph=False)
-    out = program(model, d, sharp, solver, exact, names, iterations)
-    return _report(out, names, _groups(model))
+    measure = tf.function(
+        lambda d, sharp: _measure(model, d, sharp, solver, exact, names, iterations),
+        autograph=False,
+    )
+
+    def audit(batch) -> GradientAudit:
+        check(
+            isinstance(batch, (tuple, list)) and len(batch) == 2,
+            "`batch` must be a pair (blurred, sharp).",
+            batch=type(batch).__name__,
+        )
+        d, sharp = (tf.cast(part, model.variable_dtype) for part in batch)
+        return _report(measure(d, sharp), names, _groups(model))
+
+    return audit
 
 
 def _measure(model, d, sharp, solver, exact, estimators, iterations) -> dict:

@@ -38,6 +38,7 @@ class DEGrad(Equilibrium):
         eta: initial step size, > 0.
         precondition: $\rho > 0$, or None for the paper's map.
         regularizers: penalties on T in training, of `tf_jfb.regularizers`.
+        warm_start: training examples whose last solution is kept to start from; 0 keeps none.
 
     Raises:
         ValueError: an argument is of the wrong kind or range.
@@ -54,9 +55,10 @@ class DEGrad(Equilibrium):
         eta: float = 1.0,
         precondition: float | None = None,
         regularizers: tuple = (),
+        warm_start: int = 0,
         **kwargs,
     ):
-        super().__init__(operator, network, solver, gradient, regularizers, **kwargs)
+        super().__init__(operator, network, solver, gradient, regularizers, warm_start, **kwargs)
         check(isinstance(eta, (int, float)) and eta > 0, "`eta` must be positive.", eta=eta)
         check(
             precondition is None or isinstance(precondition, (int, float)) and precondition > 0,

@@ -1,17 +1,18 @@
 """A Keras model whose output is the fixed point of a map T(x; d): what all of ours share."""
 
-import threading
 from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_jfb._compat import value
+from tf_jfb import _replicas
+from tf_jfb._compat import Model
 from tf_jfb._types import Solution, Status
 from tf_jfb._validate import check
 from tf_jfb.gradients import JFB, Estimator
 from tf_jfb.metrics import PSNR
+from tf_jfb.models._kept import Folds, Memory, Solves
 from tf_jfb.operators import Operator
 from tf_jfb.operators.base import image_batch
 from tf_jfb.regularizers import Regularizer
@@ -29,35 +30,7 @@ class Restoration(NamedTuple):
     trace: tf.Tensor | None = None  # [B, max_evaluations], NaN once the image stopped
 
 
-class _Solves:
-    """Hands the solve of `call` on to `compute_loss`; replicas trace in threads of their own."""
-
-    def __init__(self):
-        self._kept = {}
-
-    def keep(self, solved: Solved) -> None:
-        self._kept[threading.get_ident()] = solved
-
-    def take(self) -> Solved | None:
-        return self._kept.pop(threading.get_ident(), None)
-
-
-class _Folds:
-    """The network's normalisations, folded again only after its weights have changed."""
-
-    def __init__(self, network):
-        self._network, self._fold, self._weights, self._known = network, None, [], None
-
-    def current(self):
-        weights = [tf.convert_to_tensor(value(v)).numpy() for v in self._network.variables]
-        pairs = zip(self._weights, weights, strict=False)
-        if self._known is None or not all(np.array_equal(old, new) for old, new in pairs):
-            self._fold = self._fold or tf.function(self._network.folded)
-            self._known, self._weights = self._fold(), [w.copy() for w in weights]
-        return self._known
-
-
-class Equilibrium(keras.Model):
+class Equilibrium(Model):
     r"""Reconstruction $x^* = T_\theta(x^*; d)$ from the measurement $d = A x + e$.
 
     A subclass supplies `equilibrium_map(d, network)`, which returns the start x0, T as a function
@@ -70,6 +43,10 @@ class Equilibrium(keras.Model):
     iterate itself. `fit` and `evaluate` log, beside loss and metrics, the mean evaluations, mean
     residual (over images that have a finite one) and share of converged images; with a gradient
     that solves an adjoint equation, `fit` also logs those of that solve, as `adjoint_...`.
+
+    With `warm_start` = N, `fit` takes ((d, index), x), index [B] in [0, N) naming the example, and
+    a solve starts where the last of the same example ended. It pays where an example is the same
+    in every epoch: with crops or noise drawn anew, the last solution is another problem's.
     """
 
     def __init__(
@@ -79,9 +56,16 @@ class Equilibrium(keras.Model):
         solver: Solver | None = None,
         gradient: Estimator | None = None,
         regularizers: tuple = (),
+        warm_start: int = 0,
         **kwargs,
     ):
         super().__init__(**kwargs)
+        check(
+            isinstance(warm_start, int) and warm_start >= 0,
+            "`warm_start` must be the number of training examples, or 0.",
+            warm_start=warm_start,
+        )
+        self.warm_start, self._memory = warm_start, Memory(warm_start)
         self.operator, self.network = operator, network
         self._channels = None  # of the images, once known
         self.solver = Anderson() if solver is None else solver
@@ -89,10 +73,10 @@ class Equilibrium(keras.Model):
         self.regularizers = tuple(regularizers)
         _check_parts(self.operator, self.network, self.solver, self.gradient, self.regularizers)
         self.penalty_metrics = {r.name: keras.metrics.Mean(name=r.name) for r in self.regularizers}
-        self._solves = _Solves()
+        self._solves = Solves()
         self.solve_metrics = _record_metrics("")
         self.adjoint_metrics = _record_metrics("adjoint_") if self.gradient.solves_adjoint else {}
-        self._folds = _Folds(network)
+        self._folds = Folds(network)
         self._restore = tf.function(self.solved, reduce_retracing=True)
 
     def equilibrium_map(self, d: tf.Tensor, network) -> tuple:
@@ -106,8 +90,12 @@ class Equilibrium(keras.Model):
         return x0, lambda x, observe=False: T(x, *inputs, observe=observe)
 
     def folded(self):
-        """The network's normalisations, for `solved`; None where it has no `folded` of its own."""
-        return self._folds.current() if hasattr(self.network, "folded") else None
+        """The network's normalisations, for `solved`.
+
+        None in a graph, where `solved` computes them, and for a network without `folded`.
+        """
+        known = tf.executing_eagerly() and hasattr(self.network, "folded")
+        return self._folds.current() if known else None
 
     def compile(self, optimizer="adam", loss="mse", metrics=None, **kwargs):
         """As in Keras; default loss mean squared error, default metric PSNR on [0, 1]."""
@@ -119,19 +107,24 @@ class Equilibrium(keras.Model):
             self.optimizer.build(self.trainable_variables)
 
     def build(self, input_shape):
+        if isinstance(input_shape[0], (tuple, list)):
+            input_shape = input_shape[0]  # of (d, index)
         if not self.network.built:
             self.network.build(tuple(input_shape))
         self._channels = self._channels or input_shape[-1]
         self.built = True
 
     def call(self, d, training=None):
-        d = tf.cast(d, self.variable_dtype)
+        d, index = self._measured(d)
         x0, T = self.bound_map(d, bool(training))  # noqa: N806
         T.explicit, T.inputs = lambda x, d: self.bound_map(d)[1](x), (d,)
         observed = lambda x: T(x, observe=bool(training))  # noqa: E731
         report = lambda solution: _log(self.adjoint_metrics, solution)  # noqa: E731
         if self.gradient.needs_solution:
-            solution = solve(T, x0, self.solver)
+            warm = training and self.warm_start
+            solution = solve(T, self._memory.recall(index, x0) if warm else x0, self.solver)
+            if warm:
+                self._memory.keep(index, solution)
             _log(self.solve_metrics, solution)
             if training and self.regularizers:
                 self._solves.keep(Solved(T, x0, solution.x, self.solver, self._step()))
@@ -142,6 +135,18 @@ class Equilibrium(keras.Model):
         _log(self.solve_metrics, last._replace(evaluations=last.evaluations + self.gradient.steps))
         return x
 
+    def _measured(self, inputs) -> tuple:
+        """(d, index of the examples or None)."""
+        pair = isinstance(inputs, (tuple, list))
+        check(
+            pair == bool(self.warm_start),
+            "With `warm_start` the model takes (d, index), without it d alone.",
+            warm_start=self.warm_start,
+            inputs=type(inputs).__name__,
+        )
+        d, index = inputs if pair else (inputs, None)
+        return tf.cast(d, self.variable_dtype), index
+
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, **kwargs):
         """The compiled loss and, in training, the weighted regularisers."""
         base = super().compute_loss
@@ -149,11 +154,12 @@ class Equilibrium(keras.Model):
         solved = self._solves.take()
         if solved is None:
             return total
-        loss = lambda image: base(x, y, image, sample_weight, **kwargs)  # noqa: E731
+        replicas = _replicas.count()  # Keras divides by it, for it adds their gradients
+        loss = lambda image: replicas * base(x, y, image, sample_weight, **kwargs)  # noqa: E731
         for regularizer in self.regularizers:
             penalty = regularizer.penalty(solved, loss)
             self.penalty_metrics[regularizer.name].update_state(penalty)
-            total += regularizer.weight * penalty
+            total += regularizer.weight / replicas * penalty
         return total
 
     def _step(self):
@@ -162,6 +168,7 @@ class Equilibrium(keras.Model):
 
     def predict_step(self, data):
         d = data[0] if isinstance(data, tuple) else data
+        d = d[0] if isinstance(d, tuple) else d
         return self.solved(d, compact=not self.jit_compile).image
 
     def restore(
@@ -249,7 +256,8 @@ class Equilibrium(keras.Model):
         parts = {name: getattr(self, name) for name in _PARTS}
         saved = {k: keras.saving.serialize_keras_object(v) for k, v in parts.items()}
         penalties = [keras.saving.serialize_keras_object(r) for r in self.regularizers]
-        return {**saved, "regularizers": penalties, "name": self.name}
+        own = {"warm_start": self.warm_start, "name": self.name}
+        return {**saved, "regularizers": penalties, **own}
 
     @classmethod
     def from_config(cls, config: dict, custom_objects=None) -> "Equilibrium":

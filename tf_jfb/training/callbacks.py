@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from tf_jfb._compat import value
 from tf_jfb._validate import check
-from tf_jfb.gradients import audit_gradient
+from tf_jfb.gradients.audit import auditor
+from tf_jfb.training.strategies import is_chief
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -18,7 +19,8 @@ class Checkpoint(keras.callbacks.Callback):
 
     `last.npz` holds every variable of the model and the optimizer, the epochs done and the log,
     in one file that is replaced atomically: a training killed at any moment resumes from its
-    last whole epoch and, its examples being numbered, ends with the same weights.
+    last whole epoch and, its examples being numbered, ends with the same weights. Of several
+    workers, the chief writes.
     """
 
     def __init__(self, folder, monitor: str = "val_psnr"):
@@ -40,21 +42,21 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         row = {k: float(v) for k, v in (logs or {}).items()}
-        best = max((r[self.monitor] for r in self.history), default=-np.inf)
-        if row[self.monitor] > best:
-            save_weights(self.folder / "best.npz", self.model)
+        rises = row[self.monitor] > max((r[self.monitor] for r in self.history), default=-np.inf)
         self.history.append({"epoch": epoch + 1, **row})
-        _save(
-            self.folder / "last.npz",
-            _variables(self.model),
-            history=np.array(json.dumps(self.history)),
-        )
+        arrays = _arrays(_variables(self.model))  # on all workers: reading may need them all
+        if not is_chief(self.model.distribute_strategy):
+            return
+        if rises:
+            weights = list(arrays.items())[: len(self.model.variables)]
+            _save(self.folder / "best.npz", dict(weights))
+        _save(self.folder / "last.npz", {**arrays, "history": np.array(json.dumps(self.history))})
         self._write_log()
 
     def _write_log(self):
         names = list(self.history[-1])
         lines = [",".join(names)] + [",".join(f"{r[n]:.6g}" for n in names) for r in self.history]
-        _replace(self.folder / "log.csv", lambda p: p.write_text("\n".join(lines) + "\n"))
+        replace(self.folder / "log.csv", lambda p: p.write_text("\n".join(lines) + "\n"))
 
 
 class ConvergenceAdvice(keras.callbacks.Callback):
@@ -88,11 +90,12 @@ class AuditGradient(keras.callbacks.Callback):
 
     def __init__(self, batch, log_dir=None, **options):
         super().__init__()
-        self.batch, self.options = batch, options
+        self.batch, self.options, self._audit = batch, options, None
         self.writer = None if log_dir is None else tf.summary.create_file_writer(str(log_dir))
 
     def on_epoch_end(self, epoch, logs=None):
-        report = audit_gradient(self.model, self.batch, **self.options)
+        self._audit = self._audit or auditor(self.model, **self.options)
+        report = self._audit(self.batch)
         print(f"\nGradient audit: {report.advice}")
         figures = {
             "audit_radius": float(report.spectral_radius.max()),
@@ -118,7 +121,7 @@ class AuditGradient(keras.callbacks.Callback):
 
 def save_weights(path, model) -> None:
     """Every variable of `model` (not of its optimizer) in one .npz, written atomically."""
-    _save(path, model.variables)
+    _save(path, _arrays(model.variables))
 
 
 def load_weights(path, model) -> None:
@@ -166,17 +169,19 @@ def _assign(variables, saved) -> None:
         value(variable).assign(saved[f"v{i}"])
 
 
-def _save(path, variables, **extra) -> None:
-    arrays = {f"v{i}": value(v).numpy() for i, v in enumerate(variables)}
+def _arrays(variables) -> dict:
+    return {f"v{i}": value(v).numpy() for i, v in enumerate(variables)}
 
+
+def _save(path, arrays) -> None:
     def write(temporary):
         with open(temporary, "wb") as file:
-            np.savez(file, **arrays, **extra)
+            np.savez(file, **arrays)
 
-    _replace(pathlib.Path(path), write)
+    replace(pathlib.Path(path), write)
 
 
-def _replace(path: pathlib.Path, write) -> None:
+def replace(path: pathlib.Path, write) -> None:
     """Writes beside `path`, then renames over it."""
     temporary = path.with_name(f".{path.name}.partial")
     write(temporary)
