@@ -2,12 +2,14 @@
 PYTHON ?= $(or $(shell command -v python3.11),python3)
 VENV ?= .venv
 PYTEST_FLAGS ?= --numprocesses=auto
+CONSTRAINTS ?= constraints.txt
+EXTRAS ?= data,tune,test
 
 RUN := $(VENV)/bin/python
-INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-PACKAGING := setup.cfg pyproject.toml constraints.txt
+INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS)
+PACKAGING := setup.cfg pyproject.toml $(CONSTRAINTS)
 
-.PHONY: help demo test lint venv constraints clean
+.PHONY: help demo test test-beam lint venv constraints clean
 .DEFAULT_GOAL := help
 
 help:         ## list the targets
@@ -19,26 +21,33 @@ demo: $(VENV)/demo.stamp        ## deblur a photograph with the shipped model, t
 test: $(VENV)/test.stamp        ## run the tests
 	$(RUN) -m pytest $(PYTEST_FLAGS)
 
+test-beam:    ## run the tests of bulk deblurring, with Apache Beam in $(VENV)-beam
+	$(MAKE) test VENV=$(VENV)-beam CONSTRAINTS=constraints-beam.txt EXTRAS=beam,test \
+	    PYTEST_FLAGS=tests/serving/test_bulk.py
+
 lint: $(VENV)/lint.stamp        ## check style and formatting
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 
 venv: $(VENV)/test.stamp $(VENV)/lint.stamp     ## everything that development needs, in $(VENV)
 
-constraints:  ## pin the newest versions that install together
+constraints:  ## pin the newest versions that install together, with Apache Beam and without
 	scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
-	$(PYTHON) -m venv "$$scratch" && \
-	"$$scratch/bin/pip" install --quiet ".[data,tune,test,lint]" && \
-	{ head -1 constraints.txt; "$$scratch/bin/pip" freeze --exclude tf_jfb; } > "$$scratch/pins" && \
-	cp "$$scratch/pins" constraints.txt
+	for pins in constraints.txt:data,tune,test,lint constraints-beam.txt:beam,test; do \
+	    file=$${pins%%:*} && env="$$scratch/$$file.venv" && \
+	    $(PYTHON) -m venv "$$env" && \
+	    "$$env/bin/pip" install --quiet ".[$${pins#*:}]" && \
+	    { head -1 "$$file"; "$$env/bin/pip" freeze --exclude tf_jfb; } > "$$scratch/pins" && \
+	    cp "$$scratch/pins" "$$file" || exit 1; \
+	done
 
 clean:        ## remove the environment and what tools left behind
-	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv .venv-beam build dist *.egg-info .pytest_cache .ruff_cache
 	find tf_jfb tests scripts -name __pycache__ -prune -exec rm -rf {} +
 
 # An installation is repeated only after a change of the packaging files.
 $(VENV)/demo.stamp: WHAT := --editable=.
-$(VENV)/test.stamp: WHAT := --editable=.[data,tune,test]
+$(VENV)/test.stamp: WHAT := --editable=.[$(EXTRAS)]
 $(VENV)/lint.stamp: WHAT := ruff
 $(VENV)/%.stamp: $(PACKAGING) | $(VENV)/bin/pip
 	@echo "Installing into $(VENV): about a minute the first time"

@@ -13,18 +13,28 @@ examples:
   python scripts/train.py --config scripts/configs/paper.yaml --path CELEBA \\
       --pretrained runs/denoiser --run runs/paper
 
-Stopped at any moment, the same command goes on from the last whole epoch.
+Stopped at any moment, the same command goes on from the last whole epoch. docs/distribution.md
+shows how to train on several GPUs or machines.
 """
 
 
 def parser() -> argparse.ArgumentParser:
     _cli.import_tensorflow()
-    from tf_jfb.training import Config
+    from tf_jfb.training import Config, strategies
 
     p = _cli.Parser(description=__doc__, epilog=EXAMPLE)
     p.add_argument("--run", required=True, help="folder for log, checkpoints and figure")
     p.add_argument("--config", help="YAML file of the options below; flags override it")
     p.add_argument("--denoiser", action="store_true", help="train the network as a denoiser")
+    p.add_argument(
+        "--strategy",
+        choices=strategies.NAMES,
+        default="default",
+        help="one device, all GPUs, all machines of TF_CONFIG, or a TPU",
+    )
+    p.add_argument(
+        "--memory-growth", action="store_true", help="take GPU memory as needed, not all at once"
+    )
     for field in dataclasses.fields(Config):
         p.add_argument(
             f"--{field.name.replace('_', '-')}",
@@ -42,13 +52,17 @@ def _type(field):
 
 def main() -> None:
     args = vars(parser().parse_args())
-    from tf_jfb.training import Config, load_config, train, train_denoiser
+    from tf_jfb.training import Config, load_config, strategies, train, train_denoiser
 
     run, file, denoiser = (args.pop(name) for name in ("run", "config", "denoiser"))
+    strategy, growth = args.pop("strategy"), args.pop("memory_growth")
     options = load_config(file) if file else {}
     options |= {name: value for name, value in args.items() if value is not None}
     config = Config(**options)
-    (train_denoiser if denoiser else train)(config, run)
+    if growth:
+        strategies.grow_memory()
+    strategy = strategies.make(strategy)
+    (train_denoiser if denoiser else train)(config, run, strategy=strategy)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The few places where Keras 2 (TensorFlow 2.15) and Keras 3 differ."""
 
 import keras
+import tensorflow as tf
 
 KERAS_3 = hasattr(keras, "ops")
 
@@ -11,3 +12,32 @@ def value(variable):
 
 
 register = keras.saving.register_keras_serializable("tf_jfb")
+
+
+class Model(keras.Model):
+    """`keras.Model`, in Keras 3 also under MultiWorkerMirroredStrategy.
+
+    Both methods are private to Keras 3, which calls them; Keras 2 has no need of them.
+    """
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        if iterator is not None and _spans_workers(self.distribute_strategy):
+            # Keras would reduce the first batch over the workers, and cannot.
+            data = next(batches for _, _, batches in iterator)
+            local = self.distribute_strategy.experimental_local_results
+            data_batch = keras.tree.map_structure(lambda v: local(v)[0], next(data))
+            iterator = None
+        return super()._maybe_symbolic_build(iterator, data_batch)
+
+    def _make_function(self, step_function):
+        if not _spans_workers(self.distribute_strategy):
+            return super()._make_function(step_function)
+
+        def step(data):  # Keras averages the logs along an axis that they lack
+            return {name: tf.reshape(log, [1]) for name, log in step_function(data).items()}
+
+        return super()._make_function(step)
+
+
+def _spans_workers(strategy) -> bool:
+    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)

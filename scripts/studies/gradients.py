@@ -1,7 +1,6 @@
 """Gradient estimators on one training: equal data, seed and steps; accuracy, time and memory."""
 
 import argparse
-import itertools
 import json
 import pathlib
 import sys
@@ -30,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--depth", type=int, default=5, help="convolutions of the DnCNN")
     p.add_argument("--channels", type=int, default=24, help="width of the DnCNN")
     p.add_argument("--learning-rate", type=float, default=1e-3, help="of Adam, constant")
-    p.add_argument("--one", nargs=2, metavar=("ESTIMATOR", "SEED"), help=argparse.SUPPRESS)
+    p.add_argument("--one", metavar="ESTIMATOR", help=argparse.SUPPRESS)
     return p
 
 
@@ -39,32 +38,46 @@ def main() -> None:
     folder = pathlib.Path(args.output)
     folder.mkdir(parents=True, exist_ok=True)
     if args.one:
-        print(json.dumps(train_one(args, args.one[0], int(args.one[1]))))
+        print(json.dumps(train(args, args.one)))
         return
     kept = folder / "results.json"
     results = json.loads(kept.read_text()) if kept.exists() else {}  # an interrupted study goes on
-    for seed, name in itertools.product(args.seeds, args.estimators):
-        runs = results.setdefault(name, {})
-        if str(seed) not in runs:
-            runs[str(seed)] = _cli.run_alone(name, seed)
+    for name in args.estimators:
+        if name not in results:
+            results[name] = _cli.run_alone(name)
             kept.write_text(json.dumps(results, indent=1))
-    results = {name: list(runs.values()) for name, runs in results.items()}
     print(table(results))
     draw(results, folder / "gradients.png")
 
 
-def train_one(args, name: str, seed: int) -> dict:
-    """Trains once and measures after every epoch; an epoch's time is that of its median step."""
+def train(args, name: str) -> dict:
+    """The trainings of all seeds by one estimator, in programs that are traced once."""
     import resource
-    import statistics
 
     _cli.import_tensorflow()
     from tf_jfb.training import AuditGradient
 
-    model, batches, validation = prepare(args, name, seed)
+    model, _, validation = prepare(args, name, args.seeds[0])
+    start = [variable.numpy() for variable in model.optimizer.variables]
     audit = AuditGradient(tuple(part[:2] for part in validation))
     audit.set_model(model)
-    rows, seconds, peak, batches = [], 0.0, None, iter(batches)
+    model.train_on_batch(*validation)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # before audits
+    runs = []
+    for seed in args.seeds:
+        fresh, batches, _ = prepare(args, name, seed)
+        model.set_weights(fresh.get_weights())
+        for variable, value in zip(model.optimizer.variables, start, strict=True):
+            variable.assign(value)
+        runs.append(train_once(args, name, model, audit, batches, validation))
+    return {"peak_mib": peak, "runs": runs}
+
+
+def train_once(args, name: str, model, audit, batches, validation) -> list:
+    """Measures after every epoch; an epoch's time is that of its median step."""
+    import statistics
+
+    rows, seconds, batches = [], 0.0, iter(batches)
     for epoch in range(args.epochs):
         durations = []
         for _ in range(args.steps):
@@ -73,13 +86,13 @@ def train_one(args, name: str, seed: int) -> dict:
             model.train_on_batch(*batch)
             durations.append(time.perf_counter() - start)
         seconds += args.steps * statistics.median(durations)
-        peak = peak or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # before audits
         scores, figures = model.evaluate(*validation, verbose=0, return_dict=True), {}
         audit.on_epoch_end(epoch, figures)
         cosine = figures.get(f"audit_cosine_{name}", figures.get("audit_cosine_in use"))
         row = {"steps": (epoch + 1) * args.steps, "seconds": seconds, "cosine": cosine}
-        rows.append({**row, "psnr": scores["psnr"], "radius": figures["audit_radius"]})
-    return {"peak_mib": peak, "rows": [{k: float(v) for k, v in row.items()} for row in rows]}
+        row |= {key: scores[key] for key in ("psnr", "evaluations", "converged")}
+        rows.append({**row, "radius": figures["audit_radius"]})
+    return [{key: float(value) for key, value in row.items()} for row in rows]
 
 
 def prepare(args, name: str, seed: int) -> tuple:
@@ -96,6 +109,7 @@ def prepare(args, name: str, seed: int) -> tuple:
     config = Config(**kind, **network, **options)
     model = build_model(config)
     model.compile(keras.optimizers.Adam(args.learning_rate, epsilon=1e-10))
+    model.optimizer.build(model.trainable_variables)
     examples = lambda split, size, seed: data.examples(  # noqa: E731
         source(config, split),
         config.operator,
@@ -114,14 +128,13 @@ def table(results: dict) -> str:
         "| gradient | PSNR (dB) | seconds | peak memory (MiB) | cosine to exact | radius of J |",
         "|---|---|---|---|---|---|",
     ]
-    for name, runs in results.items():
-        last = [run["rows"][-1] for run in runs]
+    for name, result in results.items():
+        last = [rows[-1] for rows in result["runs"]]
         mean = {key: sum(row[key] for row in last) / len(last) for key in last[0]}
         spread = max(row["psnr"] for row in last) - min(row["psnr"] for row in last)
-        peak = sum(run["peak_mib"] for run in runs) / len(runs)
         lines.append(
             f"| {name} | {mean['psnr']:.2f} (spread {spread:.2f}) | {mean['seconds']:.0f} | "
-            f"{peak:.0f} | {mean['cosine']:.3f} | {mean['radius']:.3f} |"
+            f"{result['peak_mib']:.0f} | {mean['cosine']:.3f} | {mean['radius']:.3f} |"
         )
     return "\n".join(lines)
 
@@ -135,9 +148,9 @@ def draw(results: dict, path) -> None:
     panels = (("steps", "psnr"), ("seconds", "psnr"), ("steps", "cosine"))
     labels = {"psnr": "validation PSNR (dB)", "cosine": "cosine to the exact gradient"}
     for axis, (x, y) in zip(axes, panels, strict=True):
-        for i, (name, runs) in enumerate(results.items()):
-            for j, run in enumerate(runs):
-                points = [[row[key] for row in run["rows"]] for key in (x, y)]
+        for i, (name, result) in enumerate(results.items()):
+            for j, rows in enumerate(result["runs"]):
+                points = [[row[key] for row in rows] for key in (x, y)]
                 axis.plot(*points, color=f"C{i}", alpha=0.7, label=None if j else name)
         axis.set(xlabel=x, ylabel=labels[y])
         axis.grid(alpha=0.3)

@@ -307,7 +307,8 @@ def _loss_and_gradients(model, blurred, sharp):
 
 def test_solves_of_known_examples_start_where_the_last_ended():
     blurred, sharp = pairs()
-    examples = tf.data.Dataset.from_tensor_slices(((blurred, [3, 0, 2, 1]), sharp)).batch(2)
+    inputs = {"image": blurred, "index": [3, 0, 2, 1]}
+    examples = tf.data.Dataset.from_tensor_slices((inputs, sharp)).batch(2)
 
     def evaluations(warm_start, dataset):
         keras.utils.set_random_seed(0)
@@ -321,7 +322,7 @@ def test_solves_of_known_examples_start_where_the_last_ended():
         np.testing.assert_allclose(predicted, model.restore(blurred).image, atol=1e-6)
         return history["evaluations"]
 
-    cold = evaluations(0, examples.map(lambda d, x: (d[0], x)))
+    cold = evaluations(0, examples.map(lambda d, x: (d["image"], x)))
     warm = evaluations(4, examples)
     assert warm[0] == cold[0]
     assert warm[1] < 0.5 * cold[1] and warm[2] < 0.5 * cold[2]
@@ -329,8 +330,8 @@ def test_solves_of_known_examples_start_where_the_last_ended():
 
 def test_examples_are_named_exactly_where_they_are_remembered():
     model, (blurred, _) = make(), pairs()
-    with pytest.raises(ValueError, match="With `warm_start` the model takes"):
-        model((blurred, tf.range(4)))
+    with pytest.raises(ValueError, match="an index only where it has a `warm_start`"):
+        model({"image": blurred, "index": tf.range(4)})
 
 
 def test_normalisations_are_folded_again_only_for_new_weights():

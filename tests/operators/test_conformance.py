@@ -7,7 +7,7 @@ import scipy.ndimage
 import scipy.signal
 import tensorflow as tf
 
-from tf_jfb.operators import Blur, BlurFFT, GaussianBlur
+from tf_jfb.operators import Blur, BlurEach, BlurFFT, Downsample, GaussianBlur, Inpainting
 
 RNG = np.random.default_rng(0)
 KERNELS = {
@@ -24,6 +24,18 @@ OPERATORS = {
     "GaussianBlur-5": GaussianBlur(5, 5.0),
     "GaussianBlur-4": GaussianBlur(4, 1.0),
 }
+EACH = BlurEach(RNG.random((2, 5, 4)))
+SIZED = {  # for images of a certain size [H, W], or batches of 2
+    "BlurEach": (EACH, (9, 8)),
+    "BlurEach-transfer": (BlurEach.from_transfer(EACH.transfer(tf.zeros([2, 9, 8, 1]))), (9, 8)),
+    "Downsample-1": (Downsample(1), (9, 8)),
+    "Downsample-2": (Downsample(2), (8, 6)),
+    "Downsample-3": (Downsample(3), (9, 6)),
+    "Downsample-2-even": (Downsample(2, KERNELS["even"]), (4, 10)),
+    "Downsample-3-asymmetric": (Downsample(3, KERNELS["asymmetric"]), (9, 6)),
+    "Inpainting": (Inpainting(RNG.random((9, 8)) < 0.6), (9, 8)),
+}
+EVERY = {**{name: (operator, (9, 8)) for name, operator in OPERATORS.items()}, **SIZED}
 ALL = pytest.mark.parametrize("name", OPERATORS)
 KERNEL = pytest.mark.parametrize("name", KERNELS)
 
@@ -32,12 +44,15 @@ def images(seed, shape=(2, 9, 8, 3), dtype=np.float64):
     return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
-@ALL
+@pytest.mark.parametrize("name", EVERY)
 @pytest.mark.parametrize("dtype, tolerance", [(np.float32, 1e-5), (np.float64, 1e-12)])
 def test_adjoint(name, dtype, tolerance):
-    operator = OPERATORS[name]
-    x, y = images(1, dtype=dtype), images(2, dtype=dtype)
-    ax, aty = operator(x), operator.adjoint(y)
+    operator, size = EVERY[name]
+    x = images(1, (2, *size, 3), dtype)
+    ax = operator(x)
+    y = images(2, ax.shape, dtype)
+    aty = operator.adjoint(y)
+    assert aty.shape == x.shape
     assert ax.dtype == aty.dtype == dtype
     left = np.vdot(np.float64(ax), np.float64(y))
     right = np.vdot(np.float64(x), np.float64(aty))
@@ -155,9 +170,19 @@ def test_gaussian_errors(size, std):
         GaussianBlur(size, std)
 
 
-@ALL
+@pytest.mark.parametrize("name", [name for name in EVERY if "BlurEach" not in name])
 def test_configuration_round_trip(name):
-    operator = OPERATORS[name]
+    operator, size = EVERY[name]
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(operator))
     assert type(copy) is type(operator)
-    np.testing.assert_array_equal(copy.kernel, operator.kernel)
+    assert copy.get_config() == operator.get_config()
+    x = images(7, (1, *size, 1))
+    np.testing.assert_array_equal(copy(x), operator(x))
+
+
+@pytest.mark.parametrize("name", [name for name in SIZED if "BlurEach" not in name])
+def test_norm_at_its_size(name):
+    operator, size = SIZED[name]
+    largest = np.linalg.svd(dense(operator, *size), compute_uv=False)[0]
+    assert operator.norm(*size, iterations=60) == pytest.approx(largest, rel=1e-3)
+    assert operator.norm_bound(*size) >= largest * (1 - 1e-12)

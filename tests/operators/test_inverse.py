@@ -50,6 +50,13 @@ def test_symmetric_and_positive():
 
 
 @pytest.mark.parametrize("operator", [Blur(KERNEL), BlurFFT(KERNEL)])
+def test_one_rho_per_image(operator):
+    g, rho = images(), tf.constant([0.1, 2.0], tf.float64)
+    alone = [operator.inverse(g[b : b + 1], rho[b]) for b in range(2)]
+    np.testing.assert_allclose(operator.inverse(g, rho), tf.concat(alone, 0), atol=1e-13)
+
+
+@pytest.mark.parametrize("operator", [Blur(KERNEL), BlurFFT(KERNEL)])
 def test_refused(operator):
     with pytest.raises(ValueError, match="`rho` must be positive. Received: rho=0"):
         operator.inverse(images(), 0)

@@ -26,6 +26,78 @@ def test_gaussian_refuses(size, std):
         kernels.gaussian(size, std)
 
 
+def test_anisotropic():
+    kernel = kernels.anisotropic(31, 4.0, 1.0, 30.0)
+    assert kernel.sum() == pytest.approx(1.0)
+    right, up = np.arange(31) - 15, 15 - np.arange(31)
+    covariance = [
+        [kernel.sum(0) @ right**2, up @ kernel @ right],
+        [up @ kernel @ right, kernel.sum(1) @ up**2],
+    ]
+    values, vectors = np.linalg.eigh(covariance)
+    np.testing.assert_allclose(np.sqrt(values), [1.0, 4.0], rtol=1e-2)
+    np.testing.assert_allclose(np.rad2deg(np.arctan(vectors[1, 1] / vectors[0, 1])), 30, rtol=1e-2)
+    np.testing.assert_allclose(kernels.anisotropic(8, 1.5, 1.5, 20), kernels.gaussian(8, 1.5))
+
+
+@pytest.mark.parametrize(
+    "radius, side", [(0.3, 1), (0.5, 1), (0.6, 3), (1.5, 3), (1.6, 5), (6, 13)]
+)
+def test_disk_covers_its_area(radius, side):
+    kernel = kernels.disk(radius)
+    assert kernel.shape == (side, side)
+    assert kernel.sum() == pytest.approx(1.0)
+    np.testing.assert_allclose(kernel, kernel[::-1, ::-1].T, atol=1e-15)
+    if radius >= 0.8:  # the middle is covered whole
+        assert 1 / kernel[side // 2, side // 2] == pytest.approx(np.pi * radius**2, rel=1e-3)
+    if radius >= 3:  # a uniform disk has variance r^2 / 4 along an axis
+        offsets = np.arange(side) - side // 2
+        assert kernel.sum(0) @ offsets**2 == pytest.approx(radius**2 / 4, rel=0.02)
+
+
+def test_box():
+    np.testing.assert_array_equal(kernels.box(4), np.full((4, 4), 1 / 16))
+
+
+@pytest.mark.parametrize("size", [1, 2, 9, 24, 25])
+@pytest.mark.parametrize("seed", range(5))
+def test_motion_is_centred_and_fills_the_array(size, seed):
+    kernel, offsets = kernels.motion(size, seed), np.arange(size) - (size - 1) / 2
+    assert kernel.shape == (size, size)
+    assert kernel.sum() == pytest.approx(1.0)
+    assert kernel.min() >= 0
+    np.testing.assert_allclose([kernel.sum(0) @ offsets, kernel.sum(1) @ offsets], 0, atol=1e-12)
+    assert max(kernel[[0, -1]].max(), kernel[:, [0, -1]].max()) > 0
+    np.testing.assert_array_equal(kernels.motion(size, seed), kernel)
+
+
+def test_motion_options():
+    still = np.zeros((9, 9))
+    still[4, 4] = 1.0
+    np.testing.assert_allclose(kernels.motion(9, 0, extent=0), still, atol=1e-15)
+    small = kernels.motion(25, 0, extent=4.0)
+    assert small[8:17, 8:17].sum() == pytest.approx(1.0)
+    assert (kernels.motion(25, 1) > 0).sum() < (kernels.motion(25, 1, smoothness=0.05) > 0).sum()
+    assert np.abs(kernels.motion(25, 0) - kernels.motion(25, 1)).max() > 0.01
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: kernels.anisotropic(5, 1.0, 0.0, 0), "`std2` must be .* Received: std2=0.0"),
+        (lambda: kernels.anisotropic(5, 1.0, 1.0, np.inf), "`angle` must be a finite"),
+        (lambda: kernels.disk(-1), "`radius` must be a positive number of pixels"),
+        (lambda: kernels.box(0), "`size` must be an integer >= 1. Received: size=0"),
+        (lambda: kernels.motion(5, -1), "`seed` must be an integer >= 0. Received: seed=-1"),
+        (lambda: kernels.motion(5, 0, 3), r"`extent` must lie in \[0, 2.0\].*extent=3"),
+        (lambda: kernels.motion(5, 0, smoothness=0), "`smoothness` must be a positive number"),
+    ],
+)
+def test_families_refuse(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
 def test_arrays_are_read_and_normalised(tmp_path):
     array = np.array([[1.0, 2.0], [3.0, 2.0]])
     np.save(tmp_path / "k.npy", array)
@@ -47,13 +119,32 @@ def test_images_are_read_as_grey_levels(tmp_path, mode):
 
 def test_parse(tmp_path):
     np.testing.assert_array_equal(kernels.parse("gaussian:5:1.5"), kernels.gaussian(5, 1.5))
+    np.testing.assert_array_equal(
+        kernels.parse("gaussian:5:2:1:45"), kernels.anisotropic(5, 2.0, 1.0, 45.0)
+    )
+    np.testing.assert_array_equal(kernels.parse("disk:2.5"), kernels.disk(2.5))
+    np.testing.assert_array_equal(kernels.parse("box:3"), kernels.box(3))
+    np.testing.assert_array_equal(kernels.parse("motion:9:7"), kernels.motion(9, 7))
     np.save(tmp_path / "k.npy", np.ones((2, 2)))
     np.testing.assert_array_equal(kernels.parse(str(tmp_path / "k.npy")), np.full((2, 2), 0.25))
 
 
-@pytest.mark.parametrize("text", ["gaussian:5", "gaussian:a:1", "gaussian:5:1:2", "gaussian"])
-def test_parse_refuses(text):
-    with pytest.raises(ValueError, match=f"gaussian:SIZE:STD.*Received: kernel='{text}'"):
+@pytest.mark.parametrize(
+    "text, form",
+    [
+        *[
+            (t, "SIZE:STD or ")
+            for t in ("gaussian:5", "gaussian:a:1", "gaussian:5:1:2", "gaussian")
+        ],
+        ("disk", "RADIUS"),
+        ("disk:", "RADIUS"),
+        ("box:2.5", "SIZE"),
+        ("motion:5:1:2", "SIZE:SEED"),
+    ],
+)
+def test_parse_refuses(text, form):
+    name = text.split(":")[0]
+    with pytest.raises(ValueError, match=f"written {name}:{form}.*Received: kernel='{text}'"):
         kernels.parse(text)
 
 

@@ -18,6 +18,7 @@ def examples(
     start: int = 0,
     crop: int | None = None,
     augment: bool = True,
+    shard: tuple[int, int] = (1, 0),
 ) -> tf.data.Dataset:
     """Endless batches (blurred, sharp), [B, h, w, C] float32, sharp in [0, 1].
 
@@ -33,6 +34,8 @@ def examples(
         start: number of the first example.
         crop: side of a random square crop; None takes whole images, which must agree in size.
         augment: random flips and quarter turns (quarter turns only with a square crop).
+        shard: (count, index), to yield of every batch only part `index` of `count` equal parts: the
+            share of one worker among several.
 
     Raises:
         ValueError: an argument is outside its range, or an image is smaller than the crop.
@@ -43,6 +46,13 @@ def examples(
     check(seed >= 0, "`seed` must be >= 0.", seed=seed)
     check(start >= 0, "`start` must be >= 0.", start=start)
     check(crop is None or crop >= 1, "`crop` must be >= 1, or None.", crop=crop)
+    count, index = shard
+    check(
+        0 <= index < count and batch_size % count == 0,
+        "`shard` must be (count, index), index < count, with `batch_size` a multiple of count.",
+        shard=shard,
+        batch_size=batch_size,
+    )
     make = functools.partial(_example, source, seed, crop, augment)
     channels = source[0].shape[-1]
 
@@ -56,8 +66,11 @@ def examples(
         return blurred + noise * unit, sharp
 
     numbers = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
+    part = batch_size // count
+    if count > 1:
+        numbers = numbers.batch(part).shard(count, index).unbatch()
     loaded = numbers.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return loaded.batch(batch_size, drop_remainder=True).map(degrade_batch).prefetch(2)
+    return loaded.batch(part, drop_remainder=True).map(degrade_batch).prefetch(2)
 
 
 def _example(source, seed, crop, augment, number) -> tuple:

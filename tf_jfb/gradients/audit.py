@@ -135,11 +135,11 @@ def auditor(
     )
     solver = dataclasses.replace(model.solver, rtol=rtol, max_evaluations=max_evaluations)
     exact = Implicit(GMRES(rtol=rtol, max_evaluations=max_evaluations), "fallback")
-    names = {"jfb": JFB(), **{f"neumann:{k}": Neumann(k) for k in ORDERS}}
-    if model.gradient.needs_solution and model.gradient not in names.values():
-        names["in use"] = model.gradient
+    series = {"jfb": JFB(), **{f"neumann:{k}": Neumann(k) for k in ORDERS}}
+    known = not model.gradient.needs_solution or model.gradient in series.values()
+    in_use = {} if known else {"in use": model.gradient}
     measure = tf.function(
-        lambda d, sharp: _measure(model, d, sharp, solver, exact, names, iterations),
+        lambda d, sharp: _measure(model, d, sharp, solver, exact, in_use, iterations),
         autograph=False,
     )
 
@@ -150,12 +150,12 @@ def auditor(
             batch=type(batch).__name__,
         )
         d, sharp = (tf.cast(part, model.variable_dtype) for part in batch)
-        return _report(measure(d, sharp), names, _groups(model))
+        return _report(measure(d, sharp), [*series, *in_use], model)
 
     return audit
 
 
-def _measure(model, d, sharp, solver, exact, estimators, iterations) -> dict:
+def _measure(model, d, sharp, solver, exact, in_use, iterations) -> dict:
     d, sharp = tf.stop_gradient(d), tf.stop_gradient(sharp)
     weights = [value(v) for v in model.trainable_variables]
     x0, T = model.bound_map(d)  # noqa: N806
@@ -164,14 +164,19 @@ def _measure(model, d, sharp, solver, exact, estimators, iterations) -> dict:
         fx = model.bound_map(d)[1](forward.x)  # folds the weights within the tape
     with tf.GradientTape() as loss_tape:
         loss_tape.watch(fx)
-        loss = model.compute_loss(x=d, y=sharp, y_pred=fx)
+        loss = model.compute_loss(x=d, y=sharp, y_pred=model.image_of(fx))
     v = loss_tape.gradient(loss, fx)
-    to_weights = lambda w: tape.gradient(  # noqa: E731
-        fx, weights, output_gradients=w, unconnected_gradients="zero"
-    )
+    product = transposed_jacobian(T, forward.x)
     w, adjoint = exact.adjoint(T, forward.x, v)
-    radius, norm = _spectrum(T, forward.x, iterations)
-    gradients = {name: to_weights(e.reweight(T, forward.x, v)) for name, e in estimators.items()}
+    used = [e.reweight(T, forward.x, v) for e in in_use.values()]
+    # All through one traced copy of each product: a copy per estimator would take a minute.
+    estimates = tf.concat([_neumann(product, v), tf.stack([*used, w])], 0)
+
+    def to_weights(w):
+        parts = tape.gradient(fx, weights, output_gradients=w, unconnected_gradients="zero")
+        return tf.concat([tf.reshape(part, [-1]) for part in parts], 0)
+
+    radius, norm = _spectrum(product, forward.x, iterations)
     return {
         "forward": forward.status,
         "adjoint": adjoint.status,
@@ -179,14 +184,25 @@ def _measure(model, d, sharp, solver, exact, estimators, iterations) -> dict:
         "spectral_radius": radius,
         "contraction": norm,
         "condition": _condition(to_weights, fx, iterations),
-        "exact": to_weights(w),
-        "gradients": gradients,
+        "gradients": tf.map_fn(to_weights, estimates, parallel_iterations=1),  # exact: the last
     }
 
 
-def _spectrum(f, x, iterations) -> tuple:
-    """Spectral radius and largest singular value of the Jacobian at `x`, each [B]."""
-    transposed = transposed_jacobian(f, x)
+def _neumann(product, v):
+    """Estimates of JFB and of the Neumann series of all `ORDERS`, [1 + orders, B, ...]."""
+    count = len(ORDERS) + 1
+
+    def step(k, term, total, sums):
+        sums = sums.write(k, total)
+        term = product(term)
+        return k + 1, term, total + term, sums
+
+    sums = tf.TensorArray(v.dtype, count, element_shape=v.shape)
+    return tf.while_loop(lambda k, *_: k < count, step, (0, v, v, sums))[3].stack()
+
+
+def _spectrum(transposed, x, iterations) -> tuple:
+    """Spectral radius and largest singular value of J at `x`, each [B]; `transposed`: J^T."""
     start = tf.random.stateless_normal(tf.shape(x), [0, 0], dtype=x.dtype, alg="philox")
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(start)
@@ -217,15 +233,20 @@ def _condition(to_weights, fx, iterations):
         tape.watch(ones)
         gradients = to_weights(ones)
 
-    def gram(u):  # M M^T u
-        return tape.gradient(gradients, ones, output_gradients=to_weights(u))
+    def gram(u):  # M M^T u; M^T u, being linear in u, is the product of its own Jacobian
+        forward = lambda g: tape.gradient(gradients, ones, output_gradients=g)  # noqa: E731
+        return forward(to_weights(u))
+
+    def step(i, u, first):
+        image = gram(u)
+        # The quotient of a random vector is at least the least eigenvalue.
+        quotient = tf.reduce_sum(u * image) / tf.reduce_sum(u * u)
+        return i + 1, image / tf.norm(image), tf.where(i == 0, quotient, first)
 
     u = tf.random.stateless_normal(tf.shape(fx), [0, 1], dtype=fx.dtype, alg="philox")
-    image = gram(u)
-    # The quotient of a random vector is at least the least eigenvalue.
-    smallest = tf.reduce_sum(u * image) / tf.reduce_sum(u * u)
-    step = lambda i, u: (i + 1, gram(u / tf.norm(u)))  # noqa: E731
-    largest = tf.norm(tf.while_loop(lambda i, _: i < iterations, step, (0, image))[1])
+    start = (0, u, tf.zeros([], u.dtype))
+    _, u, smallest = tf.while_loop(lambda i, *_: i <= iterations, step, start)
+    largest = tf.norm(gram(u))
     return largest / tf.maximum(smallest, 1e-30)
 
 
@@ -240,27 +261,19 @@ def _groups(model) -> dict:
     return groups
 
 
-def _report(out, names, groups) -> GradientAudit:
+def _report(out, names, model) -> GradientAudit:
     out = tf.nest.map_structure(lambda t: t.numpy(), out)
-    groups = {"all": list(range(len(out["exact"]))), **groups}
-    joined = lambda arrays, part: np.concatenate(  # noqa: E731
-        [np.ravel(arrays[i]).astype(np.float64) for i in part]
-    )
+    *estimates, exact = out.pop("gradients").astype(np.float64)
+    ends = np.cumsum([0] + [int(np.prod(v.shape)) for v in model.trainable_variables])
+    places = np.arange(ends[-1])
+    groups = {"all": places}
+    for group, part in _groups(model).items():
+        groups[group] = np.concatenate([places[ends[i] : ends[i + 1]] for i in part])
+    tiny = np.finfo(np.float64).tiny
+    norm = lambda a: max(np.linalg.norm(a), tiny)  # noqa: E731
     cosine, ratio = {}, {}
-    for name in names:
-        pairs = {
-            g: (joined(out["gradients"][name], part), joined(out["exact"], part))
-            for g, part in groups.items()
-        }
-        tiny = np.finfo(np.float64).tiny
-        norms = {
-            g: (np.linalg.norm(a), max(np.linalg.norm(b), tiny)) for g, (a, b) in pairs.items()
-        }
-        cosine[name] = {
-            g: float(a @ b / max(norms[g][0] * norms[g][1], tiny)) for g, (a, b) in pairs.items()
-        }
-        ratio[name] = {g: float(norms[g][0] / norms[g][1]) for g in pairs}
-    keep = ("forward", "adjoint", "adjoint_residual", "spectral_radius", "contraction")
-    return GradientAudit(
-        cosine, ratio, condition=float(out["condition"]), **{k: out[k] for k in keep}
-    )
+    for name, estimate in zip(names, estimates, strict=True):
+        pairs = {group: (estimate[part], exact[part]) for group, part in groups.items()}
+        cosine[name] = {g: float(a @ b / norm(a) / norm(b)) for g, (a, b) in pairs.items()}
+        ratio[name] = {g: float(norm(a) / norm(b)) for g, (a, b) in pairs.items()}
+    return GradientAudit(cosine, ratio, condition=float(out.pop("condition")), **out)

@@ -31,7 +31,8 @@ class DEGrad(Equilibrium):
     std $\sigma_d$ and a denoiser of std $\sigma_D$. The inverse is `Operator.inverse`.
 
     Args:
-        operator: A, a `tf_jfb.operators.Operator`.
+        operator: A, a `tf_jfb.operators.Operator`, or None for circular blurs that come with the
+            images, as `kernel`.
         network: R_theta, a Keras layer with `frozen(training)`, such as `DnCNN`.
         solver: default `Anderson()`.
         gradient: default `JFB()`.
@@ -59,6 +60,11 @@ class DEGrad(Equilibrium):
         **kwargs,
     ):
         super().__init__(operator, network, solver, gradient, regularizers, warm_start, **kwargs)
+        check(
+            not getattr(network, "conditional", False),
+            "`network` must not be conditional on the noise: use DEProx, DEHQS or DEADMM.",
+            network=type(network).__name__,
+        )
         check(isinstance(eta, (int, float)) and eta > 0, "`eta` must be positive.", eta=eta)
         check(
             precondition is None or isinstance(precondition, (int, float)) and precondition > 0,
@@ -77,18 +83,20 @@ class DEGrad(Equilibrium):
     def eta(self) -> tf.Tensor:
         return tf.exp(value(self.log_eta))
 
-    def equilibrium_map(self, d, network):
-        eta, right = self.eta, self.operator.adjoint(d)
+    def equilibrium_map(self, m, network):
+        make, tensors = self.forward_model(m)
+        eta, right = self.eta, make(*tensors).adjoint(m.image)
 
-        def T(x, right, observe=False):  # noqa: N802
-            gradient = self.operator.adjoint(self.operator(x)) - right
+        def T(x, right, *tensors, observe=False):  # noqa: N802
+            operator = make(*tensors)
+            gradient = operator.adjoint(operator(x)) - right
             regulariser = tf.cast(network(x, observe=observe), x.dtype)
-            return x - eta * self._preconditioned(gradient + regulariser)
+            return x - eta * self._preconditioned(operator, gradient + regulariser)
 
-        return self._preconditioned(right), T, (right,)
+        return self._preconditioned(make(*tensors), right), T, (right, *tensors)
 
-    def _preconditioned(self, g):
-        return g if self.precondition is None else self.operator.inverse(g, self.precondition)
+    def _preconditioned(self, operator, g):
+        return g if self.precondition is None else operator.inverse(g, self.precondition)
 
     def get_config(self) -> dict:
         return {**super().get_config(), "eta": self.initial_eta, "precondition": self.precondition}

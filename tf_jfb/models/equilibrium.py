@@ -13,7 +13,8 @@ from tf_jfb._validate import check
 from tf_jfb.gradients import JFB, Estimator
 from tf_jfb.metrics import PSNR
 from tf_jfb.models._kept import Folds, Memory, Solves
-from tf_jfb.operators import Operator
+from tf_jfb.models._measurement import Measurement, check_kernels, check_noise, measurement
+from tf_jfb.operators import BlurEach, Operator
 from tf_jfb.operators.base import image_batch
 from tf_jfb.regularizers import Regularizer
 from tf_jfb.regularizers.base import Solved
@@ -33,25 +34,30 @@ class Restoration(NamedTuple):
 class Equilibrium(Model):
     r"""Reconstruction $x^* = T_\theta(x^*; d)$ from the measurement $d = A x + e$.
 
-    A subclass supplies `equilibrium_map(d, network)`, which returns the start x0, T as a function
+    A subclass supplies `equilibrium_map(m, network)`, which returns the start x0, T as a function
     `T(x, *inputs, observe=False)` that does not change within a solve, and `inputs`, all that T
-    knows of the images: tensors with one entry per image. `network(x, observe)` is the network
-    with its normalisations computed; `observe=True` marks the one recorded evaluation of a
-    training step, in which batch statistics may move.
+    knows of the images: tensors with one entry per image. `m` is a `Measurement`; `network` is
+    the network with its normalisations computed. `observe=True` marks the one recorded evaluation
+    of a training step, in which batch statistics may move. Where x is more than the image, the
+    subclass also supplies `state_of` and `image_of`.
+
+    The model takes d, or a dict of `image` = d and of what else it needs: `kernel` [B, k1, k2]
+    where `operator` is None, for circular blurs that come with the images; `noise` [B], the
+    standard deviation, there and where the network is conditional; `index` for a warm start.
 
     `call` is differentiable through `gradient`. `predict` and `restore` return the solved
     iterate itself. `fit` and `evaluate` log, beside loss and metrics, the mean evaluations, mean
     residual (over images that have a finite one) and share of converged images; with a gradient
     that solves an adjoint equation, `fit` also logs those of that solve, as `adjoint_...`.
 
-    With `warm_start` = N, `fit` takes ((d, index), x), index [B] in [0, N) naming the example, and
-    a solve starts where the last of the same example ended. It pays where an example is the same
-    in every epoch: with crops or noise drawn anew, the last solution is another problem's.
+    With `warm_start` = N, `fit` takes ({"image": d, "index": i}, x), i [B] in [0, N) naming the
+    example, and a solve starts where the last of the same example ended. It pays where an example
+    is the same in every epoch: with crops or noise drawn anew it would be another problem's.
     """
 
     def __init__(
         self,
-        operator: Operator,
+        operator: Operator | None,
         network,
         solver: Solver | None = None,
         gradient: Estimator | None = None,
@@ -79,15 +85,54 @@ class Equilibrium(Model):
         self._folds = Folds(network)
         self._restore = tf.function(self.solved, reduce_retracing=True)
 
-    def equilibrium_map(self, d: tf.Tensor, network) -> tuple:
-        """(x0, T, inputs) for the measurement `d` [B, H, W, C]."""
+    def equilibrium_map(self, m: Measurement, network) -> tuple:
+        """(x0, T, inputs) for one batch."""
         raise NotImplementedError
 
-    def bound_map(self, d: tf.Tensor, training: bool = False) -> tuple:
+    def state_of(self, image: tf.Tensor) -> tf.Tensor:
+        """A start x0 of the solve for an image to start from."""
+        return image
+
+    def image_of(self, state: tf.Tensor) -> tf.Tensor:
+        """The image in a fixed point."""
+        return state
+
+    def bound_map(self, inputs, training: bool = False) -> tuple:
         """(x0, T) with T a function of x alone, and `observe`."""
-        network = self.network.frozen(training=training)
-        x0, T, inputs = self.equilibrium_map(d, network)  # noqa: N806
-        return x0, lambda x, observe=False: T(x, *inputs, observe=observe)
+        m = self.measurement(inputs)
+        x0, T, known = self.equilibrium_map(m, self.network.frozen(training=training))  # noqa: N806
+        return x0, lambda x, observe=False: T(x, *known, observe=observe)
+
+    def measurement(self, inputs) -> Measurement:
+        """What the model was given, checked to be what it takes."""
+        wanted = [name for name in ("kernel", "noise") if getattr(self, f"takes_{name}")]
+        return measurement(inputs, wanted, bool(self.warm_start), self.variable_dtype)
+
+    @property
+    def takes_kernel(self) -> bool:
+        """Whether the blur comes with the images."""
+        return self.operator is None
+
+    @property
+    def takes_noise(self) -> bool:
+        """Whether the noise level comes with the images."""
+        return self.takes_kernel or getattr(self.network, "conditional", False)
+
+    def forward_model(self, m: Measurement) -> tuple:
+        """(make, tensors): `make(*tensors)` is A of the images whose entries the tensors hold."""
+        if self.operator is not None:
+            return lambda: self.operator, ()
+        return BlurEach.from_transfer, (BlurEach(m.kernel).transfer(m.image),)
+
+    def noise_of(self, m: Measurement) -> tf.Tensor:
+        """Noise level of every image, [B]; 0.01 for a model that is told none."""
+        batch = tf.shape(m.image)[:1]
+        return tf.fill(batch, tf.constant(0.01, m.image.dtype)) if m.noise is None else m.noise
+
+    def denoise(self, network, x, level, observe) -> tf.Tensor:
+        """D(x) = x - R(x); a conditional network is told the level [B]."""
+        told = (level,) if getattr(self.network, "conditional", False) else ()
+        return x - tf.cast(network(x, *told, observe=observe), x.dtype)
 
     def folded(self):
         """The network's normalisations, for `solved`.
@@ -107,45 +152,35 @@ class Equilibrium(Model):
             self.optimizer.build(self.trainable_variables)
 
     def build(self, input_shape):
-        if isinstance(input_shape[0], (tuple, list)):
-            input_shape = input_shape[0]  # of (d, index)
+        if isinstance(input_shape, dict):
+            input_shape = input_shape["image"]
         if not self.network.built:
             self.network.build(tuple(input_shape))
         self._channels = self._channels or input_shape[-1]
         self.built = True
 
-    def call(self, d, training=None):
-        d, index = self._measured(d)
-        x0, T = self.bound_map(d, bool(training))  # noqa: N806
-        T.explicit, T.inputs = lambda x, d: self.bound_map(d)[1](x), (d,)
+    def call(self, inputs, training=None):
+        m = self.measurement(inputs)
+        x0, T = self.bound_map(m, bool(training))  # noqa: N806
+        told = [name for name in ("image", "kernel", "noise") if getattr(m, name) is not None]
+        T.inputs = tuple(getattr(m, name) for name in told)
+        T.explicit = lambda x, *new: self.bound_map(Measurement(**dict(zip(told, new))))[1](x)  # noqa: B905
         observed = lambda x: T(x, observe=bool(training))  # noqa: E731
         report = lambda solution: _log(self.adjoint_metrics, solution)  # noqa: E731
         if self.gradient.needs_solution:
             warm = training and self.warm_start
-            solution = solve(T, self._memory.recall(index, x0) if warm else x0, self.solver)
+            solution = solve(T, self._memory.recall(m.index, x0) if warm else x0, self.solver)
             if warm:
-                self._memory.keep(index, solution)
+                self._memory.keep(m.index, solution)
             _log(self.solve_metrics, solution)
             if training and self.regularizers:
                 self._solves.keep(Solved(T, x0, solution.x, self.solver, self._step()))
-            return self.gradient.attach(T, solution.x, observed, report)
+            return self.image_of(self.gradient.attach(T, solution.x, observed, report))
         x = self.gradient.attach(T, x0, observed, report)
         # What was iterated without a solver is judged by one evaluation more.
         last = solve(T, tf.stop_gradient(x), self.solver, max_evaluations=1)
         _log(self.solve_metrics, last._replace(evaluations=last.evaluations + self.gradient.steps))
-        return x
-
-    def _measured(self, inputs) -> tuple:
-        """(d, index of the examples or None)."""
-        pair = isinstance(inputs, (tuple, list))
-        check(
-            pair == bool(self.warm_start),
-            "With `warm_start` the model takes (d, index), without it d alone.",
-            warm_start=self.warm_start,
-            inputs=type(inputs).__name__,
-        )
-        d, index = inputs if pair else (inputs, None)
-        return tf.cast(d, self.variable_dtype), index
+        return self.image_of(x)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, **kwargs):
         """The compiled loss and, in training, the weighted regularisers."""
@@ -155,7 +190,10 @@ class Equilibrium(Model):
         if solved is None:
             return total
         replicas = _replicas.count()  # Keras divides by it, for it adds their gradients
-        loss = lambda image: replicas * base(x, y, image, sample_weight, **kwargs)  # noqa: E731
+
+        def loss(state):
+            return replicas * base(x, y, self.image_of(state), sample_weight, **kwargs)
+
         for regularizer in self.regularizers:
             penalty = regularizer.penalty(solved, loss)
             self.penalty_metrics[regularizer.name].update_state(penalty)
@@ -167,12 +205,18 @@ class Equilibrium(Model):
         return tf.constant(0) if optimizer is None else tf.convert_to_tensor(optimizer.iterations)
 
     def predict_step(self, data):
-        d = data[0] if isinstance(data, tuple) else data
-        d = d[0] if isinstance(d, tuple) else d
-        return self.solved(d, compact=not self.jit_compile).image
+        inputs = data[0] if isinstance(data, tuple) else data
+        return self.solved(inputs, compact=not self.jit_compile).image
 
     def restore(
-        self, blurred, rtol=None, max_evaluations=None, trace=False, start=None
+        self,
+        blurred,
+        rtol=None,
+        max_evaluations=None,
+        trace=False,
+        start=None,
+        kernel=None,
+        noise=None,
     ) -> Restoration:
         """Restores a batch and reports, per image, how the solve went.
 
@@ -183,10 +227,13 @@ class Equilibrium(Model):
             trace: also return the residual of every evaluation.
             start: images to start from, such as an earlier restoration that is to be refined, or
                 that of the frame before; default the model's own start.
+            kernel: [k1, k2] for all or [B, k1, k2], for a model without an operator of its own.
+            noise: standard deviation in [0, 1] units, a number or [B], for a model told of it.
 
         Raises:
             ValueError: `blurred` or `start` has the wrong shape, dtype or value range, or holds
-                NaN; `rtol` or `max_evaluations` is outside its range.
+                NaN; `rtol` or `max_evaluations` is outside its range; `kernel` or `noise` is
+                missing, unusable or of no use to this model.
         """
         blurred = _check_images("blurred", blurred)
         self.build(blurred.shape)
@@ -207,12 +254,29 @@ class Equilibrium(Model):
                 start=tuple(start.shape),
                 blurred=tuple(blurred.shape),
             )
-        compact = len(blurred) > 1
-        return self._restore(blurred, rtol, cap, bool(trace), compact, start, self.folded())
+        inputs, compact = self._told(blurred, kernel, noise), len(blurred) > 1
+        return self._restore(inputs, rtol, cap, bool(trace), compact, start, self.folded())
+
+    def _told(self, blurred, kernel, noise):
+        """`blurred` and what else the model takes, for every image, checked."""
+        given = {"kernel": kernel, "noise": noise}
+        for name, value in given.items():
+            takes = getattr(self, f"takes_{name}")
+            check(
+                takes == (value is not None),
+                f"`{name}` must {'be given' if takes else 'be left out'} for this model.",
+                **{name: None if value is None else np.shape(value)},
+            )
+        inputs, batch = {"image": blurred}, len(blurred)
+        if kernel is not None:
+            inputs["kernel"] = check_kernels(kernel, batch)
+        if noise is not None:
+            inputs["noise"] = check_noise(noise, batch)
+        return inputs if len(inputs) > 1 else blurred
 
     def solved(
         self,
-        d,
+        inputs,
         rtol=None,
         max_evaluations=None,
         trace=False,
@@ -225,15 +289,15 @@ class Equilibrium(Model):
         With `compact`, images that stop leave the batch (see `solve`); not under XLA. `folded` is
         what `folded()` returned, or None to compute it here.
         """
-        d = tf.cast(d, self.variable_dtype)
-        self.build(d.shape)
+        m = self.measurement(inputs)
+        self.build(m.image.shape)
         known = {} if folded is None else {"folded": folded}
         network = self.network.frozen(training=False, **known)
-        x0, T, inputs = self.equilibrium_map(d, network)  # noqa: N806
+        x0, T, told = self.equilibrium_map(m, network)  # noqa: N806
         options = {"rtol": rtol, "max_evaluations": max_evaluations, "trace": trace}
-        x0 = x0 if start is None else tf.cast(start, x0.dtype)
-        s = solve(T, x0, self.solver, inputs, compact=compact, **options)
-        return Restoration(s.x, s.evaluations, s.residual, s.status, s.trace)
+        x0 = x0 if start is None else self.state_of(tf.cast(start, x0.dtype))
+        s = solve(T, x0, self.solver, told, compact=compact, **options)
+        return Restoration(self.image_of(s.x), s.evaluations, s.residual, s.status, s.trace)
 
     @property
     def metrics(self):
@@ -293,8 +357,8 @@ _PARTS = ("operator", "network", "solver", "gradient")
 
 def _check_parts(operator, network, solver, gradient, regularizers) -> None:
     check(
-        isinstance(operator, Operator),
-        "`operator` must be a tf_jfb.operators.Operator.",
+        operator is None or isinstance(operator, Operator),
+        "`operator` must be a tf_jfb.operators.Operator, or None.",
         operator=operator,
     )
     check(

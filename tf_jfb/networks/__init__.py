@@ -2,5 +2,6 @@
 
 from tf_jfb.networks.dncnn import DnCNN
 from tf_jfb.networks.spectral_conv import SpectralConv2D
+from tf_jfb.networks.unet import UNet
 
-__all__ = ["DnCNN", "SpectralConv2D"]
+__all__ = ["DnCNN", "SpectralConv2D", "UNet"]

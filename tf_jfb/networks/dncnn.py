@@ -102,7 +102,8 @@ class DnCNN(keras.layers.Layer):
             return x
 
         reach = self.depth * (self.convs[0].kernel_size // 2)
-        return network if training else lambda x, observe=False: by_bands(network, x, reach)
+        banded = lambda x: tf.ensure_shape(by_bands(network, x, reach), x.shape)  # noqa: E731
+        return network if training else lambda x, observe=False: banded(x)
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from tf_jfb import _replicas
 from tf_jfb._compat import register, value
 from tf_jfb._validate import check
 from tf_jfb.networks import _spectral
@@ -123,9 +124,11 @@ class SpectralConv2D(keras.layers.Layer):
     def observe(self, y: tf.Tensor, folded: Folded) -> None:
         """Moves the statistics towards those of `y` = `apply(x, folded)`: once per step.
 
-        The raw convolution is (y - bias) / scale, so its moments follow from those of y.
+        Replicas move them together, towards those of the global batch. The raw convolution is
+        (y - bias) / scale, so its moments follow from those of y.
         """
-        mean, variance = tf.nn.moments(tf.cast(tf.stop_gradient(y), self.variable_dtype), [0, 1, 2])
+        y = tf.cast(tf.stop_gradient(y), self.variable_dtype)
+        mean, variance = _replicas.moments(y, [0, 1, 2])
         scale = folded.scale
         raw_mean = tf.math.divide_no_nan(mean - folded.bias, scale)
         raw_variance = tf.math.divide_no_nan(variance, scale**2)
@@ -142,8 +145,7 @@ class SpectralConv2D(keras.layers.Layer):
     def _call_with_batch_statistics(self, x):
         dtype = self.compute_dtype
         raw = conv2d(tf.cast(x, dtype), tf.cast(value(self.kernel), dtype))
-        one, zero = tf.ones_like(value(self.gamma)), tf.zeros_like(value(self.beta))
-        y, mean, variance = tf.compat.v1.nn.fused_batch_norm(raw, one, zero, epsilon=self.epsilon)
+        y, mean, variance = self._standardised(raw)
         scale = value(self.gamma)
         _, bound = self._bounded(
             value(self.kernel) * scale * tf.math.rsqrt(variance + self.epsilon), True
@@ -153,6 +155,22 @@ class SpectralConv2D(keras.layers.Layer):
                 self.momentum * value(variable) + (1.0 - self.momentum) * tf.stop_gradient(new)
             )
         return y * tf.cast(scale * bound, y.dtype) + tf.cast(value(self.beta), y.dtype)
+
+    def _standardised(self, raw):
+        """`raw` with mean 0 and variance 1 over the global batch, its mean and its variance.
+
+        The variance is unbiased and carries no gradient, as that of TensorFlow's fused operation.
+        """
+        replicas = _replicas.count()
+        if replicas == 1:
+            one, zero = tf.ones_like(value(self.gamma)), tf.zeros_like(value(self.beta))
+            return tf.compat.v1.nn.fused_batch_norm(raw, one, zero, epsilon=self.epsilon)
+        y = tf.cast(raw, self.variable_dtype)
+        mean, variance = _replicas.moments(y, [0, 1, 2])
+        y = (y - mean) * tf.math.rsqrt(variance + self.epsilon)
+        pixels = tf.cast(replicas * tf.reduce_prod(tf.shape(raw)[:3]), y.dtype)
+        unbiased = tf.stop_gradient(variance) * pixels / (pixels - 1.0)
+        return tf.cast(y, raw.dtype), mean, unbiased
 
     def _bounded(self, kernel, training):
         """The kernel scaled to norm at most c, and the factor that was applied."""

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tf_jfb._numerics import cast, per_image_norm
+from tf_jfb._numerics import cast, per_image, per_image_norm
 from tf_jfb._validate import check
 
 
@@ -71,7 +71,7 @@ class Operator:
 
         Args:
             g: [B, H, W, C].
-            rho: > 0, a number or a scalar.
+            rho: > 0, a number, a scalar or one value per image [B].
             iterations: n >= 1.
 
         Raises:
@@ -81,9 +81,8 @@ class Operator:
         Source: Golub and Varga (1961).
         """
         g = image_batch("g", g)
-        check(not isinstance(rho, (int, float)) or rho > 0, "`rho` must be positive.", rho=rho)
         check(iterations >= 1, "`iterations` must be >= 1.", iterations=iterations)
-        rho = cast(rho, g.dtype)
+        rho = weight(rho, g)
         half = 0.5 * self.norm_bound(*g.shape[1:]) ** 2  # the spectrum is rho + [0, 2 half]
         middle = half + rho
         ratio = half / middle
@@ -94,6 +93,24 @@ class Operator:
             step = new * ratio * step + 2.0 * new / half * residual
             x, ratio = x + step, new
         return x
+
+    def prox_map(self, d, rho) -> tuple:
+        r"""$z \mapsto \arg\min_x |A x - d|^2 + \rho\,|x - z|^2$, prepared for many z.
+
+        Here $z + Q A^T (d - A z)$ with $Q \approx (A^T A + \rho I)^{-1}$ of `inverse`: whatever the
+        quality of Q, a z that explains d is left alone.
+
+        Args:
+            d: the measurement [B, H', W', C].
+            rho: > 0, a number, a scalar or one value per image [B].
+
+        Returns:
+            (P, inputs): the function `P(z, *inputs)`, and tensors with one entry per image.
+        """
+        d = image_batch("d", d)
+        rho = tf.broadcast_to(tf.reshape(cast(rho, d.dtype), [-1]), tf.shape(d)[:1])
+        step = lambda z, d, rho: z + self.inverse(self.adjoint(d - self(z)), rho)  # noqa: E731
+        return step, (d, rho)
 
     @tf.function
     def _power_iteration(self, x, iterations):
@@ -124,3 +141,13 @@ def image_batch(name: str, x) -> tf.Tensor:
         x.shape.rank == 4, f"`{name}` must be a batch of images [B, H, W, C].", shape=tuple(x.shape)
     )
     return x
+
+
+def weight(rho, like: tf.Tensor) -> tf.Tensor:
+    """`rho`, a number, a scalar or one value per image [B], to broadcast against `like`.
+
+    Raises ValueError if `rho` is a number that is not positive.
+    """
+    check(not isinstance(rho, (int, float)) or rho > 0, "`rho` must be positive.", rho=rho)
+    rho = cast(rho, like.dtype)
+    return per_image(rho, like) if rho.shape.rank == 1 else rho

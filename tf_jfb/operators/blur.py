@@ -42,7 +42,7 @@ class Blur(Operator):
         return self._correlate(y, self._terms, [k // 2 for k in self.kernel.shape])
 
     def _correlate(self, x, terms, before):
-        check_fits(self.kernel, x)
+        check_fits(self.kernel.shape, x)
         (top, left), (k1, k2) = before, self.kernel.shape
         x_padded = tf.pad(x, [[0, 0], [top, k1 - 1 - top], [left, k2 - 1 - left], [0, 0]])
         if len(terms) * (k1 + k2) > MOST_SHIFTS:

@@ -4,9 +4,8 @@ import numpy as np
 import tensorflow as tf
 
 from tf_jfb._compat import register
-from tf_jfb._numerics import cast, per_image
-from tf_jfb._validate import check
-from tf_jfb.operators.base import Operator, image_batch
+from tf_jfb._numerics import cast
+from tf_jfb.operators.base import Operator, image_batch, weight
 from tf_jfb.operators.kernels import check_fits, check_kernel
 
 
@@ -48,19 +47,25 @@ class BlurFFT(Operator):
             ValueError: `z` or `d` is no batch of floating images, or `rho` a number <= 0.
         """
         z, d = image_batch("z", z), image_batch("d", d)
-        check(not isinstance(rho, (int, float)) or rho > 0, "`rho` must be positive.", rho=rho)
-        transfer = self.transfer(z)
-        rho = cast(rho, z.dtype)
-        rho = tf.cast(per_image(rho, z) if rho.shape.rank == 1 else rho, transfer.dtype)
-        top = tf.math.conj(transfer) * _fft(d) + rho * _fft(z)
-        return _ifft(top / (tf.math.conj(transfer) * transfer + rho), z)
+        step, inputs = self.prox_map(d, rho)
+        return step(z, *inputs)
+
+    def prox_map(self, d, rho) -> tuple:
+        r"""`prox` as a function of z and of tensors that do not depend on z; exact."""
+        d = image_batch("d", d)
+        rho, transfer = weight(rho, d), self.transfer(d)
+        rho = tf.complex(rho, tf.zeros_like(rho))
+        power = tf.math.conj(transfer) * transfer + rho
+        known, share = tf.math.conj(transfer) * _fft(d) / power, rho / power
+        share = tf.broadcast_to(share, tf.concat([tf.shape(d)[:1], tf.shape(share)[1:]], 0))
+        step = lambda z, known, share: _ifft(known + share * _fft(z), z)  # noqa: E731
+        return step, (known, share)
 
     def inverse(self, g, rho, iterations: int = 1) -> tf.Tensor:
         r"""$(A^T A + \rho I)^{-1} g$, exact; `iterations` does not matter."""
         g = image_batch("g", g)
-        check(not isinstance(rho, (int, float)) or rho > 0, "`rho` must be positive.", rho=rho)
-        transfer = self.transfer(g)
-        rho = tf.cast(cast(rho, g.dtype), transfer.dtype)
+        rho, transfer = weight(rho, g), self.transfer(g)
+        rho = tf.complex(rho, tf.zeros_like(rho))
         return _ifft(_fft(g) / (tf.math.conj(transfer) * transfer + rho), g)
 
     def wiener(self, d, penalty) -> tf.Tensor:
@@ -83,12 +88,12 @@ class BlurFFT(Operator):
 
     def norm(self, height: int, width: int, channels: int = 1, iterations: int = 0) -> float:
         r"""$\max_\omega |\hat k(\omega)|$, exact; `channels` and `iterations` do not matter."""
-        check_fits(self.kernel, tf.TensorSpec([1, height, width, channels]))
+        check_fits(self.kernel.shape, tf.TensorSpec([1, height, width, channels]))
         return float(np.abs(self._static_transfer(height, width)).max())
 
     def transfer(self, x) -> tf.Tensor:
         r"""$\hat k$ at the size of `x` [B, H, W, C]: complex [1, 1, H, W // 2 + 1]."""
-        check_fits(self.kernel, x)
+        check_fits(self.kernel.shape, x)
         height, width = x.shape[1:3]
         if height is not None and width is not None:
             dtype = tf.complex128 if x.dtype == tf.float64 else tf.complex64

@@ -4,6 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
+from tf_jfb import _replicas
 from tf_jfb._compat import register
 from tf_jfb._numerics import per_image_norm, per_image_unit
 from tf_jfb._validate import check
@@ -51,7 +52,7 @@ class Jacobian(Regularizer):
         x = solved.x_star
         product = transposed_jacobian(solved.f, x)
         seed = tf.stack([tf.cast(self.seed, tf.int64), tf.cast(solved.step, tf.int64)])
-        u = tf.random.stateless_normal(tf.shape(x), seed, dtype=x.dtype, alg="philox")
+        u = _replicas.normal(tf.shape(x), seed, x.dtype)
         for _ in range(self.power):
             u = tf.stop_gradient(per_image_unit(product(u)))
         squared = tf.square(per_image_norm(product(u)) / per_image_norm(u))

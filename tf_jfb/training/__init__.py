@@ -1,5 +1,6 @@
 """Training through `model.fit`, resumable."""
 
+from tf_jfb.training import strategies
 from tf_jfb.training.callbacks import AuditGradient
 from tf_jfb.training.config import Config, load_config
 from tf_jfb.training.denoiser import Denoiser
@@ -12,6 +13,7 @@ __all__ = [
     "build_model",
     "load_config",
     "load_run",
+    "strategies",
     "train",
     "train_denoiser",
 ]

@@ -56,7 +56,7 @@ class Checkpoint(keras.callbacks.Callback):
     def _write_log(self):
         names = list(self.history[-1])
         lines = [",".join(names)] + [",".join(f"{r[n]:.6g}" for n in names) for r in self.history]
-        replace(self.folder / "log.csv", lambda p: p.write_text("\n".join(lines) + "\n"))
+        _replace(self.folder / "log.csv", lambda p: p.write_text("\n".join(lines) + "\n"))
 
 
 class ConvergenceAdvice(keras.callbacks.Callback):
@@ -178,10 +178,10 @@ def _save(path, arrays) -> None:
         with open(temporary, "wb") as file:
             np.savez(file, **arrays)
 
-    replace(pathlib.Path(path), write)
+    _replace(pathlib.Path(path), write)
 
 
-def replace(path: pathlib.Path, write) -> None:
+def _replace(path: pathlib.Path, write) -> None:
     """Writes beside `path`, then renames over it."""
     temporary = path.with_name(f".{path.name}.partial")
     write(temporary)

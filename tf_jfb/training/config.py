@@ -37,6 +37,7 @@ class Config:
     precondition: float | None = None  # rho of (A^T A + rho I)^-1 in T; None: the paper's T
     gradient: str = "jfb"  # or neumann:K, phantom:K:DAMPING, implicit, unrolled:K
     m: int = 5  # Anderson's history
+    beta: float = 1.0  # Anderson's mixing weight of the residuals, in (0, 1]
     rtol: float = 1e-3
     max_evaluations: int = 50
     pretrained: str | None = None  # run folder of a denoiser
@@ -106,7 +107,11 @@ class Config:
                 f"`{name}` must be >= 0.",
                 **{name: value},
             )
-
+        check(
+            isinstance(self.beta, (int, float)) and 0 < self.beta <= 1,
+            "`beta` must lie in (0, 1].",
+            beta=self.beta,
+        )
         gradients.named(self.gradient)
 
     @property

@@ -1,13 +1,11 @@
 """The pretraining task: a network that estimates Gaussian noise."""
 
-import keras
-
-from tf_jfb._compat import register
+from tf_jfb._compat import Model, register
 from tf_jfb.metrics import PSNR
 
 
 @register
-class Denoiser(keras.Model):
+class Denoiser(Model):
     """x - R(x) for a noisy image x [B, H, W, C] in [0, 1]: R learns the noise in x."""
 
     def __init__(self, network, **kwargs):

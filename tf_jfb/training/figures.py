@@ -29,9 +29,9 @@ def plot_log(run) -> pathlib.Path:
     return run / "log.png"
 
 
-def plot_restored(run, model, validation) -> pathlib.Path:
-    """The first validation images, degraded and as `model` returns them, as `run`/restored.png."""
-    degraded, sharp = (part.numpy()[:SHOWN] for part in next(iter(validation)))
+def plot_restored(run, model, pairs) -> pathlib.Path:
+    """Images, (degraded, sharp), and what `model` makes of them, as `run`/restored.png."""
+    degraded, sharp = pairs
     restored = model.predict(degraded, verbose=0)
     methods = {"input": degraded, "restored": restored}
     return image_grid(pathlib.Path(run) / "restored.png", sharp, methods)

@@ -2,6 +2,8 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Callable
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -12,49 +14,81 @@ from tf_jfb._compat import value
 from tf_jfb._validate import check
 from tf_jfb.models import DEGrad
 from tf_jfb.networks import DnCNN
+from tf_jfb.operators import Operator
 from tf_jfb.solvers import Anderson
+from tf_jfb.training import strategies
 from tf_jfb.training.callbacks import (
     AuditGradient,
     Checkpoint,
     ConvergenceAdvice,
+    _replace,
     load_weights,
 )
 from tf_jfb.training.config import Config, load_config, save_config
 from tf_jfb.training.denoiser import Denoiser
-from tf_jfb.training.figures import plot_log, plot_restored
+from tf_jfb.training.figures import SHOWN, plot_log, plot_restored
 
 # Where an exported model keeps the configuration of its training; SavedModel leaves it alone.
 CONFIG_OF_EXPORT = pathlib.Path("assets.extra") / "config.yaml"
 CACHE = 2**29  # bytes of decoded images that a source keeps
 
 
-def train(config: Config, run, verbose="auto") -> keras.Model:
-    """Trains DE-GRAD as `config` says; calling it again resumes. Returns the best model."""
-    audits = []
-    if config.audit:
-        pairs = _pairs(config, config.operator, config.noise, config.audit, config.crop or 128)
-        audits.append(AuditGradient(pairs, pathlib.Path(run) / "tensorboard"))
-    model = build_model(config)
-    return _fit(model, config, run, config.operator, config.noise, verbose, audits)
+class _Task(NamedTuple):
+    """What is learned."""
+
+    make: Callable  # () -> the model, built
+    operator: Operator | None  # A of the measurements; None for the identity
+    noise: float  # of the measurements
+    audit: int = 0  # validation crops on which the gradient is audited
 
 
-def train_denoiser(config: Config, run, verbose="auto") -> keras.Model:
-    """Trains the network as a denoiser on `config.denoiser_noise`; resumes like `train`.
+def train(config: Config, run, verbose="auto", callbacks=(), strategy=None) -> keras.Model:
+    """Trains DE-GRAD as `config` says; calling it again resumes. Returns the best model.
+
+    Under a `strategy` of `tf.distribute`, `config.batch_size` is shared out among its replicas,
+    the result is that of one device, and the process that is the chief writes `run`, a folder
+    that all see. A run may be resumed under another strategy. The model returned is under none.
+
+    Args:
+        config: of the training.
+        run: folder for configuration, log, checkpoints and figures.
+        verbose: as in `fit`; workers other than the chief are silent.
+        callbacks: of Keras, besides ours.
+        strategy: of `tf_jfb.training.strategies`; default none.
+
+    Raises:
+        ValueError: `run` belongs to another configuration, cannot be written or is not shared
+            by all workers, or the replicas cannot share the batch equally.
+        RuntimeError: another worker was lost; all must be started again, and resume.
+    """
+    task = _Task(lambda: build_model(config), config.operator, config.noise, config.audit)
+    return _fit(task, config, run, verbose, callbacks, strategy)
+
+
+def train_denoiser(config: Config, run, verbose="auto", strategy=None) -> keras.Model:
+    """Trains the network as a denoiser on `config.denoiser_noise`; otherwise like `train`.
 
     From `config.initial`, a DE-GRAD, it takes the network, divided by `config.denoiser_weight`.
     """
+    task = _Task(lambda: _build_denoiser(config), None, config.denoiser_noise)
+    return _fit(task, config, run, verbose, (), strategy)
+
+
+def _build_denoiser(config):
     network = build_model(dataclasses.replace(config, pretrained=None)).network
     if config.initial is not None:
         _scale_output(network, 1.0 / config.denoiser_weight)
     model = Denoiser(network)
     model.build((None, None, None, 3))
-    return _fit(model, config, run, None, config.denoiser_noise, verbose)
+    return model
 
 
 def build_model(config: Config) -> DEGrad:
     """DE-GRAD of `config`, built, its network from the pretrained denoiser if one is named."""
     _seed(config)
-    solver = Anderson(m=config.m, rtol=config.rtol, max_evaluations=config.max_evaluations)
+    solver = Anderson(
+        m=config.m, beta=config.beta, rtol=config.rtol, max_evaluations=config.max_evaluations
+    )
     model = DEGrad(
         config.operator,
         _network(config),
@@ -107,41 +141,104 @@ def source(config: Config, split: str):
     )
 
 
-def _fit(model, config, run, operator, noise, verbose, callbacks=()):
-    run = pathlib.Path(run)
-    _claim(run, config)
-    # Losses on [0, 1] are small: the default epsilon would damp Adam's steps.
-    model.compile(keras.optimizers.Adam(_schedule(config), epsilon=1e-10))
-    model.optimizer.build(model.trainable_variables)
-    checkpoint = Checkpoint(run)
-    checkpoint.restore(model)
-    pairs = _pairs(config, operator, noise, config.validation, 256)
-    validation = tf.data.Dataset.from_tensor_slices(pairs).batch(
-        min(config.batch_size, len(pairs[0]))
-    )
-    batches = data.examples(
-        source(config, "train"),
-        operator,
-        noise,
+def _fit(task, config, run, verbose, callbacks, strategy):
+    run, strategy = pathlib.Path(run), strategy or tf.distribute.get_strategy()
+    replicas, chief = strategy.num_replicas_in_sync, strategies.is_chief(strategy)
+    check(
+        config.batch_size % replicas == 0,
+        "`batch_size`, that of all replicas together, must be a multiple of their number.",
         batch_size=config.batch_size,
-        crop=config.crop,
-        seed=config.seed,
-        start=checkpoint.epoch * config.steps * config.batch_size,
+        replicas=replicas,
     )
+    _claim(run, config, strategy)
+    checkpoint = Checkpoint(run)
+    with strategy.scope():
+        model = task.make()
+        _compile(model, config)
+        checkpoint.restore(model)
+    pairs = _pairs(config, task.operator, task.noise, config.validation, 256)
+    size = min(config.batch_size // replicas, len(pairs[0]))
+    ours = [checkpoint, ConvergenceAdvice()] if chief else [checkpoint]
+    if chief and task.audit:
+        crops = _pairs(config, task.operator, task.noise, task.audit, config.crop or 128)
+        ours.insert(0, AuditGradient(crops, run / "tensorboard"))
     if checkpoint.epoch < config.epochs:
-        model.fit(
-            batches,
-            epochs=config.epochs,
-            initial_epoch=checkpoint.epoch,
-            steps_per_epoch=config.steps,
-            verbose=verbose,
-            validation_data=validation,
-            callbacks=[*callbacks, checkpoint, ConvergenceAdvice()],
-        )
-    load_weights(run, model)
-    plot_log(run)
-    plot_restored(run, model, validation)
+        with strategies.lost_workers(strategy):
+            model.fit(
+                _training(task, config, checkpoint.epoch, strategy),
+                epochs=config.epochs,
+                initial_epoch=checkpoint.epoch,
+                steps_per_epoch=config.steps,
+                verbose=verbose if chief else 0,
+                validation_data=_validation(pairs, size, strategy),
+                validation_steps=-(-len(pairs[0]) // size),
+                callbacks=[*callbacks, *ours],
+            )
+    return _finish(task, run, model, pairs, strategy)
+
+
+def _finish(task, run, model, pairs, strategy):
+    """The best model, outside the strategy, and its figures."""
+    with strategies.lost_workers(strategy):
+        strategies.wait_for_all(strategy)  # for best.npz
+        if tf.distribute.get_strategy() is not strategy:
+            model = task.make()
+        load_weights(run, model)
+        if strategies.is_chief(strategy):
+            plot_log(run)
+            plot_restored(run, model, [part[:SHOWN] for part in pairs])
+        strategies.wait_for_all(strategy)  # a process that ends early takes the others with it
     return model
+
+
+def _compile(model, config):
+    # Losses on [0, 1] are small: the default epsilon would damp Adam's steps.
+    optimizer = keras.optimizers.Adam(_schedule(config), epsilon=1e-10)
+    if config.precision == "mixed_float16":
+        optimizer = keras.mixed_precision.LossScaleOptimizer(optimizer)
+    model.compile(optimizer)
+    model.optimizer.build(model.trainable_variables)
+
+
+def _training(task, config, epoch, strategy):
+    """Batches from `epoch` on: each replica's share of the global batch."""
+    images, replicas = source(config, "train"), strategy.num_replicas_in_sync
+
+    def batches(context):
+        workers = context.num_input_pipelines
+        shares = data.examples(
+            images,
+            task.operator,
+            task.noise,
+            batch_size=config.batch_size,
+            crop=config.crop,
+            seed=config.seed,
+            start=epoch * config.steps * config.batch_size,
+            shard=(workers, context.input_pipeline_id),
+        )
+        return shares if workers == replicas else shares.rebatch(config.batch_size // replicas)
+
+    return _distributed(batches, strategy)
+
+
+def _validation(pairs, size, strategy):
+    """Endless; every replica sees every image, so that any number of them gives exact means."""
+
+    def batches(context):
+        local = strategy.num_replicas_in_sync // context.num_input_pipelines
+        batches = tf.data.Dataset.from_tensor_slices(pairs).batch(size).repeat()
+        if local == 1:
+            return batches
+        return batches.flat_map(lambda *batch: tf.data.Dataset.from_tensors(batch).repeat(local))
+
+    return _distributed(batches, strategy)
+
+
+def _distributed(batches, strategy):
+    """`batches(context)` yields in turn what each replica of a worker is to have in a step."""
+    if strategy.num_replicas_in_sync == 1:
+        return batches(tf.distribute.InputContext())
+    return strategy.distribute_datasets_from_function(batches)
 
 
 def _schedule(config):
@@ -154,7 +251,7 @@ def _schedule(config):
     )
 
 
-def _claim(run, config) -> None:
+def _claim(run, config, strategy) -> None:
     """Records the configuration in the run folder, or checks that it is the one recorded."""
     try:
         run.mkdir(parents=True, exist_ok=True)
@@ -176,7 +273,11 @@ def _claim(run, config) -> None:
             run=str(run),
             changed=changed,
         )
-    save_config(file, config)
+    elif strategies.is_chief(strategy):
+        _replace(file, lambda path: save_config(path, config))
+    with strategies.lost_workers(strategy):
+        strategies.wait_for_all(strategy)
+    check(file.exists(), "`run` must be a folder that all workers share.", run=str(run))
 
 
 def _pairs(config, operator, noise, count, most) -> tuple:

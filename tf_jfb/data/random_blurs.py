@@ -1,0 +1,186 @@
+"""Kernels and noise drawn at random: training data for any blur."""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from tf_jfb import noise as noises
+from tf_jfb._validate import check
+from tf_jfb.operators import BlurEach, kernels
+
+FAMILIES = ("gaussian", "anisotropic", "motion", "disk", "box")
+
+
+class RandomBlurs:
+    """Kernels [size, size] float32 of sum 1 about the middle pixel, drawn from families.
+
+    Every family is as likely as any other, the files together being one; within its range a
+    parameter is uniform, standard deviations in their logarithm. `draw(index, seed)` depends on
+    its arguments alone.
+
+    | family | drawn |
+    |---|---|
+    | "gaussian" | one standard deviation |
+    | "anisotropic" | two standard deviations and an angle |
+    | "motion" | a path of the camera, and how far it goes |
+    | "disk" | a radius |
+    | "box" | a side, odd |
+    | of `files` | a file |
+
+    Args:
+        families: names of the table; () for files alone.
+        size: side of the arrays, odd and >= 7.
+        std: range of standard deviations, in pixels.
+        radius: range of radii of disks; None for 1 to a quarter of the size.
+        box: range of sides of boxes, holding an odd one; None for 3 to half of the size.
+        motion: range of the farthest distance from the centroid along an axis, in pixels; None for
+            an eighth to half of the size.
+        files: kernel files for `kernels.load`, their origins being size // 2 as everywhere.
+
+    Raises:
+        ValueError: an argument is outside its range, or a kernel does not fit into the size.
+
+    >>> RandomBlurs(size=9).draw(index=0, seed=1).shape
+    (9, 9)
+    """
+
+    def __init__(
+        self,
+        families=FAMILIES,
+        size: int = 25,
+        std=(0.6, 4.0),
+        radius=None,
+        box=None,
+        motion=None,
+        files=None,
+    ):
+        unknown = sorted(set(families) - set(FAMILIES))
+        check(not unknown, f"`families` must be among {', '.join(FAMILIES)}.", families=unknown)
+        check(size >= 7 and size % 2 == 1, "`size` must be odd and >= 7.", size=size)
+        half = (size - 1) / 2
+        self.size, self.files = size, [_centred(kernels.load(f), size) for f in files or ()]
+        self.std = _range("std", std, math.inf)
+        self.radius = _range("radius", radius or (1.0, half / 2), half + 0.5)
+        self.box = _range("box", box or (3, half), size)
+        self.motion = _range("motion", motion or (half / 4, half), half)
+        check(
+            bool(_odd_sides(*self.box)),
+            "`box` must be a range that holds an odd side.",
+            box=self.box,
+        )
+        self.families = tuple(families) + (("files",) if self.files else ())
+        check(bool(self.families), "There must be a family or a file.", families=families)
+
+    def draw(self, index: int, seed: int = 0) -> np.ndarray:
+        """Kernel number `index` >= 0 of `seed` >= 0: [size, size] float32."""
+        rng = np.random.default_rng([seed, 3, index])
+        family = self.families[rng.integers(len(self.families))]
+        kernel = _centred(getattr(self, f"_{family}")(rng), self.size)
+        return kernel.astype(np.float32)
+
+    def bank(self, count: int = 4096, seed: int = 0) -> np.ndarray:
+        """The first `count` kernels of `seed`: [count, size, size] float32."""
+        check(count >= 1, "`count` must be >= 1.", count=count)
+        return np.stack([self.draw(index, seed) for index in range(count)])
+
+    def _gaussian(self, rng):
+        return kernels.gaussian(self.size, _log_uniform(rng, self.std))
+
+    def _anisotropic(self, rng):
+        stds = [_log_uniform(rng, self.std) for _ in range(2)]
+        return kernels.anisotropic(self.size, *stds, rng.uniform(0, 180))
+
+    def _motion(self, rng):
+        return kernels.motion(self.size, int(rng.integers(2**62)), rng.uniform(*self.motion))
+
+    def _disk(self, rng):
+        return kernels.disk(rng.uniform(*self.radius))
+
+    def _box(self, rng):
+        return kernels.box(int(rng.choice(_odd_sides(*self.box))))
+
+    def _files(self, rng):
+        return self.files[rng.integers(len(self.files))]
+
+
+def degrade_randomly(
+    dataset: tf.data.Dataset,
+    blurs: RandomBlurs,
+    noise,
+    seed: int = 0,
+    count: int = 4096,
+    start: int = 0,
+) -> tf.data.Dataset:
+    """Maps batches of sharp images to (measurements, sharp), with a blur and noise of each image's.
+
+    Measurements are a dictionary: "image" [B, H, W, C], the circular blur of `sharp` plus Gaussian
+    noise; "kernel" [B, size, size], its kernels, out of a bank; "noise" [B], the noise's standard
+    deviation, uniform in its logarithm. All are of the dtype of the images. Batch i always gets
+    the same: its draws depend on `seed` and i alone.
+
+    Args:
+        dataset: batches of sharp images [B, H, W, C] in [0, 1], no side less than the kernels'.
+        blurs: what kernels are drawn from.
+        noise: (low, high), the range of standard deviations in [0, 1] units, 0 < low <= high.
+        seed: of everything drawn, >= 0.
+        count: kernels in the bank.
+        start: number of the first batch, >= 0: that of the next where a training resumes.
+
+    Raises:
+        ValueError: a number is outside its range, or the elements are no batches of floating images
+            that hold the kernels.
+    """
+    low, high = _range("noise", noise, math.inf)
+    check(seed >= 0, "`seed` must be >= 0.", seed=seed)
+    check(start >= 0, "`start` must be >= 0.", start=start)
+    spec = dataset.element_spec
+    rank = spec.shape.rank if isinstance(spec, tf.TensorSpec) else None
+    check(rank == 4, "`dataset` must yield batches of images [B, H, W, C].", yields=spec)
+    bank = tf.constant(blurs.bank(count, seed), spec.dtype)
+
+    def measure(index, sharp):
+        # Philox by name: left to choose, TensorFlow takes another generator on some devices.
+        seeds = tf.random.experimental.stateless_split([seed, index], 3, alg="philox")
+        batch = tf.shape(sharp)[:1]
+        draw = tf.random.stateless_uniform
+        which = draw(batch, seeds[0], 0, count, tf.int32, alg="philox")
+        share = draw(batch, seeds[1], dtype=sharp.dtype, alg="philox")
+        kernel, std = tf.gather(bank, which), low * (high / low) ** share
+        image = noises.gaussian(BlurEach(kernel)(sharp), std, seeds[2])
+        return {"image": image, "kernel": kernel, "noise": std}, sharp
+
+    return dataset.enumerate(start).map(
+        measure, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+    )
+
+
+def _range(name, values, most):
+    """`values` as (low, high). Raises ValueError unless 0 < low <= high <= `most`, finite."""
+    low, high = values if np.size(values) == 2 else (math.nan, math.nan)
+    check(
+        0 < low <= high <= most and high < math.inf,
+        f"`{name}` must be a range (low, high), 0 < low <= high"
+        + (f" <= {most}." if most < math.inf else "."),
+        **{name: values},
+    )
+    return low, high
+
+
+def _odd_sides(low, high):
+    return [side for side in range(math.ceil(low), math.floor(high) + 1) if side % 2]
+
+
+def _log_uniform(rng, bounds):
+    return float(np.exp(rng.uniform(*np.log(bounds))))
+
+
+def _centred(kernel, size):
+    """`kernel` in zeros [size, size], its origin, index size // 2, in the middle."""
+    check(
+        max(kernel.shape) <= size,
+        f"The kernel must fit into the size {size}.",
+        kernel=kernel.shape,
+    )
+    before = [size // 2 - k // 2 for k in kernel.shape]
+    return np.pad(kernel, [(b, size - k - b) for b, k in zip(before, kernel.shape, strict=True)])

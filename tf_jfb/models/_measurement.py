@@ -1,0 +1,67 @@
+"""What a model is told about its images."""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tf_jfb._validate import check
+from tf_jfb.operators import kernels
+
+
+class Measurement(NamedTuple):
+    """One batch, as `equilibrium_map` gets it."""
+
+    image: tf.Tensor  # d [B, H, W, C]
+    kernel: tf.Tensor | None = None  # [B, k1, k2], where the model has no operator of its own
+    noise: tf.Tensor | None = None  # [B], standard deviation in the units of the image
+    index: tf.Tensor | None = None  # int [B], names the training example
+
+
+def measurement(inputs, wanted: list, remembers: bool, dtype) -> Measurement:
+    """`inputs` of a model: an image, or a dict of it, of the names `wanted`, and of an index."""
+    if isinstance(inputs, Measurement):
+        return inputs
+    given = inputs if isinstance(inputs, dict) else {"image": inputs}
+    needed = {"image", *wanted}
+    check(
+        needed <= set(given) <= needed | ({"index"} if remembers else set()),
+        f"The model takes a dict of {', '.join(['image', *wanted])}."
+        if wanted
+        else "The model takes an image, and an index only where it has a `warm_start`.",
+        inputs=sorted(given),
+    )
+    real = {name: tf.cast(given[name], dtype) for name in needed}
+    return Measurement(**real, index=given.get("index"))
+
+
+def check_kernels(kernel, batch: int) -> tf.Tensor:
+    """[k1, k2] or [B, k1, k2] as [B, k1, k2]; raises ValueError unless they are kernels."""
+    array = np.asarray(kernel, np.float32)
+    check(
+        array.ndim == 2 or array.ndim == 3 and len(array) == batch,
+        "`kernel` must be [k1, k2], or [B, k1, k2] with one for every image.",
+        shape=array.shape,
+        images=batch,
+    )
+    array = np.broadcast_to(array, (batch, *array.shape[-2:]))
+    for one in array:
+        kernels.check_kernel(one)
+    return tf.constant(array)
+
+
+def check_noise(noise, batch: int) -> tf.Tensor:
+    """A number or [B] as [B]; raises ValueError unless positive and finite."""
+    array = np.asarray(noise, np.float32)
+    check(
+        array.ndim == 0 or array.shape == (batch,),
+        "`noise` must be a number, or [B] with one for every image.",
+        shape=array.shape,
+        images=batch,
+    )
+    check(
+        bool((array > 0).all() and (array < 1).all()),
+        "`noise` must lie in (0, 1), the units of the image.",
+        noise=noise,
+    )
+    return tf.constant(np.broadcast_to(array, (batch,)))

@@ -1,0 +1,68 @@
+"""What operators ask of a kernel."""
+
+import numbers
+
+import numpy as np
+
+from tf_jfb._validate import check
+
+
+def check_kernel(kernel) -> np.ndarray:
+    """`kernel` as float64 [k1, k2]. Raises ValueError unless 2-D, finite and of positive sum."""
+    try:
+        array = np.array(kernel, np.float64)
+    except (TypeError, ValueError):
+        check(False, "`kernel` must be a 2-D array of numbers.", kernel=type(kernel).__name__)
+    check(
+        array.ndim == 2 and array.size > 0,
+        "`kernel` must be a non-empty 2-D array.",
+        shape=array.shape,
+    )
+    check(
+        bool(np.isfinite(array).all()),
+        "`kernel` must be finite.",
+        non_finite=int((~np.isfinite(array)).sum()),
+    )
+    check(float(array.sum()) > 0, "`kernel` must have a positive sum.", sum=float(array.sum()))
+    return array
+
+
+def check_fits(shape, x) -> None:
+    """Raises ValueError if `shape` (k1, k2) exceeds that of `x` [B, H, W, C], where both known."""
+    shape, image = tuple(shape), tuple(x.shape[1:3])
+    known = zip(shape, image, strict=True)
+    check(
+        all(None in pair or pair[0] <= pair[1] for pair in known),
+        "The kernel must not be larger than the image.",
+        kernel=shape,
+        image=image,
+    )
+
+
+def check_size(name: str, value) -> None:
+    """Raises ValueError unless `value` is an integer >= 1."""
+    check(is_integer(value) and value >= 1, f"`{name}` must be an integer >= 1.", **{name: value})
+
+
+def check_positive(name: str, value, unit: str = "number of pixels") -> None:
+    """Raises ValueError unless `value` is a positive, finite number."""
+    check(
+        isinstance(value, numbers.Real) and 0 < value < float("inf"),
+        f"`{name}` must be a positive {unit}.",
+        **{name: value},
+    )
+
+
+def is_integer(value) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def separate(kernel: np.ndarray) -> list:
+    """Pairs (u [k1], v [k2]) whose outer products sum to `kernel`, as few as float64 allows.
+
+    >>> len(separate(np.ones((3, 5))))
+    1
+    """
+    u, sigma, v = np.linalg.svd(kernel, full_matrices=False)
+    rank = int((sigma > 1e-14 * max(kernel.shape) * sigma[0]).sum())
+    return [(root * u[:, i], root * v[i]) for i, root in enumerate(np.sqrt(sigma[:rank]))]

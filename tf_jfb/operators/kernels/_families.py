@@ -1,0 +1,100 @@
+"""Kernels given by a formula: float64, of sum 1, about the middle of the array."""
+
+import numbers
+
+import numpy as np
+
+from tf_jfb._validate import check
+from tf_jfb.operators.kernels._checks import check_positive, check_size
+
+STRIPS = 64  # a pixel of a disk is cut into, to measure how much of it is covered
+
+
+def gaussian(size: int, std: float) -> np.ndarray:
+    """Gaussian kernel [size, size] of standard deviation `std` pixels, sum 1.
+
+    Its peak is the middle of the array, for an even size between two pixels.
+
+    Raises ValueError unless `size` is an integer >= 1 and `std` positive and finite.
+    """
+    check_size("size", size)
+    check_positive("std", std)
+    offsets = _offsets(size)
+    profile = _bell(0.5 * offsets**2, float(std))
+    return np.outer(profile, profile)
+
+
+def anisotropic(size: int, std1: float, std2: float, angle: float) -> np.ndarray:
+    r"""Gaussian kernel [size, size] with elliptic contours, sum 1.
+
+    $k(x) \propto \exp(-\tfrac12 (u^2 / \sigma_1^2 + v^2 / \sigma_2^2))$ with u the coordinate along
+    the direction at `angle` and v across it, about the middle of the array.
+
+    Args:
+        size: side in pixels, an integer >= 1.
+        std1: standard deviation along the direction, in pixels, > 0.
+        std2: standard deviation across it, in pixels, > 0.
+        angle: in degrees, from the direction of increasing columns counter-clockwise as displayed:
+            90 points up.
+
+    Raises:
+        ValueError: an argument is outside its range.
+    """
+    check_size("size", size)
+    check_positive("std1", std1)
+    check_positive("std2", std2)
+    check(
+        isinstance(angle, numbers.Real) and bool(np.isfinite(angle)),
+        "`angle` must be a finite number of degrees.",
+        angle=angle,
+    )
+    right, up = _offsets(size)[None, :], -_offsets(size)[:, None]
+    cos, sin = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
+    u, v = cos * right + sin * up, cos * up - sin * right
+    std = float(min(std1, std2))
+    return _bell(0.5 * ((u * (std / std1)) ** 2 + (v * (std / std2)) ** 2), std)
+
+
+def disk(radius: float) -> np.ndarray:
+    """Kernel of a lens out of focus: a disk of `radius` pixels, sum 1.
+
+    A pixel weighs in by the area that the disk covers of it. The side is odd and the smallest that
+    holds the disk, 2 ceil(radius - 1/2) + 1.
+
+    Raises ValueError unless `radius` is positive and finite.
+
+    >>> disk(2.0).shape
+    (5, 5)
+    """
+    check_positive("radius", radius)
+    reach = int(np.ceil(radius - 0.5))
+    if reach == 0:
+        return np.ones((1, 1))
+    side = 2 * reach + 1
+    edges = np.arange(side + 1) - reach - 0.5
+    # Thin strips along a row: their lengths within the disk are exact.
+    heights = np.linspace(edges[0], edges[-1], side * STRIPS, endpoint=False) + 0.5 / STRIPS
+    half = np.sqrt(np.maximum(float(radius) ** 2 - heights**2, 0.0))[:, None]
+    lengths = np.diff(np.clip(edges, -half, half), axis=1)
+    area = lengths.reshape(side, STRIPS, side).mean(axis=1)
+    area = area + area.T  # rows and columns alike
+    return area / area.sum()
+
+
+def box(size: int) -> np.ndarray:
+    """Kernel [size, size] of equal weights, sum 1. Raises ValueError unless an integer >= 1."""
+    check_size("size", size)
+    return np.full((size, size), 1.0 / size**2)
+
+
+def _offsets(size):
+    """Distances of the pixels from the middle of the array."""
+    return np.arange(size) - (size - 1) / 2
+
+
+def _bell(exponent, std):
+    """exp(-exponent / std^2), of sum 1."""
+    # Relative to the sample nearest the peak, so that a tiny std cannot underflow to 0 / 0.
+    with np.errstate(over="ignore"):  # an infinite exponent is a weight of 0
+        bell = np.exp(-(exponent - exponent.min()) / std / std)
+    return bell / bell.sum()

@@ -1,0 +1,372 @@
+"""The Apache Beam pipeline of `bulk`: list, leave out what is done, restore in batches, write."""
+
+import collections
+import functools
+import json
+import logging
+import math
+import pathlib
+import posixpath
+import tempfile
+import threading
+import time
+import uuid
+
+import apache_beam as beam
+import numpy as np
+import tensorflow as tf
+from apache_beam.io.fileio import MatchFiles
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.metrics import Metrics, MetricsFilter
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.windowed_value import WindowedValue
+
+from tf_jfb._types import Status
+from tf_jfb._validate import check
+from tf_jfb.data import Photo, read_image, write_image
+from tf_jfb.data.image_io import EXTENSIONS
+from tf_jfb.serving.bulk import COLUMNS, Job
+from tf_jfb.serving.deblur import Restored, load_model
+
+ATTEMPTS = 4
+DELAY = 1.0  # seconds before the second attempt; doubled before each further one
+LOST_CAUSES = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
+SETTINGS = ("folder", "model", "png", "rtol", "max_evaluations")  # what outputs depend on
+WAITING = 4  # times `job.pixels`: what may wait, decoded, for a batch of its size to fill
+
+_LOADING = threading.Lock()
+
+
+def run(job: Job, flags: list) -> dict:
+    options = _options(flags)
+    FileSystems.set_options(options)
+    check(
+        bool(FileSystems.match([job.images], [1])[0].metadata_list),
+        "`images` must match at least one file.",
+        images=job.images,
+    )
+    load(job.model)
+    _prepare(job)
+    local = options.view_as(StandardOptions).runner is None
+    pipeline = beam.Pipeline(runner=FnApiRunner() if local else None, options=options)
+    records = restored(pipeline, job)
+    lines = records | "Encode" >> beam.Map(json.dumps)
+    lines | "Manifest" >> beam.io.WriteToText(f"{job.output}/manifest/part", ".jsonl")
+    result = pipeline.run()
+    result.wait_until_finish()
+    _clear(f"{job.output}/partial/*")
+    return _counts(result)
+
+
+def restored(pipeline, job: Job):
+    """One record per image that matches, those of earlier runs included."""
+    images = (
+        pipeline
+        | "Images" >> MatchFiles(job.images)
+        | "By output" >> beam.Map(lambda found: (job.target(found.path), found.path))
+    )
+    outputs = (
+        pipeline
+        | "Outputs" >> MatchFiles(f"{job.output}/images/**")
+        | "Exists" >> beam.Map(lambda found: (found.path, True))
+    )
+    records = (
+        pipeline
+        | "Record files" >> MatchFiles(f"{job.output}/records/*")
+        | "Spread files" >> beam.Reshuffle()
+        | "Records" >> beam.FlatMap(_read_records)
+    )
+    sorted_out = (
+        {"images": images, "outputs": outputs, "records": records}
+        | "Join" >> beam.CoGroupByKey()
+        | "Sort out" >> beam.FlatMap(_sort_out).with_outputs("settled", main="left")
+    )
+    new = sorted_out.left | "Spread" >> beam.Reshuffle() | "Restore" >> beam.ParDo(Restore(job))
+    return (new, sorted_out.settled) | beam.Flatten() | "Count" >> beam.Map(_count)
+
+
+class Restore(beam.DoFn):
+    """Paths to records; images of one size wait for each other, at most until the bundle ends."""
+
+    def __init__(self, job: Job):
+        self.job = job
+
+    def setup(self):
+        self.model = load(self.job.model)
+        image = self.model.signatures["restore"].structured_input_signature[1]["image"]
+        self.channels = image.shape[-1]
+
+    def start_bundle(self):
+        self.groups = collections.defaultdict(list)  # {(height, width): [(path, photo), ...]}
+
+    def process(self, path):
+        try:
+            photo = self._read(path)
+        except (OSError, ValueError) as error:
+            yield failure(path, error)
+            return
+        size = photo.pixels.shape[:2]
+        self.groups[size].append((path, photo))
+        if len(self.groups[size]) >= min(self.job.batch, self.job.pixels // math.prod(size)):
+            yield from self._finish(size)
+        elif sum(map(self._area, self.groups)) > WAITING * self.job.pixels:
+            yield from self._finish(max(self.groups, key=self._area))
+
+    def finish_bundle(self):
+        window = GlobalWindow()
+        for size in list(self.groups):
+            for record in self._finish(size):
+                yield WindowedValue(record, window.max_timestamp(), [window])
+
+    def _area(self, size):
+        return math.prod(size) * len(self.groups[size])
+
+    def _read(self, path) -> Photo:
+        suffix = posixpath.splitext(self.job.target(path))[1].lower()
+        check(
+            suffix in EXTENSIONS,
+            f"The image must end in one of {', '.join(sorted(EXTENSIONS))}, or be written as PNG.",
+            path=path,
+        )
+        photo = decode(path, read_file(path))
+        check(
+            photo.pixels.shape[-1] <= self.channels,
+            f"The model restores images of {self.channels} channel(s).",
+            path=path,
+            channels=photo.pixels.shape[-1],
+        )
+        return photo
+
+    def _finish(self, size) -> list:
+        """Solves and writes the group; its record file comes last."""
+        paths, photos = zip(*self.groups.pop(size), strict=True)
+        results = self._solve(photos)
+        records = [self._write(*pair) for pair in zip(paths, results, strict=True)]
+        lines = [json.dumps(record) for record in records if record["output"]]
+        if lines:
+            target = f"{self.job.output}/records/{uuid.uuid4().hex}.jsonl"
+            publish(self.job, target, "\n".join(lines).encode())
+        return records
+
+    def _solve(self, photos) -> list:
+        """A `Restored`, or the exception instead, per photograph: no image fails its neighbours."""
+        try:
+            return restore(self.model, self.channels, photos, self.job)
+        except (tf.errors.OpError, ValueError) as error:
+            if len(photos) == 1:
+                return [error]
+        return [self._solve([photo])[0] for photo in photos]
+
+    def _write(self, path, result) -> dict:
+        if isinstance(result, Exception):
+            return failure(path, result)
+        target = self.job.target(path)
+        try:
+            publish(self.job, target, encode(target, result.photo))
+        except (OSError, ValueError) as error:
+            return failure(path, error)
+        residual = result.residual if math.isfinite(result.residual) else None
+        values = (path, target, result.status.name, residual, result.evaluations, None)
+        return dict(zip(COLUMNS, values, strict=True))
+
+
+def restore(model, channels: int, photos, job: Job) -> list:
+    """`deblur` for photographs of one size, in one batch."""
+    pixels = [
+        p.pixels if p.pixels.shape[-1] == channels else p.pixels.repeat(3, -1) for p in photos
+    ]
+    rtol = model.rtol if job.rtol is None else tf.constant(job.rtol, tf.float32)
+    cap = model.max_evaluations if job.max_evaluations is None else job.max_evaluations
+    out = model.signatures["restore"](
+        image=tf.constant(np.stack(pixels), tf.float32),
+        rtol=tf.convert_to_tensor(rtol),
+        max_evaluations=tf.convert_to_tensor(cap, tf.int32),
+    )
+    names = ("restored", "evaluations", "residual", "status")
+    results = []
+    for photo, image, evaluations, residual, status in zip(
+        photos, *(out[name].numpy() for name in names), strict=True
+    ):
+        grey = photo.pixels.shape[-1] == 1
+        image = np.clip(image.mean(axis=-1, keepdims=True) if grey else image, 0.0, 1.0)
+        photo = photo._replace(pixels=image)
+        results.append(Restored(photo, int(evaluations), float(residual), Status(int(status))))
+    return results
+
+
+def load(path: str):
+    """The model in the folder `path`, loaded once per process."""
+    with _LOADING:
+        return _load(path)
+
+
+@functools.lru_cache(maxsize=1)
+def _load(path: str):
+    if FileSystems.get_scheme(path) is None:
+        return load_model(path)
+    with tempfile.TemporaryDirectory() as folder:
+        for found in FileSystems.match([f"{path}/**"])[0].metadata_list:
+            copy = pathlib.Path(folder) / found.path.removeprefix(f"{path}/")
+            if not found.path.endswith("/"):
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                copy.write_bytes(read_file(found.path))
+        return load_model(folder)
+
+
+def failure(path: str, error) -> dict:
+    """The record of an image that has no output."""
+    values = (path, None, "ERROR", None, None, " ".join(str(error).split()))
+    return dict(zip(COLUMNS, values, strict=True))
+
+
+def decode(path: str, content: bytes) -> Photo:
+    """`read_image` of a file's content; `path` is what its errors name."""
+    with tempfile.TemporaryDirectory() as folder:
+        local = pathlib.Path(folder) / f"image{posixpath.splitext(path)[1]}"
+        local.write_bytes(content)
+        return _naming(path, local, read_image, local)
+
+
+def encode(path: str, photo: Photo) -> bytes:
+    """The content of `write_image(path, photo)`."""
+    with tempfile.TemporaryDirectory() as folder:
+        local = pathlib.Path(folder) / f"image{posixpath.splitext(path)[1]}"
+        _naming(path, local, write_image, local, photo)
+        return local.read_bytes()
+
+
+def _naming(path, local, function, *args):
+    try:
+        return function(*args)
+    except ValueError as error:
+        raise ValueError(str(error).replace(str(local), path)) from None
+
+
+def read_file(path: str) -> bytes:
+    def attempt():
+        with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+            return file.read()
+
+    return _retry(attempt, f"Reading {path!r}")
+
+
+def publish(job: Job, target: str, content: bytes) -> None:
+    """Writes the file `target` whole or not at all."""
+
+    def attempt():
+        partial = f"{job.output}/partial/{uuid.uuid4().hex}"
+        with FileSystems.create(partial, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+            file.write(content)
+        _make_folder(target.rpartition("/")[0])
+        _rename(partial, target)
+
+    _retry(attempt, f"Writing {target!r}")
+
+
+def _rename(source: str, target: str) -> None:
+    try:
+        FileSystems.rename([source], [target])
+    except OSError:
+        if not FileSystems.exists(target):
+            raise
+        # HDFS, for one, does not replace; the output of a batch that was killed may stand there.
+        FileSystems.delete([target])
+        FileSystems.rename([source], [target])
+
+
+def _make_folder(path: str) -> None:
+    if not FileSystems.exists(path):
+        try:
+            FileSystems.mkdirs(path)
+        except OSError:
+            if not FileSystems.exists(path):  # else another worker was faster
+                raise
+
+
+def _retry(attempt, what: str):
+    """`attempt()`, again after a pause if it fails for a cause that may pass.
+
+    Raises OSError after the last attempt, or the first where the cause stays.
+    """
+    for pause in [DELAY * 2**i for i in range(ATTEMPTS - 1)] + [None]:
+        try:
+            return attempt()
+        except Exception as error:  # the file systems' libraries raise their own
+            if pause is None or isinstance(error, LOST_CAUSES):
+                raise OSError(f"{what} failed ({error})") from None
+            logging.getLogger(__name__).warning("%s failed (%s); trying again", what, error)
+            time.sleep(pause)
+
+
+def _options(flags: list) -> PipelineOptions:
+    """Beam's options; those that no class of Beam knows are refused where no other runner may."""
+    follows = zip(["", *flags], flags, strict=False)
+    stray = [b for a, b in follows if b[:2] != "--" and (a[:2] != "--" or "=" in a)]
+    check(not stray, "Options of Beam must be --NAME VALUE; quote a pattern.", options=stray)
+    options = PipelineOptions(flags)
+    if options.view_as(StandardOptions).runner is None:
+        known = PipelineOptions([]).get_all_options()
+        unknown = sorted(set(options.get_all_options(retain_unknown_options=True)) - set(known))
+        check(not unknown, "Options must be known here or to Beam.", options=unknown)
+    return options
+
+
+def _prepare(job: Job) -> None:
+    """Holds the folder to one kind of work, and clears what a killed run left half done."""
+    settings = {name: getattr(job, name) for name in SETTINGS}
+    path = f"{job.output}/settings.json"
+    earlier = json.loads(read_file(path)) if FileSystems.exists(path) else settings
+    check(
+        earlier == settings,
+        f"`output` holds work with other settings, {earlier}: repeat them, or use another folder.",
+        **settings,
+    )
+    for name in ("images", "records", "partial", "manifest"):
+        _make_folder(f"{job.output}/{name}")
+    _clear(f"{job.output}/partial/*")
+    _clear(f"{job.output}/manifest/**")
+    publish(job, path, json.dumps(settings, indent=1).encode())
+
+
+def _clear(pattern: str) -> None:
+    found = [metadata.path for metadata in FileSystems.match([pattern])[0].metadata_list]
+    if found:
+        FileSystems.delete(found)
+
+
+def _read_records(found):
+    for line in read_file(found.path).decode().splitlines():
+        record = json.loads(line)
+        yield record["output"], record
+
+
+def _sort_out(joined):
+    """The path of an image to restore; or, as `settled`, records known without any solve."""
+    output, found = joined
+    paths = sorted(set(found["images"]))
+    records = [record for record in found["records"] if [record["path"]] == paths]
+    if len(paths) > 1:
+        text = f"Several images would have the output {output!r}: {', '.join(paths)}"
+        for path in paths:
+            yield beam.pvalue.TaggedOutput("settled", failure(path, text))
+    elif records and any(found["outputs"]):
+        Metrics.counter("bulk", "kept").inc()
+        yield beam.pvalue.TaggedOutput("settled", records[0])
+    else:
+        yield from paths
+
+
+def _count(record):
+    Metrics.counter("bulk", "images").inc()
+    Metrics.counter("bulk", record["status"]).inc()
+    return record
+
+
+def _counts(result) -> dict:
+    found = result.metrics().query(MetricsFilter().with_namespace("bulk"))["counters"]
+    names = ("images", "kept", *Status.__members__, "ERROR")
+    counts = {counter.key.metric.name: counter.result for counter in found}
+    return {name: counts.get(name, 0) for name in names}
