@@ -54,7 +54,7 @@ def test_bands_give_the_whole(monkeypatch):
     calls = []
     forward = network._forward
     monkeypatch.setattr(network, "_forward", lambda *a: calls.append(1) or forward(*a))
-    np.testing.assert_allclose(network.frozen()(x, LEVEL), whole, atol=1e-6)
+    np.testing.assert_allclose(network.frozen()(x, LEVEL), whole, atol=1e-4)
     assert len(calls) > 1
 
 

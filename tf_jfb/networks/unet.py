@@ -122,7 +122,9 @@ class UNet(keras.layers.Layer):
         rows, last = 2, len(self.channels) - 1
         for scale in range(len(self.channels)):
             convs = 2 * self.blocks * (1 if scale == last else 2)
-            rows += 2**scale * convs + (2 ** (scale + 1) * 2 if scale < last else 0)
+            # Down and up convolve in the next scale; a pixel there covers two of this one.
+            between = 2 * 2 ** (scale + 1) + 2**scale if scale < last else 0
+            rows += 2**scale * convs + between
         return -(-rows // self.factor) * self.factor
 
     def _forward(self, x, folds):
