@@ -85,7 +85,10 @@ def test_every_command_is_exercised(command, checkout):
         assert any(line.startswith(start) for line in lines), EXERCISED[command]
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/development.md", "docs/gradients.md"])
+PAGES = ["README.md", "docs/development.md", "docs/gradients.md", "docs/models.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_every_snippet_runs(page, checkout, monkeypatch):
     monkeypatch.chdir(checkout)
     namespace = {"__name__": "snippets"}

@@ -106,7 +106,7 @@ class RandomBlurs:
 
 def degrade_randomly(
     dataset: tf.data.Dataset,
-    blurs: RandomBlurs,
+    blurs: RandomBlurs | None,
     noise,
     seed: int = 0,
     count: int = 4096,
@@ -121,7 +121,7 @@ def degrade_randomly(
 
     Args:
         dataset: batches of sharp images [B, H, W, C] in [0, 1], no side less than the kernels'.
-        blurs: what kernels are drawn from.
+        blurs: what kernels are drawn from; None leaves images sharp and "kernel" out.
         noise: (low, high), the range of standard deviations in [0, 1] units, 0 < low <= high.
         seed: of everything drawn, >= 0.
         count: kernels in the bank.
@@ -137,7 +137,7 @@ def degrade_randomly(
     spec = dataset.element_spec
     rank = spec.shape.rank if isinstance(spec, tf.TensorSpec) else None
     check(rank == 4, "`dataset` must yield batches of images [B, H, W, C].", yields=spec)
-    bank = tf.constant(blurs.bank(count, seed), spec.dtype)
+    bank = None if blurs is None else tf.constant(blurs.bank(count, seed), spec.dtype)
 
     def measure(index, sharp):
         # Philox by name: left to choose, TensorFlow takes another generator on some devices.
@@ -146,7 +146,10 @@ def degrade_randomly(
         draw = tf.random.stateless_uniform
         which = draw(batch, seeds[0], 0, count, tf.int32, alg="philox")
         share = draw(batch, seeds[1], dtype=sharp.dtype, alg="philox")
-        kernel, std = tf.gather(bank, which), low * (high / low) ** share
+        std = low * (high / low) ** share
+        if bank is None:
+            return {"image": noises.gaussian(sharp, std, seeds[2]), "noise": std}, sharp
+        kernel = tf.gather(bank, which)
         image = noises.gaussian(BlurEach(kernel)(sharp), std, seeds[2])
         return {"image": image, "kernel": kernel, "noise": std}, sharp
 

@@ -6,13 +6,18 @@ from tf_jfb.metrics import PSNR
 
 @register
 class Denoiser(Model):
-    """x - R(x) for a noisy image x [B, H, W, C] in [0, 1]: R learns the noise in x."""
+    """x - R(x) for a noisy image x [B, H, W, C] in [0, 1]: R learns the noise in x.
+
+    With a conditional network it takes {"image": x, "noise": levels [B]}.
+    """
 
     def __init__(self, network, **kwargs):
         super().__init__(**kwargs)
         self.network = network
 
     def build(self, input_shape):
+        if isinstance(input_shape, dict):
+            input_shape = input_shape["image"]
         if not self.network.built:
             self.network.build(tuple(input_shape))
         self.built = True
@@ -21,4 +26,6 @@ class Denoiser(Model):
         super().compile(optimizer, loss, metrics=[PSNR()] if metrics is None else metrics, **kwargs)
 
     def call(self, x, training=None):
-        return x - self.network(x, training=training)
+        if not isinstance(x, dict):
+            return x - self.network(x, training=training)
+        return x["image"] - self.network(x["image"], x["noise"], training=training)
