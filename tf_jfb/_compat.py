@@ -14,6 +14,13 @@ def value(variable):
 register = keras.saving.register_keras_serializable("tf_jfb")
 
 
+def spans_workers(strategy: tf.distribute.Strategy) -> bool:
+    """Whether the replicas are spread over processes, those of `TF_CONFIG`."""
+    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) and bool(
+        strategy.cluster_resolver.cluster_spec().as_dict()
+    )
+
+
 class Model(keras.Model):
     """`keras.Model`, in Keras 3 also under MultiWorkerMirroredStrategy.
 
@@ -21,7 +28,7 @@ class Model(keras.Model):
     """
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        if iterator is not None and _spans_workers(self.distribute_strategy):
+        if iterator is not None and spans_workers(self.distribute_strategy):
             # Keras would reduce the first batch over the workers, and cannot.
             data = next(batches for _, _, batches in iterator)
             local = self.distribute_strategy.experimental_local_results
@@ -30,14 +37,10 @@ class Model(keras.Model):
         return super()._maybe_symbolic_build(iterator, data_batch)
 
     def _make_function(self, step_function):
-        if not _spans_workers(self.distribute_strategy):
+        if not spans_workers(self.distribute_strategy):
             return super()._make_function(step_function)
 
         def step(data):  # Keras averages the logs along an axis that they lack
             return {name: tf.reshape(log, [1]) for name, log in step_function(data).items()}
 
         return super()._make_function(step)
-
-
-def _spans_workers(strategy) -> bool:
-    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)

@@ -1,4 +1,7 @@
-"""Gradient estimators on one training: equal data, seed and steps; accuracy, time and memory."""
+"""Gradient estimators on one training: equal data, seed and steps; accuracy, time and memory.
+
+Every training starts from the same small denoiser, which is trained first.
+"""
 
 import argparse
 import json
@@ -14,6 +17,7 @@ EXAMPLE = """
 example:
   python scripts/studies/gradients.py --path CELEBA --seeds 0 1 2 --output runs/gradients
 """
+WEIGHT = 0.0625  # (0.005 / 0.02)^2: of noise in the data over noise of the denoiser, squared
 ESTIMATORS = ("jfb", "neumann:1", "neumann:3", "neumann:5", "phantom:5:0.5", "implicit")
 
 
@@ -23,12 +27,13 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--output", default="runs/gradients", help="folder for results and figure")
     p.add_argument("--estimators", nargs="+", default=ESTIMATORS, help="names of gradients")
     p.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of every training")
-    p.add_argument("--epochs", type=int, default=6, help="of every training")
+    p.add_argument("--epochs", type=int, default=4, help="of every training")
     p.add_argument("--steps", type=int, default=25, help="per epoch")
     p.add_argument("--crop", type=int, default=32, help="side of the training crops")
     p.add_argument("--depth", type=int, default=5, help="convolutions of the DnCNN")
     p.add_argument("--channels", type=int, default=24, help="width of the DnCNN")
-    p.add_argument("--learning-rate", type=float, default=1e-3, help="of Adam, constant")
+    p.add_argument("--learning-rate", type=float, default=1e-4, help="of Adam, constant")
+    p.add_argument("--denoiser-steps", type=int, default=600, help="of the denoiser's training")
     p.add_argument("--one", metavar="ESTIMATOR", help=argparse.SUPPRESS)
     return p
 
@@ -40,6 +45,7 @@ def main() -> None:
     if args.one:
         print(json.dumps(train(args, args.one)))
         return
+    _cli.run_alone("denoiser")
     kept = folder / "results.json"
     results = json.loads(kept.read_text()) if kept.exists() else {}  # an interrupted study goes on
     for name in args.estimators:
@@ -57,6 +63,9 @@ def train(args, name: str) -> dict:
     _cli.import_tensorflow()
     from tf_jfb.training import AuditGradient
 
+    if name == "denoiser":
+        train_denoiser(args)
+        return {}
     model, _, validation = prepare(args, name, args.seeds[0])
     start = [variable.numpy() for variable in model.optimizer.variables]
     options = {"max_evaluations": 60, "iterations": 20}
@@ -98,6 +107,16 @@ def train_once(args, name: str, model, audit, batches, validation) -> list:
     return [{key: float(value) for key, value in row.items()} for row in rows]
 
 
+def train_denoiser(args) -> None:
+    """Leaves it in the output folder; a second call finds it finished."""
+    from tf_jfb.training import Config, train_denoiser
+
+    steps = -(-args.denoiser_steps // 6)
+    options = {"epochs": 6, "steps": steps, "learning_rate": 2e-3, "validation": 8}
+    config = Config(**{**_problem(args), **options, "batch_size": 8, "denoiser_weight": WEIGHT})
+    train_denoiser(config, pathlib.Path(args.output) / "denoiser", verbose=0)
+
+
 def prepare(args, name: str, seed: int) -> tuple:
     """Compiled model, training batches and one validation batch (blurred, sharp)."""
     import keras
@@ -106,10 +125,10 @@ def prepare(args, name: str, seed: int) -> tuple:
     from tf_jfb.training import Config, build_model
     from tf_jfb.training.fit import source
 
-    kind = {"data": "celeba", "path": args.path} if args.path else {"data": "dead-leaves"}
-    network = {"depth": args.depth, "channels": args.channels, "gain": 0.05, "momentum": 1.0}
-    options = {"size": 64, "precondition": 0.0625, "rtol": 1e-4, "gradient": name, "seed": seed}
-    config = Config(**kind, **network, **options)
+    denoiser = str(pathlib.Path(args.output) / "denoiser")
+    options = {"precondition": WEIGHT, "denoiser_weight": WEIGHT, "pretrained": denoiser}
+    options |= {"rtol": 1e-3, "max_evaluations": 50, "momentum": 1.0}
+    config = Config(**_problem(args), **options, gradient=name, seed=seed)
     model = build_model(config)
     model.compile(keras.optimizers.Adam(args.learning_rate, epsilon=1e-10))
     model.optimizer.build(model.trainable_variables)
@@ -123,6 +142,12 @@ def prepare(args, name: str, seed: int) -> tuple:
     )
     validation = next(iter(examples("test", 16, 1)))
     return model, examples("train", 8, seed), validation
+
+
+def _problem(args) -> dict:
+    kind = {"data": "celeba", "path": args.path} if args.path else {"data": "dead-leaves"}
+    network = {"depth": args.depth, "channels": args.channels, "gain": 0.05}
+    return {**kind, **network, "size": 64, "crop": args.crop}
 
 
 def table(results: dict) -> str:

@@ -15,6 +15,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import _cli
+import gradients
 
 EXAMPLE = """
 example:
@@ -48,6 +49,7 @@ def main() -> None:
     if args.one:
         print(json.dumps(measure(args, args.one[0], int(args.one[1]))))
         return
+    _cli.run_alone("denoiser", 0)
     _cli.run_alone("train", 0)
     sizes = {m: [s for s in args.sizes if m != "dense" or s <= DENSE] for m in args.methods}
     results = {m: {str(s): _cli.run_alone(m, s) for s in sizes[m]} for m in args.methods}
@@ -68,7 +70,11 @@ def measure(args, method: str, size: int) -> dict:
     from tf_jfb.solvers import solve
     from tf_jfb.training.callbacks import load_weights, save_weights
 
-    model, batches = prepare(args)
+    study = study_of_gradients(args)
+    if method == "denoiser":
+        gradients.train_denoiser(study)
+        return {}
+    model, batches, _ = gradients.prepare(study, "jfb", 0)
     weights = pathlib.Path(args.output) / "model.npz"
     if method == "train":
         model.fit(batches, steps_per_epoch=args.steps, verbose=0)
@@ -84,8 +90,8 @@ def measure(args, method: str, size: int) -> dict:
     seconds = []
     for _ in range(args.runs):
         start = time.perf_counter()
-        w, count, gradients = program()
-        [g.numpy() for g in gradients]
+        w, count, slopes = program()
+        [g.numpy() for g in slopes]
         seconds.append(time.perf_counter() - start)
     np.save(pathlib.Path(args.output) / f"w-{method}-{size}.npy", w.numpy())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -96,14 +102,11 @@ def measure(args, method: str, size: int) -> dict:
     }
 
 
-def prepare(args) -> tuple:
-    """A small DE-GRAD and its training batches: those of the study of gradients."""
-    import gradients
-
+def study_of_gradients(args):
+    """Options of that study, whose small DE-GRAD and training batches serve here too."""
     options = ["--depth", str(args.depth), "--channels", str(args.channels)]
-    options += ["--path", args.path] if args.path else []
-    model, batches, _ = gradients.prepare(gradients.parser().parse_args(options), "jfb", 0)
-    return model, batches
+    options += ["--output", args.output] + (["--path", args.path] if args.path else [])
+    return gradients.parser().parse_args(options)
 
 
 def image(model, args, size) -> tuple:

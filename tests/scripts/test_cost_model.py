@@ -88,7 +88,9 @@ def test_one_replica_reduces_nothing_and_waits_for_nobody(model, results):
 def test_ring_all_reduce_at_its_limits(model):
     link = model.Link("any", 1e9, 1e-5)
     assert model.reduce_seconds(2, link, model.Payload(10**9, 0)) == pytest.approx(1.0)
-    assert model.reduce_seconds(10**6, link, model.Payload(10**9, 0)) == pytest.approx(2.0, rel=1e-5)
+    assert model.reduce_seconds(10**6, link, model.Payload(10**9, 0)) == pytest.approx(
+        2.0, rel=1e-5
+    )
     assert model.reduce_seconds(11, link, model.Payload(0, 3)) == pytest.approx(6e-4)
 
 

@@ -127,6 +127,8 @@ class SpectralConv2D(keras.layers.Layer):
         Replicas move them together, towards those of the global batch. The raw convolution is
         (y - bias) / scale, so its moments follow from those of y.
         """
+        if self.momentum == 1.0:
+            return
         y = tf.cast(tf.stop_gradient(y), self.variable_dtype)
         mean, variance = _replicas.moments(y, [0, 1, 2])
         scale = folded.scale

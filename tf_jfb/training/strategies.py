@@ -7,6 +7,7 @@ import os
 
 import tensorflow as tf
 
+from tf_jfb._compat import spans_workers
 from tf_jfb._validate import check
 
 NAMES = ("default", "mirrored", "multiworker", "tpu")
@@ -16,7 +17,6 @@ LOST = (  # what a collective operation raises once a peer is gone
     tf.errors.CancelledError,
     tf.errors.DeadlineExceededError,
     tf.errors.FailedPreconditionError,
-    tf.errors.InternalError,
 )
 
 
@@ -78,11 +78,6 @@ def lost_workers(strategy: tf.distribute.Strategy):
             "A worker was lost: start all workers again with the same commands, and the training "
             f"goes on from its last whole epoch ({type(error).__name__})."
         ) from error
-
-
-def spans_workers(strategy: tf.distribute.Strategy) -> bool:
-    """Whether the replicas are spread over processes."""
-    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
 
 
 def _check_cluster(text) -> None:
