@@ -9,6 +9,7 @@ examples:
   python scripts/deblur.py photo.jpg --model saved_models/celeba-g5s5 -o restored.png
   python scripts/deblur.py sharp.png --model saved_models/celeba-g5s5 -o out.png \\
       --simulate gaussian:5:5.0 --noise 0.005 --figure out-figure.png
+  python scripts/deblur.py photo.jpg --model saved_models/deblur --kernel psf.png -o out.png
 """
 
 
@@ -17,9 +18,14 @@ def parser():
     p.add_argument("photo", help="image file of any size and format")
     p.add_argument("--model", required=True, help="exported model: saved_models/NAME")
     p.add_argument("-o", "--output", required=True, help="restored image to write")
-    p.add_argument("--kernel", help="the photograph's blur, for a model that takes any blur")
+    p.add_argument("--kernel", help="its blur, for a model that takes any: gaussian:5:5.0, FILE")
     p.add_argument("--simulate", metavar="BLUR", help="blur PHOTO first: gaussian:SIZE:STD")
-    p.add_argument("--noise", type=float, default=0.0, help="std of --simulate, in [0, 1] units")
+    p.add_argument(
+        "--noise",
+        type=float,
+        help="std in [0, 1] units, of --simulate (else 0) and told to a model that takes it "
+        "(else estimated)",
+    )
     p.add_argument("--seed", type=int, default=0, help="of the simulated noise")
     p.add_argument("--rtol", type=float, help="relative tolerance; else the model's")
     p.add_argument("--max-evaluations", type=int, help="cap of the solve; else the model's")
@@ -33,19 +39,21 @@ def main() -> None:
     _cli.check_folders(args.figure)
     _cli.import_tensorflow()
     from tf_jfb.data import read_image, write_image
+    from tf_jfb.operators import kernels
     from tf_jfb.serving import deblur, load_model, report
 
     photo = read_image(args.photo)
     model = load_model(args.model, kernel=args.kernel)
+    told = {"blur": kernels.parse(args.kernel), "noise": args.noise} if args.kernel else {}
     blurred = photo
     if args.simulate:
-        blurred = report.simulate(photo, args.simulate, args.noise, args.seed)
-    result = deblur(model, blurred, args.rtol, args.max_evaluations)
+        blurred = report.simulate(photo, args.simulate, args.noise or 0.0, args.seed)
+    result = deblur(model, blurred, args.rtol, args.max_evaluations, **told)
     write_image(args.output, result.photo)
     rows = report.describe(result, blurred, photo if args.simulate else None)
     print(json.dumps(rows) if args.json else report.lines(rows))
     if args.figure:
-        trace = report.residuals(model, blurred, args.rtol)
+        trace = report.residuals(model, blurred, args.rtol, **told)
         report.plot(args.figure, result, blurred, photo if args.simulate else None, trace)
 
 

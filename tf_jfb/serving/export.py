@@ -1,6 +1,5 @@
 """A SavedModel that still iterates: any batch, any size, no need for this package."""
 
-import functools
 import pathlib
 import tempfile
 
@@ -17,16 +16,24 @@ class _Served(tf.Module):
     def __init__(self, model: Equilibrium, channels: int):
         super().__init__()
         self.weights = [value(v) for v in model.variables]
+        rtol = tf.TensorSpec([], tf.float32, name="rtol")
+        cap = tf.TensorSpec([], tf.int32, name="max_evaluations")
+        inputs = _inputs(model, channels)
         # Computed once, here: the programs below need not fold the network's normalisations.
         variable = lambda t: None if t is None else tf.Variable(t, trainable=False)  # noqa: E731
         self.folded = tf.nest.map_structure(variable, model.folded())
-        solved = functools.partial(model.solved, folded=self.folded)
-        image = tf.TensorSpec([None, None, None, channels], tf.float32, name="image")
-        rtol = tf.TensorSpec([], tf.float32, name="rtol")
-        cap = tf.TensorSpec([], tf.int32, name="max_evaluations")
+        # Variables, so that a program that loads the export can read its defaults.
+        self.rtol = tf.Variable(float(model.solver.rtol), trainable=False)
+        self.max_evaluations = tf.Variable(model.solver.max_evaluations, trainable=False)
 
-        def restore(image, rtol, max_evaluations):
-            result = solved(image, rtol, max_evaluations)
+        def solved(values, *options, **more):
+            told = dict(zip(inputs, values, strict=True))
+            told = told if len(told) > 1 else told["image"]
+            return model.solved(told, *options, folded=self.folded, **more)
+
+        def restore(*values):
+            *values, rtol, cap = values
+            result = solved(values, rtol, cap)
             return {
                 "restored": result.image,
                 "residual": result.residual,
@@ -34,20 +41,26 @@ class _Served(tf.Module):
                 "status": result.status,
             }
 
-        # Variables, so that a program that loads the export can read its defaults.
-        self.rtol = tf.Variable(float(model.solver.rtol), trainable=False)
-        self.max_evaluations = tf.Variable(model.solver.max_evaluations, trainable=False)
-        self.trace = tf.function(
-            lambda image, rtol: {
-                "trace": solved(image, rtol, model.solver.max_evaluations, trace=True).trace
-            },
-            input_signature=[image, rtol],
-        )
-        self.restore = tf.function(restore, input_signature=[image, rtol, cap])
-        self.default = tf.function(
-            lambda image: restore(image, self.rtol, self.max_evaluations),
-            input_signature=[image],
-        )
+        def trace(*values):
+            *values, rtol = values
+            result = solved(values, rtol, model.solver.max_evaluations, trace=True)
+            return {"trace": result.trace}
+
+        specs = list(inputs.values())
+        self.restore = tf.function(restore, input_signature=[*specs, rtol, cap])
+        self.trace = tf.function(trace, input_signature=[*specs, rtol])
+        defaults = lambda *values: restore(*values, self.rtol, self.max_evaluations)  # noqa: E731
+        self.default = tf.function(defaults, input_signature=specs)
+
+
+def _inputs(model, channels) -> dict:
+    """{name: TensorSpec} of what the model takes."""
+    specs = {"image": tf.TensorSpec([None, None, None, channels], tf.float32, name="image")}
+    if model.takes_kernel:
+        specs["kernel"] = tf.TensorSpec([None, None, None], tf.float32, name="kernel")
+    if model.takes_noise:
+        specs["noise"] = tf.TensorSpec([None], tf.float32, name="noise")
+    return specs
 
 
 def export(model: Equilibrium, path, channels: int = 3, extra: dict | None = None) -> pathlib.Path:
@@ -56,7 +69,9 @@ def export(model: Equilibrium, path, channels: int = 3, extra: dict | None = Non
     Signatures: `serving_default(image)` with the model's own tolerance and cap, and
     `restore(image, rtol, max_evaluations)`; both return `restored` [B, H, W, C], `residual` [B],
     `evaluations` [B] and `status` [B]. `trace(image, rtol)` returns the residual per evaluation,
-    `trace` [B, cap], NaN once an image stopped, with the model's own cap.
+    `trace` [B, cap], NaN once an image stopped, with the model's own cap. A model that is told
+    the blur takes `kernel` [B, k1, k2] and `noise` [B] after `image`, and its `restore` is called
+    `deblur`.
 
     Args:
         model: a built equilibrium model.
@@ -72,7 +87,7 @@ def export(model: Equilibrium, path, channels: int = 3, extra: dict | None = Non
     served = _Served(model, channels)
     signatures = {
         "serving_default": served.default,
-        "restore": served.restore,
+        "deblur" if model.takes_kernel else "restore": served.restore,
         "trace": served.trace,
     }
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)

@@ -8,7 +8,7 @@ from tf_jfb._validate import check
 from tf_jfb.data import Photo
 from tf_jfb.metrics import psnr, ssim
 from tf_jfb.operators import Blur, kernels
-from tf_jfb.serving.deblur import Restored
+from tf_jfb.serving.deblur import Restored, told
 
 
 def simulate(photo: Photo, blur: str, noise: float, seed: int = 0) -> Photo:
@@ -56,13 +56,10 @@ def lines(rows: dict) -> str:
     )
 
 
-def residuals(model, blurred: Photo, rtol: float | None = None) -> np.ndarray:
-    """Relative residual of every evaluation of a solve with the model's own cap."""
-    pixels = blurred.pixels if blurred.pixels.shape[-1] == 3 else blurred.pixels.repeat(3, axis=-1)
-    rtol = float(model.rtol) if rtol is None else rtol
-    trace = model.signatures["trace"](
-        image=tf.constant(pixels[None], tf.float32), rtol=tf.constant(rtol, tf.float32)
-    )["trace"][0].numpy()
+def residuals(model, blurred: Photo, rtol=None, blur=None, noise=None) -> np.ndarray:
+    """Relative residual of every evaluation of a solve with the model's own cap; see `deblur`."""
+    rtol = tf.constant(float(model.rtol) if rtol is None else rtol, tf.float32)
+    trace = model.signatures["trace"](rtol=rtol, **told(blurred, blur, noise))["trace"][0].numpy()
     return trace[np.isfinite(trace)]
 
 

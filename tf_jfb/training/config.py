@@ -26,7 +26,7 @@ class Config:
     path: str | None = None  # folder of images, for celeba and folder
     size: int | None = None  # side to resize images to; None keeps them (celeba: 128)
     crop: int | None = 64  # side of the random training crops; None takes whole images
-    blur: str = "gaussian:5:5.0"  # gaussian:SIZE:STD or a kernel file
+    blur: str = "gaussian:5:5.0"  # or disk:R, box:S, motion:SIZE:SEED, a kernel file
     noise: float = 0.005  # standard deviation in [0, 1] units
     depth: int = 17
     channels: int = 64

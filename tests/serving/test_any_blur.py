@@ -1,0 +1,94 @@
+"""Export and use of a model that is told the blur."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_jfb import data, metrics, models, networks, operators
+from tf_jfb.data import Photo
+from tf_jfb.operators import kernels
+from tf_jfb.serving import _edges, deblur, export, load_model, report
+
+KERNEL = kernels.gaussian(5, 1.0)
+
+
+@pytest.fixture(scope="module")
+def model():
+    keras.utils.set_random_seed(0)
+    network = networks.UNet((4, 6), blocks=1, lipschitz=1.0, gain=1e-3)
+    model = models.DEHQS(None, network, rho=0.01)
+    model.build((None, None, None, 3))
+    return model
+
+
+@pytest.fixture(scope="module")
+def folder(model, tmp_path_factory):
+    return export(model, tmp_path_factory.mktemp("any") / "1")
+
+
+def photo(channels=3, side=40):
+    image = data.dead_leaves(1, side)[0]
+    return Photo(image if channels == 3 else image.mean(-1, keepdims=True))
+
+
+def blurred(channels=3):
+    return report.simulate(photo(channels), "gaussian:5:1.0", 0.0005)
+
+
+def test_the_exported_model_restores_as_the_model_does(model, folder):
+    d = operators.BlurFFT(KERNEL)(photo().pixels[None]).numpy()
+    out = load_model(folder, kernel="given").signatures["deblur"](
+        image=tf.constant(d),
+        kernel=tf.constant(KERNEL[None], tf.float32),
+        noise=tf.constant([0.01]),
+        rtol=tf.constant(1e-4),
+        max_evaluations=tf.constant(60),
+    )
+    expected = model.restore(d, 1e-4, 60, kernel=KERNEL, noise=0.01)
+    np.testing.assert_allclose(out["restored"], expected.image, atol=1e-4)
+    assert out["status"].numpy()[0] == expected.status[0]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_photograph_is_restored_up_to_its_edges(folder, channels):
+    loaded, sharp, d = load_model(folder, kernel="given"), photo(channels), blurred(channels)
+    # Untrained, it would go on to sharpen the noise.
+    result = deblur(loaded, d, max_evaluations=2, blur=KERNEL)
+    assert result.photo.pixels.shape == sharp.pixels.shape
+    inner = np.s_[None, 3:-3, 3:-3]
+    before, after = (
+        metrics.psnr(sharp.pixels[inner], p.pixels[inner])[0] for p in (d, result.photo)
+    )
+    assert after > before + 1.0
+    trace = report.residuals(loaded, d, blur=KERNEL)
+    assert trace[:2].min() == pytest.approx(result.residual, rel=0.1)
+
+
+def test_what_is_missing_or_too_much_is_said(folder):
+    with pytest.raises(ValueError, match="`kernel` must be given"):
+        load_model(folder)
+    loaded = load_model(folder, kernel="given")
+    with pytest.raises(ValueError, match="must not be smaller than the kernel"):
+        deblur(loaded, photo(side=8), blur=np.ones((9, 9)))
+    with pytest.raises(ValueError, match="`noise` must lie in"):
+        deblur(loaded, photo(), blur=KERNEL, noise=5.0)
+
+
+def test_the_extension_wraps_around_without_a_step():
+    pixels = np.linspace(0.0, 1.0, 24, dtype=np.float32).reshape(6, 4, 1).repeat(2, -1)
+    wide = _edges.extend(pixels, (8, 6))
+    assert wide.shape == (14, 10, 2) and wide.dtype == np.float32
+    np.testing.assert_array_equal(wide[:6, :4], pixels)
+    largest = max(np.abs(np.diff(pixels, axis=a)).max() for a in (0, 1))
+    for axis in (0, 1):
+        steps = np.abs(np.diff(np.concatenate([wide, wide.take([0], axis)], axis), axis=axis))
+        assert steps.max() <= 1.5 * largest
+    assert _edges.extend(pixels, (0, 0)).shape == pixels.shape
+
+
+@pytest.mark.parametrize("level", [0.003, 0.02])
+def test_the_noise_level_is_estimated(level):
+    smooth = operators.BlurFFT(kernels.gaussian(9, 3.0))(photo(side=96).pixels[None])[0]
+    noisy = smooth + level * np.random.default_rng(0).standard_normal(smooth.shape)
+    assert _edges.noise_level(noisy) == pytest.approx(level, rel=0.15)
