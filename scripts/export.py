@@ -21,7 +21,7 @@ def main() -> None:
     _cli.import_tensorflow()
     from tf_jfb.serving import export
     from tf_jfb.training import load_run
-    from tf_jfb.training.fit import CONFIG_OF_EXPORT
+    from tf_jfb.training.build import CONFIG_OF_EXPORT
 
     model = load_run(args.run)
     options = {"rtol": args.rtol, "max_evaluations": args.max_evaluations}

@@ -11,7 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from tf_jfb.training import Config, load_config
-from tf_jfb.training.fit import CONFIG_OF_EXPORT, _pairs, build_model
+from tf_jfb.training.build import CONFIG_OF_EXPORT, build_model
+from tf_jfb.training.problem import degradation, validation_pairs
 
 
 def versions() -> dict:
@@ -38,7 +39,7 @@ def build(config: dict) -> tuple:
 def _write(config: dict):
     model, record = build(config)
     for size in config["sizes"]:
-        d, _ = _pairs(record, record.operator, record.noise, config["batch"], size)
+        d, _ = validation_pairs(record, degradation(record), config["batch"], size)
         if d.shape[:3] != (config["batch"], size, size):
             raise ValueError(
                 "--batch and --sizes must not exceed the images. "

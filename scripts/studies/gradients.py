@@ -123,7 +123,7 @@ def prepare(args, name: str, seed: int) -> tuple:
 
     from tf_jfb import data
     from tf_jfb.training import Config, build_model
-    from tf_jfb.training.fit import source
+    from tf_jfb.training.problem import source
 
     denoiser = str(pathlib.Path(args.output) / "denoiser")
     options = {"precondition": WEIGHT, "denoiser_weight": WEIGHT, "pretrained": denoiser}

@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from tf_jfb.serving import export
+from tf_jfb.training.build import CONFIG_OF_EXPORT, build_model
 from tf_jfb.training.config import Config, save_config
-from tf_jfb.training.fit import CONFIG_OF_EXPORT, build_model
 
 SCRIPT = pathlib.Path(__file__).parents[2] / "scripts" / "benchmark.py"
 TINY = ("--depth", 2, "--channels", 2, "--batch", 1, "--evaluations", 3, "--runs", 1)

@@ -13,8 +13,8 @@ import pytest
 
 from tf_jfb.serving import export
 from tf_jfb.training import Config, build_model, load_run, train, train_denoiser
+from tf_jfb.training.build import CONFIG_OF_EXPORT
 from tf_jfb.training.config import load_config, save_config
-from tf_jfb.training.fit import CONFIG_OF_EXPORT
 
 CONFIGS = pathlib.Path(__file__).parents[2] / "scripts" / "configs"
 CONFIG = Config(

@@ -149,14 +149,15 @@ def auditor(
             "`batch` must be a pair (blurred, sharp).",
             batch=type(batch).__name__,
         )
-        d, sharp = (tf.cast(part, model.variable_dtype) for part in batch)
+        cast = lambda part: tf.cast(part, model.variable_dtype)  # noqa: E731
+        d, sharp = tf.nest.map_structure(cast, tuple(batch))
         return _report(measure(d, sharp), [*series, *in_use], model)
 
     return audit
 
 
 def _measure(model, d, sharp, solver, exact, in_use, iterations) -> dict:
-    d, sharp = tf.stop_gradient(d), tf.stop_gradient(sharp)
+    d, sharp = tf.nest.map_structure(tf.stop_gradient, (d, sharp))
     weights = [value(v) for v in model.trainable_variables]
     x0, T = model.bound_map(d)  # noqa: N806
     forward = solve(T, x0, solver)
@@ -208,9 +209,11 @@ def _spectrum(transposed, x, iterations) -> tuple:
         tape.watch(start)
         image = transposed(start)
     # J^T u is linear in u, so its own vector-Jacobian product is J.
-    forward = lambda u: tape.gradient(  # noqa: E731
-        image, start, output_gradients=u, unconnected_gradients="zero"
-    )
+
+    def forward(u):
+        g = tape.gradient(image, start, output_gradients=u, unconnected_gradients="zero")
+        return tf.ensure_shape(g, x.shape)
+
     half = iterations // 2
 
     def grow(i, u, growth):
@@ -234,8 +237,8 @@ def _condition(to_weights, fx, iterations):
         gradients = to_weights(ones)
 
     def gram(u):  # M M^T u; M^T u, being linear in u, is the product of its own Jacobian
-        forward = lambda g: tape.gradient(gradients, ones, output_gradients=g)  # noqa: E731
-        return forward(to_weights(u))
+        g = tape.gradient(gradients, ones, output_gradients=to_weights(u))
+        return tf.ensure_shape(g, fx.shape)
 
     def step(i, u, first):
         image = gram(u)

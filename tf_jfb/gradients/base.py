@@ -63,6 +63,7 @@ def transposed_jacobian(f, x: tf.Tensor):
         fx = f(x)
 
     def product(u):
-        return tape.gradient(fx, x, output_gradients=u, unconnected_gradients="zero")
+        g = tape.gradient(fx, x, output_gradients=u, unconnected_gradients="zero")
+        return tf.ensure_shape(g, x.shape)
 
     return product

@@ -73,6 +73,11 @@ class DnCNN(keras.layers.Layer):
     def convs(self) -> list:
         return [getattr(self, f"conv_{i}") for i in range(self.depth)]
 
+    @property
+    def last(self) -> SpectralConv2D:
+        """The convolution whose output is the network's, but for the gain."""
+        return self.convs[-1]
+
     def call(self, x, training=None):
         for i, conv in enumerate(self.convs):
             x = conv(x, training=training)

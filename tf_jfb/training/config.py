@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import re
 
 import yaml
 
@@ -11,12 +12,15 @@ from tf_jfb.operators import Blur, Operator, kernels
 from tf_jfb.regularizers import Jacobian
 
 DATA = ("dead-leaves", "celeba", "folder")
+MODELS = ("de-grad", "de-prox", "de-hqs", "de-admm")
+NETWORKS = ("dncnn", "unet")
+ANY = "any"  # a blur of every image's own
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """A training of DE-GRAD, or of its denoiser; a YAML file holds the same names.
+    """A training of a model, or of its denoiser; a YAML file holds the same names.
 
     Raises:
         ValueError: an option is outside its range.
@@ -26,8 +30,16 @@ class Config:
     path: str | None = None  # folder of images, for celeba and folder
     size: int | None = None  # side to resize images to; None keeps them (celeba: 128)
     crop: int | None = 64  # side of the random training crops; None takes whole images
-    blur: str = "gaussian:5:5.0"  # or disk:R, box:S, motion:SIZE:SEED, a kernel file
+    blur: str = "gaussian:5:5.0"  # or disk:R, box:S, motion:SIZE:SEED, a file, or any
     noise: float = 0.005  # standard deviation in [0, 1] units
+    noise_high: float | None = None  # with blur "any": drawn from `noise` to this
+    kernel_size: int = 25  # with blur "any": of the kernels, which are drawn from all families
+    model: str = "de-grad"  # one of MODELS
+    network: str = "dncnn"  # or unet, with blur "any"
+    scales: str = "32:64:128"  # of a U-Net: channels per scale
+    blocks: int = 2  # of a U-Net: residual blocks per scale and direction
+    rho: float = 0.25  # of de-hqs and de-admm, at first, at noise 0.01
+    level: float = 0.02  # what a U-Net is told of the noise, at first, at noise 0.01
     depth: int = 17
     channels: int = 64
     lipschitz: float | None = None  # bound on every folded layer's operator norm
@@ -47,6 +59,7 @@ class Config:
     jacobian_power: int = 1  # steps of the power method towards the largest singular value
     denoiser_weight: float = 1.0  # factor on the pretrained network's output
     denoiser_noise: float = 0.02  # noise that the denoiser is trained on
+    denoiser_noise_high: float | None = None  # of a U-Net: drawn from `denoiser_noise` to this
     precision: str = "float32"  # one of PRECISIONS; solver and images stay in float32
     batch_size: int = 8
     epochs: int = 50
@@ -64,10 +77,21 @@ class Config:
             "`path` must name a folder when `data` is folder.",
             path=self.path,
         )
+        names = {"precision": PRECISIONS, "model": MODELS, "network": NETWORKS}
+        for name, known in names.items():
+            value = getattr(self, name)
+            check(value in known, f"`{name}` must be one of {', '.join(known)}.", **{name: value})
         check(
-            self.precision in PRECISIONS,
-            f"`precision` must be one of {', '.join(PRECISIONS)}.",
-            precision=self.precision,
+            self.network == "dncnn" or self.any_blur and self.model != "de-grad",
+            'A unet is told the noise: it needs blur "any", and another model than de-grad.',
+            network=self.network,
+            blur=self.blur,
+            model=self.model,
+        )
+        check(
+            bool(re.fullmatch(r"\d+(:\d+)*", self.scales)),
+            "`scales` must be channels per scale, as 32:64:128.",
+            scales=self.scales,
         )
         for name in (
             "depth",
@@ -78,6 +102,7 @@ class Config:
             "epochs",
             "steps",
             "validation",
+            "blocks",
         ):
             value = getattr(self, name)
             check(
@@ -85,7 +110,7 @@ class Config:
                 f"`{name}` must be an integer >= 1.",
                 **{name: value},
             )
-        for name in ("eta", "gain", "learning_rate", "denoiser_weight", "denoiser_noise"):
+        for name in ("eta", "rho", "level", "gain", "learning_rate", "denoiser_weight"):
             value = getattr(self, name)
             check(
                 isinstance(value, (int, float)) and value > 0,
@@ -121,8 +146,18 @@ class Config:
         return (Jacobian(self.jacobian_weight, self.jacobian_bound, self.jacobian_power),)
 
     @property
-    def operator(self) -> Operator:
-        return Blur(kernels.parse(self.blur))
+    def any_blur(self) -> bool:
+        """Whether blur and noise level come with the images."""
+        return self.blur == ANY
+
+    @property
+    def widths(self) -> tuple:
+        """Channels per scale of a U-Net."""
+        return tuple(int(width) for width in self.scales.split(":"))
+
+    @property
+    def operator(self) -> Operator | None:
+        return None if self.any_blur else Blur(kernels.parse(self.blur))
 
 
 def load_config(path) -> dict:

@@ -33,5 +33,6 @@ def plot_restored(run, model, pairs) -> pathlib.Path:
     """Images, (degraded, sharp), and what `model` makes of them, as `run`/restored.png."""
     degraded, sharp = pairs
     restored = model.predict(degraded, verbose=0)
-    methods = {"input": degraded, "restored": restored}
+    seen = degraded["image"] if isinstance(degraded, dict) else degraded
+    methods = {"input": seen, "restored": restored}
     return image_grid(pathlib.Path(run) / "restored.png", sharp, methods)

@@ -1,4 +1,4 @@
-"""Trains a denoiser or DE-GRAD through `model.fit`, into a run folder that resumes."""
+"""Trains a model or its denoiser through `model.fit`, into a run folder that resumes."""
 
 import dataclasses
 import pathlib
@@ -6,17 +6,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from tf_jfb import data, gradients
-from tf_jfb._compat import value
 from tf_jfb._validate import check
-from tf_jfb.models import DEGrad
-from tf_jfb.networks import DnCNN
-from tf_jfb.operators import Operator
-from tf_jfb.solvers import Anderson
-from tf_jfb.training import strategies
+from tf_jfb.training import build, problem, strategies
 from tf_jfb.training.callbacks import (
     AuditGradient,
     Checkpoint,
@@ -25,25 +18,19 @@ from tf_jfb.training.callbacks import (
     load_weights,
 )
 from tf_jfb.training.config import Config, load_config, save_config
-from tf_jfb.training.denoiser import Denoiser
 from tf_jfb.training.figures import SHOWN, plot_log, plot_restored
-
-# Where an exported model keeps the configuration of its training; SavedModel leaves it alone.
-CONFIG_OF_EXPORT = pathlib.Path("assets.extra") / "config.yaml"
-CACHE = 2**29  # bytes of decoded images that a source keeps
 
 
 class _Task(NamedTuple):
     """What is learned."""
 
     make: Callable  # () -> the model, built
-    operator: Operator | None  # A of the measurements; None for the identity
-    noise: float  # of the measurements
+    degradation: problem.Fixed | problem.Drawn  # of the images
     audit: int = 0  # validation crops on which the gradient is audited
 
 
 def train(config: Config, run, verbose="auto", callbacks=(), strategy=None) -> keras.Model:
-    """Trains DE-GRAD as `config` says; calling it again resumes. Returns the best model.
+    """Trains the model of `config`; calling it again resumes. Returns the best model.
 
     Under a `strategy` of `tf.distribute`, `config.batch_size` is shared out among its replicas,
     the result is that of one device, and the process that is the chief writes `run`, a folder
@@ -61,84 +48,18 @@ def train(config: Config, run, verbose="auto", callbacks=(), strategy=None) -> k
             by all workers, or the replicas cannot share the batch equally.
         RuntimeError: another worker was lost; all must be started again, and resume.
     """
-    task = _Task(lambda: build_model(config), config.operator, config.noise, config.audit)
+    kind = problem.degradation(config)
+    task = _Task(lambda: build.build_model(config), kind, config.audit)
     return _fit(task, config, run, verbose, callbacks, strategy)
 
 
 def train_denoiser(config: Config, run, verbose="auto", strategy=None) -> keras.Model:
     """Trains the network as a denoiser on `config.denoiser_noise`; otherwise like `train`.
 
-    From `config.initial`, a DE-GRAD, it takes the network, divided by `config.denoiser_weight`.
+    From `config.initial`, a model, it takes the network, divided by `config.denoiser_weight`.
     """
-    task = _Task(lambda: _build_denoiser(config), None, config.denoiser_noise)
+    task = _Task(lambda: build.build_denoiser(config), problem.noisy(config))
     return _fit(task, config, run, verbose, (), strategy)
-
-
-def _build_denoiser(config):
-    network = build_model(dataclasses.replace(config, pretrained=None)).network
-    if config.initial is not None:
-        _scale_output(network, 1.0 / config.denoiser_weight)
-    model = Denoiser(network)
-    model.build((None, None, None, 3))
-    return model
-
-
-def build_model(config: Config) -> DEGrad:
-    """DE-GRAD of `config`, built, its network from the pretrained denoiser if one is named."""
-    _seed(config)
-    solver = Anderson(
-        m=config.m, beta=config.beta, rtol=config.rtol, max_evaluations=config.max_evaluations
-    )
-    model = DEGrad(
-        config.operator,
-        _network(config),
-        solver,
-        gradients.named(config.gradient),
-        eta=config.eta,
-        precondition=config.precondition,
-        regularizers=config.regularizers,
-    )
-    model.build((None, None, None, 3))
-    if config.pretrained is not None:
-        _load_denoiser(config, model.network)
-    if config.initial is not None:
-        load_weights(config.initial, model)
-    return model
-
-
-def load_run(run, precision: str = "float32") -> DEGrad:
-    """The best model of a run folder, or the model that a folder of `scripts/export.py` holds."""
-    run = pathlib.Path(run)
-    exported = run / CONFIG_OF_EXPORT
-    file = exported if exported.is_file() else run / "config.yaml"
-    for needed in (file,) if file == exported else (file, run / "best.npz"):
-        check(
-            needed.is_file(),
-            f"The run folder must hold {needed.name}: train first.",
-            run=str(run),
-        )
-    options = load_config(file)
-    model = build_model(
-        Config(**{**options, "precision": precision, "pretrained": None, "initial": None})
-    )
-    load_weights(run, model)
-    return model
-
-
-def source(config: Config, split: str):
-    """Images of `config` for "train" or "test"."""
-    if config.data == "dead-leaves":
-        return data.DeadLeaves(
-            10_000,
-            config.size or config.crop or 64,
-            seed=config.seed + (0 if split == "train" else 1_000_003),
-        )
-    if config.data == "celeba":
-        return data.celeba(config.path, split, config.size or 128, cache=CACHE)
-    has_splits = (pathlib.Path(config.path) / split).is_dir()
-    return data.FolderSource(
-        pathlib.Path(config.path) / split if has_splits else config.path, config.size, cache=CACHE
-    )
 
 
 def _fit(task, config, run, verbose, callbacks, strategy):
@@ -156,11 +77,12 @@ def _fit(task, config, run, verbose, callbacks, strategy):
         model = task.make()
         _compile(model, config)
         checkpoint.restore(model)
-    pairs = _pairs(config, task.operator, task.noise, config.validation, 256)
-    size = min(config.batch_size // replicas, len(pairs[0]))
+    pairs = problem.validation_pairs(config, task.degradation, config.validation)
+    size = min(config.batch_size // replicas, len(pairs[1]))
     ours = [checkpoint, ConvergenceAdvice()] if chief else [checkpoint]
     if chief and task.audit:
-        crops = _pairs(config, task.operator, task.noise, task.audit, config.crop or 128)
+        side = config.crop or 128
+        crops = problem.validation_pairs(config, task.degradation, task.audit, side)
         ours.insert(0, AuditGradient(crops, run / "tensorboard"))
     if checkpoint.epoch < config.epochs:
         with strategies.lost_workers(strategy):
@@ -171,7 +93,7 @@ def _fit(task, config, run, verbose, callbacks, strategy):
                 steps_per_epoch=config.steps,
                 verbose=verbose if chief else 0,
                 validation_data=_validation(pairs, size, strategy),
-                validation_steps=-(-len(pairs[0]) // size),
+                validation_steps=-(-len(pairs[1]) // size),
                 callbacks=[*callbacks, *ours],
             )
     return _finish(task, run, model, pairs, strategy)
@@ -186,7 +108,7 @@ def _finish(task, run, model, pairs, strategy):
         load_weights(run, model)
         if strategies.is_chief(strategy):
             plot_log(run)
-            plot_restored(run, model, [part[:SHOWN] for part in pairs])
+            plot_restored(run, model, tf.nest.map_structure(lambda part: part[:SHOWN], pairs))
         strategies.wait_for_all(strategy)  # a process that ends early takes the others with it
     return model
 
@@ -202,14 +124,12 @@ def _compile(model, config):
 
 def _training(task, config, epoch, strategy):
     """Batches from `epoch` on: each replica's share of the global batch."""
-    images, replicas = source(config, "train"), strategy.num_replicas_in_sync
+    images, replicas = problem.source(config, "train"), strategy.num_replicas_in_sync
 
     def batches(context):
         workers = context.num_input_pipelines
-        shares = data.examples(
+        shares = task.degradation.examples(
             images,
-            task.operator,
-            task.noise,
             batch_size=config.batch_size,
             crop=config.crop,
             seed=config.seed,
@@ -278,49 +198,3 @@ def _claim(run, config, strategy) -> None:
     with strategies.lost_workers(strategy):
         strategies.wait_for_all(strategy)
     check(file.exists(), "`run` must be a folder that all workers share.", run=str(run))
-
-
-def _pairs(config, operator, noise, count, most) -> tuple:
-    """(measured, sharp) of the first `count` validation images, noise fixed.
-
-    Centre-cropped to the smallest side among them, and to `most`.
-    """
-    images = source(config, "test")
-    sharp = [images[i] for i in range(min(count, len(images)))]
-    side = min(most, *(n for image in sharp for n in image.shape[:2]))
-    sharp = np.stack([_centre(image, side) for image in sharp])
-    unit = np.random.default_rng([config.seed, 3]).standard_normal(sharp.shape, np.float32)
-    blurred = sharp if operator is None else operator(sharp).numpy()
-    return blurred + noise * unit, sharp
-
-
-def _centre(image, side):
-    top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
-    return image[top : top + side, left : left + side]
-
-
-def _network(config) -> DnCNN:
-    return DnCNN(
-        config.depth,
-        config.channels,
-        config.lipschitz,
-        config.gain,
-        config.momentum,
-        dtype=config.precision,
-    )
-
-
-def _seed(config) -> None:
-    keras.utils.set_random_seed(config.seed)
-
-
-def _load_denoiser(config, network) -> None:
-    denoiser = Denoiser(network)
-    denoiser.build((None, None, None, 3))
-    load_weights(config.pretrained, denoiser)
-    _scale_output(network, config.denoiser_weight)
-
-
-def _scale_output(network, factor) -> None:
-    last = value(network.convs[-1].kernel)
-    last.assign(last * factor)

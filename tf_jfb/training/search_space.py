@@ -24,7 +24,8 @@ DEFAULT = {
 # What every trial shares: the images, their degradation, and the length of a training.
 SHARED = (
     *("data", "path", "size", "crop", "blur", "noise", "validation", "seed", "epochs", "steps"),
-    *("audit", "pretrained", "initial", "denoiser_noise"),
+    *("audit", "pretrained", "initial", "denoiser_noise", "denoiser_noise_high"),
+    *("noise_high", "kernel_size"),
 )
 SAMPLINGS = ("linear", "log")
 KINDS = {f.name: (typing.get_args(f.type) or (f.type,))[0] for f in dataclasses.fields(Config)}

@@ -21,7 +21,7 @@ import yaml
 from tf_jfb._types import Status
 from tf_jfb._validate import check
 from tf_jfb.metrics import psnr
-from tf_jfb.training import fit
+from tf_jfb.training import build, fit, problem
 from tf_jfb.training.callbacks import _replace
 from tf_jfb.training.config import Config
 from tf_jfb.training.search_space import DEFAULT, check_space, chosen, declare
@@ -104,7 +104,9 @@ def tune(
     space = check_space(DEFAULT if space is None else space, config)
     objective = Objective() if objective is None else objective
     for split in ("train", "test"):
-        fit.source(config, split)[0]  # images that cannot be read end the search, not every trial
+        problem.source(config, split)[
+            0
+        ]  # images that cannot be read end the search, not every trial
     shared = {"space": space, "config": dataclasses.asdict(config)}
     search = {"method": method, **dataclasses.asdict(objective), **shared}
     claim(output, search, write=not _is_worker())
@@ -222,18 +224,21 @@ def claim(output, search: dict, write: bool = True) -> None:
 def _trained(config, run, epochs) -> keras.Model:
     log = read_log(run)
     if len(log) >= epochs or (log and not np.isfinite(log[-1]["loss"])):
-        return fit.load_run(run, config.precision)
+        return build.load_run(run, config.precision)
     return fit.train(config, run, verbose=2, callbacks=[Watch(epochs)])
 
 
 def _restored(model, config) -> dict:
     """How the validation images come out of `restore`, which users call."""
-    pairs = fit._pairs(config, config.operator, config.noise, config.validation, 256)
-    blurred, sharp = (part.astype(np.float32) for part in pairs)
+    pairs = problem.validation_pairs(config, problem.degradation(config), config.validation)
+    measured, sharp = tf.nest.map_structure(lambda part: part.astype(np.float32), pairs)
+    told = dict(measured) if isinstance(measured, dict) else {"image": measured}
+    told["blurred"] = told.pop("image")
     size = min(config.batch_size, len(sharp))
-    parts = [model.restore(blurred[i : i + size]) for i in range(0, len(sharp), size)]
+    restore = lambda i: model.restore(**{k: v[i : i + size] for k, v in told.items()})  # noqa: E731
+    parts = [restore(i) for i in range(0, len(sharp), size)]
     start = time.perf_counter()
-    model.restore(blurred[:size]).image.numpy()
+    restore(0).image.numpy()
     seconds = (time.perf_counter() - start) / size
     whole = {name: np.concatenate([getattr(p, name) for p in parts]) for name in _MEASURED}
     ratio = float(np.mean(psnr(sharp, whole["image"])))

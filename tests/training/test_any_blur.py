@@ -1,0 +1,47 @@
+"""Training of models that are told the blur: through the configuration, and resumed."""
+
+import numpy as np
+import pytest
+
+from tf_jfb import models, networks
+from tf_jfb.training import Config, build_model, load_run, train, train_denoiser
+
+DATA = {"blur": "any", "kernel_size": 7, "noise": 0.005, "noise_high": 0.02, "size": 16, "crop": 16}
+NETWORK = {"network": "unet", "scales": "2:3", "blocks": 1, "gain": 0.01, "lipschitz": 1.0}
+TINY = {**DATA, **NETWORK, "batch_size": 2, "steps": 2, "validation": 2, "max_evaluations": 8}
+KINDS = {"de-prox": models.DEProx, "de-hqs": models.DEHQS, "de-admm": models.DEADMM}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_model_is_made_by_its_name(name):
+    model = build_model(Config(**TINY, model=name))
+    assert isinstance(model, KINDS[name]) and isinstance(model.network, networks.UNet)
+    assert model.takes_kernel and model.takes_noise
+
+
+def test_denoiser_then_model_resumed_and_loaded(tmp_path):
+    denoiser = {"denoiser_noise": 0.005, "denoiser_noise_high": 0.05, "epochs": 1}
+    train_denoiser(Config(**TINY, **denoiser, model="de-hqs"), tmp_path / "denoiser", verbose=0)
+    options = {"model": "de-hqs", "pretrained": str(tmp_path / "denoiser"), "audit": 1}
+    config = Config(**TINY, **options, epochs=2)
+    whole = train(config, tmp_path / "run", verbose=0)
+    assert (tmp_path / "run" / "restored.png").stat().st_size > 5_000
+    loaded = load_run(tmp_path / "run")
+    d = np.full((1, 16, 16, 3), 0.5, np.float32)
+    told = {"kernel": np.ones((3, 3)) / 9, "noise": 0.01}
+    first, second = (m.restore(d, **told).image for m in (whole, loaded))
+    np.testing.assert_allclose(first, second, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"network": "unet"}, 'it needs blur "any"'),
+        ({"network": "unet", "blur": "any"}, "another model than de-grad"),
+        ({"model": "de-foo"}, "`model` must be one of de-grad"),
+        ({"scales": "32,64"}, "`scales` must be channels per scale"),
+    ],
+)
+def test_bad_options(options, message):
+    with pytest.raises(ValueError, match=message):
+        Config(**options)

@@ -1,0 +1,105 @@
+"""From a configuration to a model."""
+
+import dataclasses
+import pathlib
+
+import keras
+
+from tf_jfb import gradients, models, networks
+from tf_jfb._compat import value
+from tf_jfb._validate import check
+from tf_jfb.solvers import Anderson
+from tf_jfb.training.callbacks import load_weights
+from tf_jfb.training.config import Config, load_config
+from tf_jfb.training.denoiser import Denoiser
+
+# Where an exported model keeps the configuration of its training; SavedModel leaves it alone.
+CONFIG_OF_EXPORT = pathlib.Path("assets.extra") / "config.yaml"
+SHAPE = (None, None, None, 3)
+
+
+def build_model(config: Config) -> models.Equilibrium:
+    """The model of `config`, built, its network from the pretrained denoiser if one is named."""
+    keras.utils.set_random_seed(config.seed)
+    shared = {
+        "operator": config.operator,
+        "network": _network(config),
+        "solver": Anderson(
+            m=config.m, beta=config.beta, rtol=config.rtol, max_evaluations=config.max_evaluations
+        ),
+        "gradient": gradients.named(config.gradient),
+        "regularizers": config.regularizers,
+    }
+    model = _MODELS[config.model](config, shared)
+    model.build(SHAPE)
+    if config.pretrained is not None:
+        _load_denoiser(config, model.network)
+    if config.initial is not None:
+        load_weights(config.initial, model)
+    return model
+
+
+def build_denoiser(config: Config) -> Denoiser:
+    """The network of `config` as a denoiser; that of `config.initial` undone by its weight."""
+    keras.utils.set_random_seed(config.seed)
+    network = build_model(dataclasses.replace(config, pretrained=None)).network
+    if config.initial is not None:
+        _scale_output(network, 1.0 / config.denoiser_weight)
+    model = Denoiser(network)
+    model.build(SHAPE)
+    return model
+
+
+def load_run(run, precision: str = "float32") -> models.Equilibrium:
+    """The best model of a run folder, or the model that a folder of `scripts/export.py` holds."""
+    run = pathlib.Path(run)
+    exported = run / CONFIG_OF_EXPORT
+    file = exported if exported.is_file() else run / "config.yaml"
+    for needed in (file,) if file == exported else (file, run / "best.npz"):
+        check(
+            needed.is_file(),
+            f"The run folder must hold {needed.name}: train first.",
+            run=str(run),
+        )
+    options = {**load_config(file), "precision": precision, "pretrained": None, "initial": None}
+    model = build_model(Config(**options))
+    load_weights(run, model)
+    return model
+
+
+def _de_grad(config, shared):
+    return models.DEGrad(**shared, eta=config.eta, precondition=config.precondition)
+
+
+def _de_prox(config, shared):
+    return models.DEProx(**shared, eta=config.eta, level=config.level)
+
+
+def _de_hqs(config, shared):
+    return models.DEHQS(**shared, rho=config.rho, level=config.level)
+
+
+def _de_admm(config, shared):
+    return models.DEADMM(**shared, rho=config.rho, level=config.level)
+
+
+_MODELS = {"de-grad": _de_grad, "de-prox": _de_prox, "de-hqs": _de_hqs, "de-admm": _de_admm}
+
+
+def _network(config):
+    options = {"lipschitz": config.lipschitz, "gain": config.gain, "dtype": config.precision}
+    if config.network == "unet":
+        return networks.UNet(config.widths, config.blocks, **options)
+    return networks.DnCNN(config.depth, config.channels, momentum=config.momentum, **options)
+
+
+def _load_denoiser(config, network) -> None:
+    denoiser = Denoiser(network)
+    denoiser.build(SHAPE)
+    load_weights(config.pretrained, denoiser)
+    _scale_output(network, config.denoiser_weight)
+
+
+def _scale_output(network, factor) -> None:
+    kernel = value(network.last.kernel)
+    kernel.assign(kernel * factor)

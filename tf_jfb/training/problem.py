@@ -1,0 +1,99 @@
+"""From a configuration to images: what a training learns from, and what it is judged on."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from tf_jfb import data
+from tf_jfb.operators import Operator
+
+CACHE = 2**29  # bytes of decoded images that a source keeps
+
+
+@dataclasses.dataclass(frozen=True)
+class Fixed:
+    """One operator and one noise level for all images."""
+
+    operator: Operator | None  # None: the identity
+    noise: float
+
+    def examples(self, images, start: int = 0, **options) -> tf.data.Dataset:
+        """Endless batches (measured, sharp); options as in `data.examples`."""
+        return data.examples(images, self.operator, self.noise, start=start, **options)
+
+    def measure(self, sharp: np.ndarray, seed: int):
+        """Measurements of validation images, always the same."""
+        unit = np.random.default_rng([seed, 3]).standard_normal(sharp.shape, np.float32)
+        blurred = sharp if self.operator is None else self.operator(sharp).numpy()
+        return blurred + self.noise * unit
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawn:
+    """A blur and a noise level of every image's own, which the model is told."""
+
+    blurs: data.RandomBlurs | None  # None: sharp, noisy images
+    noise: tuple  # range of standard deviations
+
+    def examples(self, images, start: int = 0, **options) -> tf.data.Dataset:
+        """Endless batches (measurements, sharp); options as in `data.examples`."""
+        pairs = data.examples(images, None, 0.0, start=start, **options)
+        sharp = pairs.map(lambda _, sharp: sharp)
+        first, seed = start // options["batch_size"], options.get("seed", 0)
+        return data.degrade_randomly(sharp, self.blurs, self.noise, seed, start=first)
+
+    def measure(self, sharp: np.ndarray, seed: int) -> dict:
+        """Measurements of validation images, always the same, with other blurs than training."""
+        batch = tf.data.Dataset.from_tensors(sharp)
+        drawn = data.degrade_randomly(batch, self.blurs, self.noise, seed + 1_000_003, len(sharp))
+        return {name: part.numpy() for name, part in next(iter(drawn))[0].items()}
+
+
+def degradation(config) -> Fixed | Drawn:
+    """That of the images that a model of `config` restores."""
+    if not config.any_blur:
+        return Fixed(config.operator, config.noise)
+    blurs = data.RandomBlurs(size=config.kernel_size)
+    return Drawn(blurs, (config.noise, config.noise_high or config.noise))
+
+
+def noisy(config) -> Fixed | Drawn:
+    """That of the images that the denoiser of `config` is trained on."""
+    if config.network == "dncnn":
+        return Fixed(None, config.denoiser_noise)
+    return Drawn(None, (config.denoiser_noise, config.denoiser_noise_high or config.denoiser_noise))
+
+
+def source(config, split: str):
+    """Images of `config` for "train" or "test"."""
+    if config.data == "dead-leaves":
+        return data.DeadLeaves(
+            10_000,
+            config.size or config.crop or 64,
+            seed=config.seed + (0 if split == "train" else 1_000_003),
+        )
+    if config.data == "celeba":
+        return data.celeba(config.path, split, config.size or 128, cache=CACHE)
+    has_splits = (pathlib.Path(config.path) / split).is_dir()
+    return data.FolderSource(
+        pathlib.Path(config.path) / split if has_splits else config.path, config.size, cache=CACHE
+    )
+
+
+def validation_pairs(config, kind: Fixed | Drawn, count: int, most: int = 256) -> tuple:
+    """(measured, sharp) of the first `count` validation images, always the same.
+
+    Centre-cropped to the smallest side among them, and to `most`.
+    """
+    images = source(config, "test")
+    sharp = [images[i] for i in range(min(count, len(images)))]
+    side = min(most, *(n for image in sharp for n in image.shape[:2]))
+    sharp = np.stack([_centre(image, side) for image in sharp])
+    return kind.measure(sharp, config.seed), sharp
+
+
+def _centre(image, side):
+    top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
+    return image[top : top + side, left : left + side]
