@@ -6,6 +6,7 @@ Every training starts from the same small denoiser, which is trained first.
 import argparse
 import json
 import pathlib
+import statistics
 import sys
 import time
 
@@ -85,8 +86,6 @@ def train(args, name: str) -> dict:
 
 def train_once(args, name: str, model, audit, batches, validation) -> list:
     """Measures after every epoch, and audits after every second; times are by the median step."""
-    import statistics
-
     rows, seconds, batches = [], 0.0, iter(batches)
     for epoch in range(args.epochs):
         durations = []
@@ -151,7 +150,7 @@ def _problem(args) -> dict:
 
 
 def table(results: dict) -> str:
-    """Means over the seeds after the last step, as Markdown."""
+    """Means over the seeds after the last step, of the seconds the median, as Markdown."""
     lines = [
         "| gradient | PSNR (dB) | seconds | peak memory (MiB) | cosine to exact | radius of J |",
         "|---|---|---|---|---|---|",
@@ -159,9 +158,10 @@ def table(results: dict) -> str:
     for name, result in results.items():
         last = [rows[-1] for rows in result["runs"]]
         mean = {key: sum(row[key] for row in last) / len(last) for key in last[0]}
+        seconds = statistics.median(row["seconds"] for row in last)
         spread = max(row["psnr"] for row in last) - min(row["psnr"] for row in last)
         lines.append(
-            f"| {name} | {mean['psnr']:.2f} (spread {spread:.2f}) | {mean['seconds']:.0f} | "
+            f"| {name} | {mean['psnr']:.2f} (spread {spread:.2f}) | {seconds:.0f} | "
             f"{result['peak_mib']:.0f} | {mean['cosine']:.3f} | {mean['radius']:.3f} |"
         )
     return "\n".join(lines)
@@ -180,7 +180,7 @@ def draw(results: dict, path) -> None:
             for j, rows in enumerate(result["runs"]):
                 points = [[row[key] for row in rows if y in row] for key in (x, y)]
                 axis.plot(*points, color=f"C{i}", alpha=0.7, label=None if j else name)
-        axis.set(xlabel=x, ylabel=labels[y])
+        axis.set(xlabel=x, ylabel=labels[y], xscale="log" if x == "seconds" else "linear")
         axis.grid(alpha=0.3)
     axes[0].legend()
     figure.savefig(path, dpi=120)
