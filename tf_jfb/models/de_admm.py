@@ -20,7 +20,7 @@ class DEADMM(Splitting):
     """
 
     def equilibrium_map(self, m, network):
-        step, prepared = self.data_step(m)
+        x0, step, prepared = self.data_step(m)
         noise = self.noise_of(m)
 
         def T(state, noise, *prepared, observe=False):  # noqa: N802
@@ -29,7 +29,7 @@ class DEADMM(Splitting):
             z = self.denoise(network, x + u, self._level(noise), observe)
             return tf.concat([z, u + x - z], axis=-1)
 
-        return self.state_of(self.start(m, step, prepared)), T, (noise, *prepared)
+        return self.state_of(x0), T, (noise, *prepared)
 
     def state_of(self, image):
         return tf.concat([image, tf.zeros_like(image)], axis=-1)

@@ -19,14 +19,14 @@ class Splitting(Equilibrium):
         self._level = power_law(self, "log_level", level, 0.5, learned and told)
 
     def data_step(self, m) -> tuple:
-        r"""(P, inputs): $P(z, *inputs) = \arg\min_x |A x - d|^2 + \rho\,|x - z|^2$."""
-        make, tensors = self.forward_model(m)
-        return make(*tensors).prox_map(m.image, self._rho(self.noise_of(m)))
+        r"""(x0, P, inputs): $P(z, *inputs) = \arg\min_x |A x - d|^2 + \rho\,|x - z|^2$.
 
-    def start(self, m, step, prepared):
-        """The data step from A^T d."""
+        x0 is the data step from $A^T d$.
+        """
         make, tensors = self.forward_model(m)
-        return step(make(*tensors).adjoint(m.image), *prepared)
+        operator = make(*tensors)
+        step, prepared = operator.prox_map(m.image, self._rho(self.noise_of(m)))
+        return step(operator.adjoint(m.image), *prepared), step, prepared
 
     def get_config(self) -> dict:
         return {**super().get_config(), **self.options}
@@ -59,10 +59,10 @@ class DEHQS(Splitting):
     """
 
     def equilibrium_map(self, m, network):
-        step, prepared = self.data_step(m)
+        x0, step, prepared = self.data_step(m)
         noise = self.noise_of(m)
 
         def T(x, noise, *prepared, observe=False):  # noqa: N802
             return self.denoise(network, step(x, *prepared), self._level(noise), observe)
 
-        return self.start(m, step, prepared), T, (noise, *prepared)
+        return x0, T, (noise, *prepared)

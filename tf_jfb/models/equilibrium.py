@@ -13,6 +13,7 @@ from tf_jfb._validate import check
 from tf_jfb.gradients import JFB, Estimator
 from tf_jfb.metrics import PSNR
 from tf_jfb.models._kept import Folds, Memory, Solves
+from tf_jfb.models._laws import REFERENCE
 from tf_jfb.models._measurement import Measurement, check_kernels, check_noise, measurement
 from tf_jfb.operators import BlurEach, Operator
 from tf_jfb.operators.base import image_batch
@@ -125,9 +126,9 @@ class Equilibrium(Model):
         return BlurEach.from_transfer, (BlurEach(m.kernel).transfer(m.image),)
 
     def noise_of(self, m: Measurement) -> tf.Tensor:
-        """Noise level of every image, [B]; 0.01 for a model that is told none."""
-        batch = tf.shape(m.image)[:1]
-        return tf.fill(batch, tf.constant(0.01, m.image.dtype)) if m.noise is None else m.noise
+        """Noise level of every image, [B]; that of reference for a model that is told none."""
+        level = tf.constant(REFERENCE, m.image.dtype)
+        return tf.fill(tf.shape(m.image)[:1], level) if m.noise is None else m.noise
 
     def denoise(self, network, x, level, observe) -> tf.Tensor:
         """D(x) = x - R(x); a conditional network is told the level [B]."""

@@ -110,7 +110,8 @@ class Config:
                 f"`{name}` must be an integer >= 1.",
                 **{name: value},
             )
-        for name in ("eta", "rho", "level", "gain", "learning_rate", "denoiser_weight"):
+        positive = ("eta", "rho", "level", "gain", "learning_rate", "denoiser_weight")
+        for name in (*positive, "denoiser_noise"):
             value = getattr(self, name)
             check(
                 isinstance(value, (int, float)) and value > 0,
