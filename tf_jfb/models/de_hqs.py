@@ -3,7 +3,7 @@
 from tf_jfb._compat import register
 from tf_jfb._validate import check
 from tf_jfb.models._laws import power_law
-from tf_jfb.models.equilibrium import Equilibrium
+from tf_jfb.models.equilibrium import Equilibrium, is_conditional
 
 
 class Splitting(Equilibrium):
@@ -15,8 +15,8 @@ class Splitting(Equilibrium):
         check(level > 0, "`level` must be positive.", level=level)
         self.options = {"rho": rho, "level": level, "learned": learned}
         self._rho = power_law(self, "log_rho", rho, 1.0, learned)
-        told = getattr(network, "conditional", False)
-        self._level = power_law(self, "log_level", level, 0.5, learned and told)
+        told = learned and is_conditional(network)
+        self._level = power_law(self, "log_level", level, 0.5, told)
 
     def data_step(self, m) -> tuple:
         r"""(x0, P, inputs): $P(z, *inputs) = \arg\min_x |A x - d|^2 + \rho\,|x - z|^2$.

@@ -5,7 +5,7 @@ import tensorflow as tf
 from tf_jfb._compat import register
 from tf_jfb._validate import check
 from tf_jfb.models._laws import power_law
-from tf_jfb.models.equilibrium import Equilibrium
+from tf_jfb.models.equilibrium import Equilibrium, is_conditional
 
 
 @register
@@ -38,8 +38,8 @@ class DEProx(Equilibrium):
         check(level > 0, "`level` must be positive.", level=level)
         self.options = {"eta": eta, "level": level, "learned": learned}
         self._eta = power_law(self, "log_eta", eta, 0.0, learned)
-        told = getattr(network, "conditional", False)
-        self._level = power_law(self, "log_level", level, 0.5, learned and told)
+        told = learned and is_conditional(network)
+        self._level = power_law(self, "log_level", level, 0.5, told)
 
     def equilibrium_map(self, m, network):
         make, tensors = self.forward_model(m)

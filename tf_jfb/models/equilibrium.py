@@ -117,7 +117,7 @@ class Equilibrium(Model):
     @property
     def takes_noise(self) -> bool:
         """Whether the noise level comes with the images."""
-        return self.takes_kernel or getattr(self.network, "conditional", False)
+        return self.takes_kernel or is_conditional(self.network)
 
     def forward_model(self, m: Measurement) -> tuple:
         """(make, tensors): `make(*tensors)` is A of the images whose entries the tensors hold."""
@@ -132,7 +132,7 @@ class Equilibrium(Model):
 
     def denoise(self, network, x, level, observe) -> tf.Tensor:
         """D(x) = x - R(x); a conditional network is told the level [B]."""
-        told = (level,) if getattr(self.network, "conditional", False) else ()
+        told = (level,) if is_conditional(self.network) else ()
         return x - tf.cast(network(x, *told, observe=observe), x.dtype)
 
     def folded(self):
@@ -351,6 +351,11 @@ def _log(metrics: dict, solution: Solution) -> None:
 
 def _results(metrics: dict) -> dict:
     return {metric.name: metric.result() for metric in metrics.values()}
+
+
+def is_conditional(network) -> bool:
+    """Whether the network is told the noise level, as a second argument."""
+    return getattr(network, "conditional", False)
 
 
 _PARTS = ("operator", "network", "solver", "gradient")

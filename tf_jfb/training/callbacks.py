@@ -93,6 +93,10 @@ class AuditGradient(keras.callbacks.Callback):
         self.batch, self.options, self._audit = batch, options, None
         self.writer = None if log_dir is None else tf.summary.create_file_writer(str(log_dir))
 
+    def set_model(self, model):
+        super().set_model(model)
+        self._audit = None
+
     def on_epoch_end(self, epoch, logs=None):
         self._audit = self._audit or auditor(self.model, **self.options)
         report = self._audit(self.batch)
