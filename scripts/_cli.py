@@ -17,9 +17,15 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; see --help\n")
 
 
+# Of TensorFlow: no log below errors, and on the CPU an allocator that keeps its memory, for the
+# pages of every new activation would have to be mapped again.
+SETTINGS = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_CPU_ALLOCATOR_USE_BFC": "true"}
+
+
 def import_tensorflow() -> None:
     """Imports TensorFlow without the notices that its libraries print whatever the log level."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    for name, setting in SETTINGS.items():
+        os.environ.setdefault(name, setting)
     sys.stderr.flush()
     kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)
@@ -37,6 +43,14 @@ def check_folders(*files) -> None:
         folder = os.path.dirname(os.path.abspath(file))
         if not os.access(folder, os.W_OK):
             raise ValueError(f"The folder of {file!r} must exist and be writable.")
+
+
+def write_json(path, content) -> None:
+    """Writes `path` whole or not at all."""
+    temporary = f"{path}.partial"
+    with open(temporary, "w") as file:
+        json.dump(content, file, indent=1)
+    os.replace(temporary, path)
 
 
 def run_alone(*case) -> dict:

@@ -1,45 +1,57 @@
-"""Compare an exported model with blurred input, Tikhonov and TV on the same test images."""
-
-import json
+"""Compare exported models with baselines on the same degraded test images."""
 
 import _cli
 
 EXAMPLE = """
-example:
+examples:
   python scripts/evaluate.py --model saved_models/celeba-g5s5 --path CELEBA --images 1000 \\
       --figure results.png
+  python scripts/evaluate.py --protocol bsds-levin --model saved_models/deblur --path BSDS500 \\
+      --kernels levin09.npz --denoiser runs/denoiser
 """
 
 
 def parser():
+    from tf_jfb.serving.protocols import PROTOCOLS
+
     p = _cli.Parser(description=__doc__, epilog=EXAMPLE)
-    p.add_argument("--model", required=True, help="exported model: saved_models/NAME")
-    p.add_argument("--path", help="folder of CelebA images; without it, dead leaves")
+    p.add_argument(
+        "--model", required=True, nargs="+", help="exported models: saved_models/NAME ..."
+    )
+    p.add_argument(
+        "--protocol", choices=PROTOCOLS, help="images, blurs and noise; else --blur and --noise"
+    )
+    p.add_argument("--path", help="folder of the images; for CelebA's, without it, dead leaves")
+    p.add_argument("--tuning-path", help="folder of the training images; default PATH")
+    p.add_argument("--kernels", help=".npz file of the eight kernels of Levin et al., k1 to k8")
+    p.add_argument("--denoiser", help="run folder of a denoiser, for plug-and-play")
     p.add_argument("--blur", default="gaussian:5:5.0", help="gaussian:SIZE:STD or a kernel file")
     p.add_argument("--noise", type=float, default=0.005, help="std in [0, 1] units")
-    p.add_argument("--images", type=int, default=1000, help="test images")
+    p.add_argument("--images", type=int, default=1000, help="test images, at most")
     p.add_argument("--tuning", type=int, default=40, help="training images that tune baselines")
     p.add_argument("--batch", type=int, default=8, help="images per batch")
     p.add_argument("--rtol", type=float, help="relative tolerance; else the model's")
     p.add_argument("--max-evaluations", type=int, help="cap of the solve; else the model's")
     p.add_argument("--seed", type=int, default=0, help="of the noise")
-    p.add_argument("--no-baselines", action="store_true", help="the model and its input alone")
-    p.add_argument("--output", help="write the numbers as JSON here too")
+    p.add_argument("--no-baselines", action="store_true", help="the models and their input alone")
+    p.add_argument("--output", help="write the figures as JSON here too")
     p.add_argument("--figure", help="write a picture of the first images here")
+    p.add_argument("--curves", help="write a picture of the first images' residuals here")
     return p
 
 
 def main() -> None:
-    args = parser().parse_args()
-    _cli.check_folders(args.output, args.figure)
     _cli.import_tensorflow()
+    args = parser().parse_args()
+    _cli.check_folders(args.output, args.figure, args.curves)
     from tf_jfb.serving import evaluate
+    from tf_jfb.training import load_denoiser
 
-    table = evaluate.compare(args)
-    print(evaluate.markdown(table))
+    denoiser = load_denoiser(args.denoiser).network if args.denoiser else None
+    tables = evaluate.compare(args, denoiser)
+    print(evaluate.markdown(tables))
     if args.output:
-        with open(args.output, "w") as file:
-            json.dump(table, file, indent=1)
+        _cli.write_json(args.output, {"options": vars(args), "noise": tables})
 
 
 if __name__ == "__main__":

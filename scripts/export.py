@@ -17,13 +17,17 @@ def main() -> None:
     p.add_argument("-o", "--output", required=True, help="folder to make: NAME/VERSION")
     p.add_argument("--rtol", type=float, help="default tolerance of the export; else the run's")
     p.add_argument("--max-evaluations", type=int, help="default cap of the export; else the run's")
+    p.add_argument("--blur", help="for a model of any blur: one for this blur, zero-padded")
     args = p.parse_args()
     _cli.import_tensorflow()
-    from tf_jfb.serving import export
+    from tf_jfb.operators import Blur, kernels
+    from tf_jfb.serving import export, for_blur
     from tf_jfb.training import load_run
     from tf_jfb.training.build import CONFIG_OF_EXPORT
 
     model = load_run(args.run)
+    if args.blur is not None:
+        model = for_blur(model, Blur(kernels.parse(args.blur)))
     options = {"rtol": args.rtol, "max_evaluations": args.max_evaluations}
     options = {name: value for name, value in options.items() if value is not None}
     model.solver = dataclasses.replace(model.solver, **options)

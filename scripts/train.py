@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import importlib
 
 import _cli
 
@@ -35,6 +36,16 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--memory-growth", action="store_true", help="take GPU memory as needed, not all at once"
     )
+    p.add_argument(
+        "--tensorboard", action="store_true", help="log scalars, images and residuals below RUN"
+    )
+    p.add_argument(
+        "--callback",
+        action="append",
+        default=[],
+        metavar="MODULE:CLASS",
+        help="another Keras callback, made without arguments; may be repeated",
+    )
     for field in dataclasses.fields(Config):
         p.add_argument(
             f"--{field.name.replace('_', '-')}",
@@ -50,19 +61,38 @@ def _type(field):
     return {"int": int, "float": float}.get(kind, str)
 
 
+def _callback(name):
+    """A callback named as package.module:Class."""
+    from tf_jfb._validate import check
+
+    module, _, attribute = name.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)()
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        check(
+            False,
+            "`callback` must name a Keras callback as MODULE:CLASS, made without arguments"
+            f" ({error}).",
+            callback=name,
+        )
+
+
 def main() -> None:
     args = vars(parser().parse_args())
     from tf_jfb.training import Config, load_config, strategies, train, train_denoiser
 
     run, file, denoiser = (args.pop(name) for name in ("run", "config", "denoiser"))
     strategy, growth = args.pop("strategy"), args.pop("memory_growth")
+    tensorboard, names = args.pop("tensorboard"), args.pop("callback")
     options = load_config(file) if file else {}
     options |= {name: value for name, value in args.items() if value is not None}
     config = Config(**options)
     if growth:
         strategies.grow_memory()
     strategy = strategies.make(strategy)
-    (train_denoiser if denoiser else train)(config, run, strategy=strategy)
+    others = [_callback(name) for name in names]
+    learn = train_denoiser if denoiser else train
+    learn(config, run, callbacks=others, strategy=strategy, tensorboard=tensorboard)
 
 
 if __name__ == "__main__":

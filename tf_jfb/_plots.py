@@ -26,17 +26,42 @@ def show(axis, image: np.ndarray, title: str, sharp: np.ndarray | None = None) -
     axis.axis("off")
 
 
-def image_grid(path, sharp: np.ndarray, methods: dict) -> pathlib.Path:
-    """Writes a figure, one row per image: `sharp` [B, H, W, C], then each of `methods`."""
+def image_grid(path, sharp: np.ndarray, methods: dict, details: bool = False) -> pathlib.Path:
+    """Writes a figure, one row per image: `sharp` [B, H, W, C], then each of `methods`.
+
+    With `details`, two rows more per image: its most structured part enlarged, and the absolute
+    error, 0.1 and above being white.
+    """
     plt = pyplot()
-    rows, columns = len(sharp), 1 + len(methods)
+    kinds, columns = 3 if details else 1, 1 + len(methods)
+    rows = kinds * len(sharp)
     figure, axes = plt.subplots(
-        rows, columns, figsize=(2.4 * columns, 2.8 * rows), squeeze=False, layout="constrained"
+        rows, columns, figsize=(2.4 * columns, 2.6 * rows), squeeze=False, layout="constrained"
     )
-    for i, row in enumerate(axes):
-        show(row[0], sharp[i], "sharp\n")
-        for axis, (name, images) in zip(row[1:], methods.items(), strict=True):
-            show(axis, np.clip(images[i], 0, 1), name, sharp[i])
+    images = {"sharp": sharp, **methods}
+    for i, image in enumerate(sharp):
+        part = _detail(image)
+        for axis, (name, batch) in zip(axes.T, images.items(), strict=True):
+            axis, known = axis[kinds * i : kinds * (i + 1)], None if name == "sharp" else image
+            show(axis[0], batch[i], name if known is not None else "sharp\n", known)
+            if details:
+                show(axis[1], batch[i][part], "")
+                error = np.abs(np.clip(batch[i], 0, 1) - image).mean(-1)
+                axis[2].imshow(error, cmap="gray", vmin=0, vmax=0.1)
+                axis[2].axis("off")
     figure.savefig(path, dpi=110)
     plt.close(figure)
     return pathlib.Path(path)
+
+
+def _detail(image) -> tuple:
+    """The quarter of the sides with the largest differences between neighbours, as slices."""
+    change = np.abs(np.diff(image, axis=0))[:, :-1] + np.abs(np.diff(image, axis=1))[:-1]
+    side = max(1, min(image.shape[:2]) // 4)
+    corners = [
+        (change[top : top + side, left : left + side].sum(), top, left)
+        for top in range(0, image.shape[0] - side + 1, side)
+        for left in range(0, image.shape[1] - side + 1, side)
+    ]
+    _, top, left = max(corners)
+    return slice(top, top + side), slice(left, left + side)

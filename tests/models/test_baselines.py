@@ -1,12 +1,13 @@
 """The classical baselines on a problem whose solution they are made for."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tf_jfb import noise
 from tf_jfb.metrics import psnr
-from tf_jfb.models.baselines import tikhonov, tune, tv
+from tf_jfb.models.baselines import pnp, tikhonov, tune, tv, wiener
 from tf_jfb.models.baselines._differences import (
     GRADIENT_NORM_SQUARED,
     gradient,
@@ -16,7 +17,9 @@ from tf_jfb.operators import Blur, BlurFFT, GaussianBlur, kernels
 
 BLUR = GaussianBlur(5, 2.0)
 CIRCULAR = BlurFFT(kernels.gaussian(5, 2.0))
-METHODS = pytest.mark.parametrize("method", [tikhonov, tv], ids=["tikhonov", "tv"])
+METHODS = pytest.mark.parametrize(
+    "method", [tikhonov, tv, wiener], ids=["tikhonov", "tv", "wiener"]
+)
 BLURS = pytest.mark.parametrize("operator", [BLUR, CIRCULAR], ids=["zero", "circular"])
 
 
@@ -156,3 +159,34 @@ def test_tune_passes_over_a_weight_that_fails(sharp):
     assert tune(method, sharp + 0.1, sharp, BLUR, (0.5, 1.0)) == 1.0
     with pytest.raises(ValueError, match="finite PSNR"):
         tune(method, sharp, sharp, BLUR, (0.5,))
+
+
+def test_wiener_solves_its_normal_equations(sharp):
+    d = tf.cast(measure(CIRCULAR, sharp), tf.float64)
+    x = wiener(d, CIRCULAR, 1e-2)
+    mean = tf.reduce_mean(d, (1, 2), keepdims=True)
+    residual = CIRCULAR.adjoint(CIRCULAR(x) - d) + 1e-2 * (x - mean)
+    np.testing.assert_allclose(residual, 0.0, atol=1e-12)
+
+
+class Shrink(keras.layers.Layer):
+    """R(x) = 0.1 x: a denoiser that leaves 0.9 of an image."""
+
+    def frozen(self, training=False):
+        return lambda x, observe=False: 0.1 * x
+
+
+@pytest.mark.parametrize("operator", [CIRCULAR, BLUR], ids=["circular", "zero"])
+def test_plug_and_play_with_a_linear_denoiser(operator, sharp):
+    """x = 0.9 (x + Q A^T (d - A x)) with Q = (A^T A + w)^-1, so A^T A x + 0.1 w x = 0.9 A^T d."""
+    d, w = measure(operator, sharp), 0.2
+    x = pnp(d, operator, w, network=Shrink(), noise=0.01)
+    normal = operator.adjoint(operator(x)) + 0.1 * w * x
+    np.testing.assert_allclose(normal, 0.9 * operator.adjoint(d), atol=3e-3)
+
+
+def test_plug_and_play_refuses(sharp):
+    with pytest.raises(ValueError, match="`noise` must be positive. Received: noise=0"):
+        pnp(sharp, BLUR, 0.1, network=Shrink(), noise=0)
+    with pytest.raises(ValueError, match="`operator` must be a tf_jfb.operators.Operator"):
+        pnp(sharp, len, 0.1, network=Shrink(), noise=0.01)

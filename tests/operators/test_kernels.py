@@ -162,8 +162,10 @@ def test_refused_files(tmp_path):
     with pytest.raises(ValueError, match="must exist"):
         kernels.load(tmp_path / "absent.npy")
     np.savez(tmp_path / "two.npz", a=np.ones((2, 2)), b=np.ones((2, 2)))
-    with pytest.raises(ValueError):
-        kernels.load(tmp_path / "two.npz")
+    for name in ("two.npz", "two.npz:c"):
+        with pytest.raises(ValueError, match=r"FILE.npz:NAME. Received: arrays=\['a', 'b'\]"):
+            kernels.parse(str(tmp_path / name))
+    np.testing.assert_array_equal(kernels.parse(str(tmp_path / "two.npz:b")), np.full((2, 2), 0.25))
 
 
 def test_separate():

@@ -11,10 +11,12 @@ import time
 import numpy as np
 import pytest
 
+from tf_jfb.data import Photo, write_image
 from tf_jfb.serving import export
 from tf_jfb.training import Config, build_model, load_run, train, train_denoiser
 from tf_jfb.training.build import CONFIG_OF_EXPORT
 from tf_jfb.training.config import load_config, save_config
+from tf_jfb.training.problem import degradation, source, validation_pairs
 
 CONFIGS = pathlib.Path(__file__).parents[2] / "scripts" / "configs"
 CONFIG = Config(
@@ -137,3 +139,31 @@ def test_a_denoiser_starts_from_an_equilibrium_model(tmp_path):
     assert (end / "restored.png").is_file() and (end / "log.png").is_file()
     last = lambda network: np.asarray(network.convs[-1].kernel)  # noqa: E731
     np.testing.assert_allclose(last(denoiser.network), 2.0 * last(start.network), rtol=1e-5)
+
+
+def test_the_moving_average_is_validated_and_kept(tmp_path):
+    config = dataclasses.replace(CONFIG, ema=0.9, epochs=2, learning_rate=0.01)
+    model = train(config, tmp_path, verbose=0)
+    pairs = validation_pairs(config, degradation(config), config.validation)
+    model.compile()
+    judged = model.evaluate(*pairs, verbose=0, return_dict=True)
+    rows = (tmp_path / "log.csv").read_text().splitlines()
+    column = rows[0].split(",").index("val_psnr")
+    best = max(float(row.split(",")[column]) for row in rows[1:])
+    np.testing.assert_allclose(judged["psnr"], best, atol=1e-3)
+    with np.load(tmp_path / "best.npz") as kept, np.load(tmp_path / "last.npz") as last:
+        assert any(np.abs(kept[name] - last[name]).max() > 1e-4 for name in kept)
+
+
+def test_mixed_data_takes_every_folder_in_turn(tmp_path):
+    for name, level in (("a/train", 50), ("b/train", 200), ("b/val", 100)):
+        (tmp_path / name).mkdir(parents=True)
+        image = Photo(np.full((16, 16, 3), level / 255, np.float32))
+        write_image(tmp_path / name / "1.png", image)
+    path = f"{tmp_path / 'a' / 'train'}:{tmp_path / 'b'}"
+    config = Config(data="folder+folder+dead-leaves", path=path, crop=16)
+    for split, second in (("train", 200), ("test", 100)):
+        images = source(config, split)
+        levels = [255 * float(images[i].mean()) for i in range(2)]
+        np.testing.assert_allclose(levels, [50, second], atol=0.5)
+        assert images[2].std() > 0.01

@@ -5,12 +5,14 @@ from tf_jfb.data.dead_leaves import DeadLeaves, dead_leaves
 from tf_jfb.data.degrade import degrade
 from tf_jfb.data.folder import FolderSource, folder
 from tf_jfb.data.image_io import Photo, read_image, write_image
+from tf_jfb.data.mixture import Mixture
 from tf_jfb.data.random_blurs import RandomBlurs, degrade_randomly
 from tf_jfb.data.sources import examples
 
 __all__ = [
     "DeadLeaves",
     "FolderSource",
+    "Mixture",
     "Photo",
     "RandomBlurs",
     "celeba",

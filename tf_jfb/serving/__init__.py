@@ -2,6 +2,6 @@
 
 from tf_jfb.serving import evaluate, report
 from tf_jfb.serving.deblur import Restored, deblur, load_model
-from tf_jfb.serving.export import export
+from tf_jfb.serving.export import export, for_blur
 
-__all__ = ["Restored", "deblur", "evaluate", "export", "load_model", "report"]
+__all__ = ["Restored", "deblur", "evaluate", "export", "for_blur", "load_model", "report"]

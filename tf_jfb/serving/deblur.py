@@ -28,8 +28,25 @@ class Restored(NamedTuple):
 def load_model(path, kernel: str | None = None):
     """The exported model in the folder `path`, or in the newest version below it.
 
-    Raises ValueError if that is no SavedModel, has no signature of ours, or a `kernel` is given to
-    a model made for one blur, or not given to one that takes any.
+    Raises ValueError if `open_model` does, or a `kernel` is given to a model made for one blur, or
+    not given to one that takes any.
+    """
+    model = open_model(path)
+    if "deblur" in model.signatures:
+        check(kernel is not None, "`kernel` must be given: the model takes any blur.", kernel=None)
+    else:
+        check(
+            kernel is None,
+            "`kernel` must be left out: the model was made for one blur.",
+            kernel=kernel,
+        )
+    return model
+
+
+def open_model(path):
+    """`load_model` without a question of kernels.
+
+    Raises ValueError if there is no SavedModel, or it has no signature of ours.
     """
     path = pathlib.Path(path)
     versions = sorted((p for p in path.glob("*") if p.name.isdigit()), key=lambda p: int(p.name))
@@ -51,14 +68,6 @@ def load_model(path, kernel: str | None = None):
         "`model` must be an exported equilibrium model, with a signature `restore` or `deblur`.",
         model=str(path),
     )
-    if "deblur" in model.signatures:
-        check(kernel is not None, "`kernel` must be given: the model takes any blur.", kernel=None)
-    else:
-        check(
-            kernel is None,
-            "`kernel` must be left out: the model was made for one blur.",
-            kernel=kernel,
-        )
     return model
 
 

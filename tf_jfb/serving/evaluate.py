@@ -1,116 +1,230 @@
-"""Figures of an exported model beside the baselines, on the same degraded images."""
+"""Figures of exported models beside the baselines, on the same degraded images."""
 
+import functools
+import pathlib
 import time
+from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_jfb import data
-from tf_jfb._plots import image_grid
+from tf_jfb._plots import image_grid, pyplot
 from tf_jfb._types import Status
 from tf_jfb._validate import check
 from tf_jfb.metrics import psnr, ssim
-from tf_jfb.models.baselines import tikhonov, tune, tv
-from tf_jfb.operators import Blur, kernels
-from tf_jfb.serving.deblur import load_model
+from tf_jfb.models.baselines import pnp, tikhonov, tune, tv, wiener
+from tf_jfb.operators import BlurEach, BlurFFT, Operator
+from tf_jfb.serving._edges import extend
+from tf_jfb.serving.deblur import main_signature, open_model
+from tf_jfb.serving.protocols import PROTOCOLS, Protocol, square
 
+# Candidate weights at a noise of 0.005; they rise with the noise.
 WEIGHTS = {
-    "Tikhonov": (2e-3, 3e-3, 5e-3, 7e-3, 1e-2, 1.5e-2),
-    "TV": (3e-4, 4e-4, 6e-4, 8e-4, 1e-3),
+    "Wiener": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2),
+    "Tikhonov": (1e-3, 2e-3, 3e-3, 5e-3, 7e-3, 1e-2, 1.5e-2, 2.5e-2),
+    "TV": (2e-4, 3e-4, 4e-4, 6e-4, 8e-4, 1.2e-3, 2e-3),
 }
-SHOWN = 4  # images of the figure
-METHODS = {"Tikhonov": tikhonov, "TV": tv}
+# Of the denoiser's noise to that of the data, squared: the same at every noise.
+PNP_WEIGHTS = (0.5, 0.25, 0.12, 0.06, 0.03, 0.015)
+SHOWN = 3  # images of the figure
+METHODS = {"Wiener": wiener, "Tikhonov": tikhonov, "TV": tv}
 
 
-def compare(args) -> dict:
-    """PSNR, SSIM and seconds per method; for the model also how its solves ended.
+class Case(NamedTuple):
+    """What is known of a batch."""
 
-    `args` has the attributes of the options of scripts/evaluate.py. Baselines are tuned on
-    training images. Returns {method: {figure: value}}. With `args.figure`, writes a figure of the
-    first images there.
+    operator: Operator
+    kernel: np.ndarray  # [k1, k2]
+    noise: float
+
+
+def compare(args, denoiser=None) -> dict:
+    """PSNR, SSIM and seconds per method; for models also how their solves ended.
+
+    Args:
+        args: has the attributes of the options of scripts/evaluate.py. With `figure`, a figure of
+            the first images is written there; with `curves`, one of their residuals.
+        denoiser: trained network for plug-and-play; default none.
+
+    Returns:
+        {noise: {method: {figure: value}}}, the baselines tuned on training images.
+
+    Raises:
+        ValueError: an option is outside its range, or a file or folder is not what it should be.
     """
     check(args.images >= 1, "`images` must be >= 1.", images=args.images)
-    operator, model = Blur(kernels.parse(args.blur)), load_model(args.model)
-    methods = {"blurred": lambda d: (d, {})}
-    if not args.no_baselines:
-        methods |= _tuned(args, operator)
-    methods["model"] = lambda d: _restore(model, d, args)
-    rows = {name: [] for name in methods}
-    shown, progress = {}, keras.utils.Progbar(args.images)
-    for sharp, d in _batches(_source(args, "test"), args.images, operator, args, args.seed):
-        for name, method in methods.items():
-            start = time.perf_counter()
-            restored, extra = method(d)
-            seconds = (time.perf_counter() - start) / len(d)
-            restored = shown[name] = np.clip(restored, 0.0, 1.0)
-            values = {
-                "psnr": psnr(sharp, restored).numpy(),
-                "ssim": ssim(sharp, restored).numpy(),
-                "seconds": np.full(len(d), seconds),
-                **extra,
-            }
-            rows[name].append(values)
-        if args.figure and len(rows["model"]) == 1:
-            image_grid(args.figure, sharp[:SHOWN], shown)
-        progress.add(len(d))
-    return {name: _mean(parts) for name, parts in rows.items()}
+    check(args.tuning >= 1, "`tuning` must be >= 1.", tuning=args.tuning)
+    protocol = (
+        PROTOCOLS[args.protocol]
+        if args.protocol
+        else Protocol("celeba", (args.blur,), (args.noise,), False, 128)
+    )
+    kernels = protocol.kernels(args.kernels)
+    models = {_name(path): open_model(path) for path in args.model}
+    images = protocol.source(args.path, "test")
+    count = min(args.images, len(images))
+    progress = keras.utils.Progbar(count * len(kernels) * len(protocol.noises))
+    tables, shown, traces = {}, {}, {}
+    for noise in protocol.noises:
+        methods = {"blurred": lambda d, case: (d, {})}
+        if not args.no_baselines:
+            methods |= _tuned(args, protocol, kernels, noise, denoiser)
+        for name, model in models.items():
+            methods[name] = functools.partial(_restore, model, args)
+        rows = {name: [] for name in methods}
+        for sharp, d, case in _batches(images, count, protocol, kernels, noise, args):
+            first = not shown
+            for name, method in methods.items():
+                start = time.perf_counter()
+                restored, extra = method(d, case)
+                seconds = (time.perf_counter() - start) / len(d)
+                restored = np.clip(restored, 0.0, 1.0)
+                if first:
+                    shown[name] = restored
+                rows[name].append(_figures(sharp, restored, seconds) | extra)
+            if first:
+                shown["sharp"] = sharp
+                traces = {name: _trace(model, d, case) for name, model in models.items()}
+            progress.add(len(d))
+        tables[noise] = {name: _mean(parts) for name, parts in rows.items()}
+    if args.figure:
+        image_grid(args.figure, shown.pop("sharp")[:SHOWN], shown, details=True)
+    if args.curves:
+        _plot_traces(args.curves, traces)
+    return tables
 
 
-def markdown(table: dict) -> str:
-    """`compare` as a Markdown table."""
-    columns = list(table["model"])
+def markdown(tables: dict) -> str:
+    """`compare` as Markdown tables."""
+    return "\n\n".join(f"noise {noise:.4g}\n\n{_table(rows)}" for noise, rows in tables.items())
+
+
+def _table(rows):
+    columns = list(dict.fromkeys(name for row in rows.values() for name in row))
     lines = ["| method | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
-    for name, row in table.items():
+    for name, row in rows.items():
         cells = [f"{row[c]:.4g}" if c in row else "" for c in columns]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def _source(args, split):
-    if args.path is None:
-        return data.DeadLeaves(10_000, 128, seed=0 if split == "train" else 1_000_003)
-    return data.celeba(args.path, split)
+def _name(path):
+    path = pathlib.Path(path)
+    return path.parent.name if path.name.isdigit() else path.name
 
 
-def _batches(source, count, operator, args, seed):
-    """(sharp, degraded) with seeded noise, `args.batch` at a time."""
-    rng = np.random.default_rng([seed, 4])
-    for first in range(0, min(count, len(source)), args.batch):
-        last = min(first + args.batch, count, len(source))
-        sharp = np.stack([source[i] for i in range(first, last)])
-        noise = np.float32(args.noise) * rng.standard_normal(sharp.shape, np.float32)
-        yield sharp, operator(sharp).numpy() + noise
+def _batches(images, count, protocol, kernels, noise, args):
+    """(sharp, degraded, Case) with seeded noise, `args.batch` images of one kernel at a time."""
+    rng = np.random.default_rng([args.seed, 4])
+    for kernel in kernels.values():
+        case = Case(protocol.operator(kernel), kernel, noise)
+        for first in range(0, count, args.batch):
+            last = min(first + args.batch, count)
+            sharp = np.stack([square(images[i], protocol.side) for i in range(first, last)])
+            unit = rng.standard_normal(sharp.shape, np.float32)
+            yield sharp, case.operator(sharp).numpy() + np.float32(noise) * unit, case
 
 
-def _tuned(args, operator) -> dict:
-    """The baselines at the weight that is best on the first training images."""
-    pairs = list(_batches(_source(args, "train"), args.tuning, operator, args, args.seed + 1))
-    sharp, d = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
-    methods = {}
-    for name, method in METHODS.items():
-        weight = tune(method, d, sharp, operator, WEIGHTS[name])
-        methods[name] = lambda d, method=method, weight=weight: (
-            method(d, operator, weight).numpy(),
-            {"weight": np.full(len(d), weight)},
-        )
-    return methods
+def _tuned(args, protocol, kernels, noise, denoiser) -> dict:
+    """The baselines at the weight that is best on the first training images.
+
+    Of several kernels, every image has the next one.
+    """
+    images = protocol.source(args.tuning_path or args.path, "train")
+    count = min(args.tuning, len(images))
+    sharp = np.stack([square(images[i], protocol.side) for i in range(count)])
+    if len(kernels) == 1:
+        operator = protocol.operator(next(iter(kernels.values())))
+    else:
+        known = _of_one_size(list(kernels.values()))
+        operator = BlurEach(np.stack([known[i % len(known)] for i in range(count)]))
+    unit = np.random.default_rng([args.seed + 1, 4]).standard_normal(sharp.shape, np.float32)
+    d = operator(sharp).numpy() + np.float32(noise) * unit
+    scaled = {n: [w * noise / 0.005 for w in weights] for n, weights in WEIGHTS.items()}
+    methods = METHODS
+    if denoiser is not None:
+        scaled["plug-and-play"] = PNP_WEIGHTS
+        plugged = functools.partial(pnp, network=denoiser, noise=noise)
+        methods = {**METHODS, "plug-and-play": plugged}
+    best = {n: tune(method, d, sharp, operator, scaled[n]) for n, method in methods.items()}
+    return {n: functools.partial(_baseline, methods[n], w) for n, w in best.items()}
 
 
-def _restore(model, d, args):
+def _baseline(method, weight, d, case):
+    return method(d, case.operator, weight).numpy(), {"weight": np.full(len(d), weight)}
+
+
+def _of_one_size(kernels) -> list:
+    """Padded with zeros about their origins, index size // 2."""
+    size = max(max(kernel.shape) for kernel in kernels)
+    size += 1 - size % 2
+    padded = []
+    for kernel in kernels:
+        before = [size // 2 - k // 2 for k in kernel.shape]
+        after = [size - k - b for k, b in zip(kernel.shape, before, strict=True)]
+        padded.append(np.pad(kernel, list(zip(before, after, strict=True))).astype(np.float32))
+    return padded
+
+
+def _restore(model, args, d, case):
     rtol = model.rtol if args.rtol is None else tf.constant(args.rtol)
     cap = model.max_evaluations if args.max_evaluations is None else args.max_evaluations
-    out = model.signatures["restore"](
-        image=tf.constant(d, tf.float32),
+    out = main_signature(model)(
         rtol=tf.convert_to_tensor(rtol),
         max_evaluations=tf.convert_to_tensor(cap),
+        **_inputs(model, d, case),
     )
     out = {name: tensor.numpy() for name, tensor in out.items()}
-    return out["restored"], {
+    return out["restored"][:, : d.shape[1], : d.shape[2]], {
         "evaluations": out["evaluations"],
         "residual": out["residual"],
         "converged": out["status"] == Status.CONVERGED,
         "diverged": out["status"] == Status.DIVERGED,
+    }
+
+
+def _inputs(model, d, case) -> dict:
+    """`d` as the model takes it. One that takes any blur supposes that it wraps around."""
+    names = main_signature(model).structured_input_signature[1]
+    inputs = {}
+    if "kernel" in names:
+        kernel = (case.kernel / case.kernel.sum()).astype(np.float32)
+        inputs["kernel"] = tf.constant(np.repeat(kernel[None], len(d), 0))
+        if not isinstance(case.operator, BlurFFT):
+            d = np.stack([extend(image, [2 * size for size in kernel.shape]) for image in d])
+    if "noise" in names:
+        inputs["noise"] = tf.fill([len(d)], np.float32(case.noise))
+    return {"image": tf.constant(d, tf.float32), **inputs}
+
+
+def _trace(model, d, case) -> np.ndarray:
+    """Relative residual of every evaluation, [B, evaluations], NaN once an image stopped."""
+    rtol = tf.convert_to_tensor(model.rtol)
+    return model.signatures["trace"](rtol=rtol, **_inputs(model, d, case))["trace"].numpy()
+
+
+def _plot_traces(path, traces) -> None:
+    plt = pyplot()
+    figure, axis = plt.subplots(figsize=(6, 4), layout="constrained")
+    for i, (name, trace) in enumerate(traces.items()):
+        for j, row in enumerate(trace):
+            steps = range(1, len(row) + 1)
+            label = name if j == 0 else None
+            axis.semilogy(steps, row, color=f"C{i}", lw=1, marker=".", ms=3, label=label)
+    axis.set(xlabel="evaluations of T", ylabel="relative residual |T(x) - x| / |T(x)|")
+    axis.set_title("Solves of the first images")
+    axis.legend()
+    axis.grid(alpha=0.3)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def _figures(sharp, restored, seconds) -> dict:
+    return {
+        "psnr": psnr(sharp, restored).numpy(),
+        "ssim": ssim(sharp, restored).numpy(),
+        "seconds": np.full(len(sharp), seconds),
     }
 
 

@@ -3,11 +3,13 @@
 import pathlib
 import tempfile
 
+import keras
 import tensorflow as tf
 
 from tf_jfb._compat import value
 from tf_jfb._validate import check
 from tf_jfb.models import Equilibrium
+from tf_jfb.operators import Operator
 
 
 class _Served(tf.Module):
@@ -103,3 +105,20 @@ def export(model: Equilibrium, path, channels: int = 3, extra: dict | None = Non
     except OSError as error:
         check(False, f"`path` could not be written ({error.strerror}).", path=str(path))
     return path
+
+
+def for_blur(model: Equilibrium, operator: Operator, channels: int = 3) -> Equilibrium:
+    """`model`, which takes any blur, as one for `operator`, whatever its boundary.
+
+    Raises ValueError if `model` has an operator of its own.
+    """
+    check(
+        model.takes_kernel,
+        "The model must be one that takes any blur, to be made one for `blur`.",
+        operator=model.operator,
+    )
+    config = {**model.get_config(), "operator": keras.saving.serialize_keras_object(operator)}
+    fixed = type(model).from_config(config)
+    fixed.build((None, None, None, channels))
+    fixed.set_weights(model.get_weights())
+    return fixed

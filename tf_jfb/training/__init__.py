@@ -1,7 +1,7 @@
 """Training through `model.fit`, resumable."""
 
 from tf_jfb.training import strategies
-from tf_jfb.training.build import build_model, load_run
+from tf_jfb.training.build import build_model, load_denoiser, load_run
 from tf_jfb.training.callbacks import AuditGradient
 from tf_jfb.training.config import Config, load_config
 from tf_jfb.training.denoiser import Denoiser
@@ -13,6 +13,7 @@ __all__ = [
     "Denoiser",
     "build_model",
     "load_config",
+    "load_denoiser",
     "load_run",
     "strategies",
     "train",

@@ -52,6 +52,15 @@ def build_denoiser(config: Config) -> Denoiser:
 
 def load_run(run, precision: str = "float32") -> models.Equilibrium:
     """The best model of a run folder, or the model that a folder of `scripts/export.py` holds."""
+    return _load(build_model, run, precision)
+
+
+def load_denoiser(run) -> Denoiser:
+    """The best denoiser of a run folder."""
+    return _load(build_denoiser, run)
+
+
+def _load(build, run, precision="float32"):
     run = pathlib.Path(run)
     exported = run / CONFIG_OF_EXPORT
     file = exported if exported.is_file() else run / "config.yaml"
@@ -62,7 +71,7 @@ def load_run(run, precision: str = "float32") -> models.Equilibrium:
             run=str(run),
         )
     options = {**load_config(file), "precision": precision, "pretrained": None, "initial": None}
-    model = build_model(Config(**options))
+    model = build(Config(**options))
     load_weights(run, model)
     return model
 

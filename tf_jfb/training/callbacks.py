@@ -26,7 +26,7 @@ class Checkpoint(keras.callbacks.Callback):
     def __init__(self, folder, monitor: str = "val_psnr"):
         super().__init__()
         self.folder, self.monitor = pathlib.Path(folder), monitor
-        self.history = []
+        self.history, self._validated = [], {}
 
     @property
     def epoch(self) -> int:
@@ -40,6 +40,9 @@ class Checkpoint(keras.callbacks.Callback):
                 self.history = json.loads(str(saved["history"]))
                 _assign(_variables(model), saved)
 
+    def on_test_end(self, logs=None):
+        self._validated = _arrays(self.model.variables)  # maybe averages, in the model until now
+
     def on_epoch_end(self, epoch, logs=None):
         row = {k: float(v) for k, v in (logs or {}).items()}
         rises = row[self.monitor] > max((r[self.monitor] for r in self.history), default=-np.inf)
@@ -48,8 +51,7 @@ class Checkpoint(keras.callbacks.Callback):
         if not is_chief(self.model.distribute_strategy):
             return
         if rises:
-            weights = list(arrays.items())[: len(self.model.variables)]
-            _save(self.folder / "best.npz", dict(weights))
+            _save(self.folder / "best.npz", self._validated)
         _save(self.folder / "last.npz", {**arrays, "history": np.array(json.dumps(self.history))})
         self._write_log()
 

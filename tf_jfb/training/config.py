@@ -1,6 +1,7 @@
 """Everything that determines a training, in one validated record."""
 
 import dataclasses
+import os
 import pathlib
 import re
 
@@ -10,6 +11,7 @@ from tf_jfb import gradients
 from tf_jfb._validate import check
 from tf_jfb.operators import Blur, Operator, kernels
 from tf_jfb.regularizers import Jacobian
+from tf_jfb.training.optimizers import NAMES as OPTIMIZERS
 
 DATA = ("dead-leaves", "celeba", "folder")
 MODELS = ("de-grad", "de-prox", "de-hqs", "de-admm")
@@ -26,8 +28,8 @@ class Config:
         ValueError: an option is outside its range.
     """
 
-    data: str = "dead-leaves"  # one of DATA
-    path: str | None = None  # folder of images, for celeba and folder
+    data: str = "dead-leaves"  # one of DATA, or several joined by "+", in equal shares
+    path: str | None = None  # folder of images, for celeba and folder; of several, joined by ":"
     size: int | None = None  # side to resize images to; None keeps them (celeba: 128)
     crop: int | None = 64  # side of the random training crops; None takes whole images
     blur: str = "gaussian:5:5.0"  # or disk:R, box:S, motion:SIZE:SEED, a file, or any
@@ -64,20 +66,30 @@ class Config:
     batch_size: int = 8
     epochs: int = 50
     steps: int = 200  # per epoch
+    optimizer: str = "adam"  # one of OPTIMIZERS
     learning_rate: float = 1e-3  # start of a cosine decay to 1 % of it
     warmup: int = 0  # steps of a linear rise to it: Adam's first steps are its rashest
+    ema: float = 0.0  # momentum of the weights' moving average, validated and kept; 0: none
     validation: int = 16  # images of the validation set that are used
     audit: int = 0  # validation crops on which the gradient is audited after every epoch
     seed: int = 0
 
     def __post_init__(self):
-        check(self.data in DATA, f"`data` must be one of {', '.join(DATA)}.", data=self.data)
+        kinds = self.data.split("+")
         check(
-            self.data == "dead-leaves" or self.data == "celeba" or self.path is not None,
-            "`path` must name a folder when `data` is folder.",
+            set(kinds) <= set(DATA),
+            f"`data` must be one or several, joined by +, of {', '.join(DATA)}.",
+            data=self.data,
+        )
+        check(
+            kinds in (["dead-leaves"], ["celeba"])
+            or len(self.folders) == sum(kind != "dead-leaves" for kind in kinds),
+            f"`path` must name a folder for each of `data` but dead leaves, joined by {os.pathsep}",
+            data=self.data,
             path=self.path,
         )
         names = {"precision": PRECISIONS, "model": MODELS, "network": NETWORKS}
+        names |= {"optimizer": OPTIMIZERS}
         for name, known in names.items():
             value = getattr(self, name)
             check(value in known, f"`{name}` must be one of {', '.join(known)}.", **{name: value})
@@ -138,6 +150,7 @@ class Config:
             "`beta` must lie in (0, 1].",
             beta=self.beta,
         )
+        check(0 <= self.ema < 1, "`ema` must lie in [0, 1).", ema=self.ema)
         gradients.named(self.gradient)
 
     @property
@@ -145,6 +158,20 @@ class Config:
         if not self.jacobian_weight:
             return ()
         return (Jacobian(self.jacobian_weight, self.jacobian_bound, self.jacobian_power),)
+
+    @property
+    def folders(self) -> list:
+        """Those of `path`."""
+        if self.path is None:
+            return []
+        return self.path.split(os.pathsep) if "+" in self.data else [self.path]
+
+    @property
+    def sources(self) -> list:
+        """(kind, folder or None) of what the images are taken from, in equal shares."""
+        folders = iter(self.folders)
+        kinds = self.data.split("+")
+        return [(kind, None if kind == "dead-leaves" else next(folders, None)) for kind in kinds]
 
     @property
     def any_blur(self) -> bool:

@@ -3,6 +3,8 @@
 import csv
 import pathlib
 
+import numpy as np
+
 from tf_jfb._plots import image_grid, pyplot
 
 SHOWN = 3  # validation images
@@ -27,6 +29,21 @@ def plot_log(run) -> pathlib.Path:
     figure.savefig(run / "log.png", dpi=120)
     plt.close(figure)
     return run / "log.png"
+
+
+def plot_residuals(traces: np.ndarray) -> np.ndarray:
+    """Residual per evaluation of every image, [B, evaluations] with NaN: a picture [h, w, 3]."""
+    plt = pyplot()
+    figure, axis = plt.subplots(figsize=(5, 3.5), layout="constrained")
+    for i, trace in enumerate(traces):
+        axis.semilogy(range(1, len(trace) + 1), trace, marker=".", label=f"image {i}")
+    axis.set(xlabel="evaluations of T", ylabel="relative residual")
+    axis.legend()
+    axis.grid(alpha=0.3)
+    figure.canvas.draw()
+    picture = np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
+    plt.close(figure)
+    return picture
 
 
 def plot_restored(run, model, pairs) -> pathlib.Path:

@@ -9,7 +9,8 @@ import keras
 import tensorflow as tf
 
 from tf_jfb._validate import check
-from tf_jfb.training import build, problem, strategies
+from tf_jfb.training import build, optimizers, problem, strategies
+from tf_jfb.training import tensorboard as boards
 from tf_jfb.training.callbacks import (
     AuditGradient,
     Checkpoint,
@@ -29,7 +30,9 @@ class _Task(NamedTuple):
     audit: int = 0  # validation crops on which the gradient is audited
 
 
-def train(config: Config, run, verbose="auto", callbacks=(), strategy=None) -> keras.Model:
+def train(
+    config: Config, run, verbose="auto", callbacks=(), strategy=None, tensorboard=False
+) -> keras.Model:
     """Trains the model of `config`; calling it again resumes. Returns the best model.
 
     Under a `strategy` of `tf.distribute`, `config.batch_size` is shared out among its replicas,
@@ -42,6 +45,7 @@ def train(config: Config, run, verbose="auto", callbacks=(), strategy=None) -> k
         verbose: as in `fit`; workers other than the chief are silent.
         callbacks: of Keras, besides ours.
         strategy: of `tf_jfb.training.strategies`; default none.
+        tensorboard: also log scalars, restorations and residuals to `run`/tensorboard.
 
     Raises:
         ValueError: `run` belongs to another configuration, cannot be written or is not shared
@@ -50,19 +54,21 @@ def train(config: Config, run, verbose="auto", callbacks=(), strategy=None) -> k
     """
     kind = problem.degradation(config)
     task = _Task(lambda: build.build_model(config), kind, config.audit)
-    return _fit(task, config, run, verbose, callbacks, strategy)
+    return _fit(task, config, run, verbose, callbacks, strategy, tensorboard)
 
 
-def train_denoiser(config: Config, run, verbose="auto", strategy=None) -> keras.Model:
+def train_denoiser(
+    config: Config, run, verbose="auto", callbacks=(), strategy=None, tensorboard=False
+) -> keras.Model:
     """Trains the network as a denoiser on `config.denoiser_noise`; otherwise like `train`.
 
     From `config.initial`, a model, it takes the network, divided by `config.denoiser_weight`.
     """
     task = _Task(lambda: build.build_denoiser(config), problem.noisy(config))
-    return _fit(task, config, run, verbose, (), strategy)
+    return _fit(task, config, run, verbose, callbacks, strategy, tensorboard)
 
 
-def _fit(task, config, run, verbose, callbacks, strategy):
+def _fit(task, config, run, verbose, callbacks, strategy, tensorboard):
     run, strategy = pathlib.Path(run), strategy or tf.distribute.get_strategy()
     replicas, chief = strategy.num_replicas_in_sync, strategies.is_chief(strategy)
     check(
@@ -80,6 +86,9 @@ def _fit(task, config, run, verbose, callbacks, strategy):
     pairs = problem.validation_pairs(config, task.degradation, config.validation)
     size = min(config.batch_size // replicas, len(pairs[1]))
     ours = [checkpoint, ConvergenceAdvice()] if chief else [checkpoint]
+    if chief and tensorboard:
+        ours += boards.callbacks(run, pairs)
+    ours += optimizers.averaging(config)  # last: the others see the averages it puts in
     if chief and task.audit:
         side = config.crop or 128
         crops = problem.validation_pairs(config, task.degradation, task.audit, side)
@@ -114,12 +123,11 @@ def _finish(task, run, model, pairs, strategy):
 
 
 def _compile(model, config):
-    # Losses on [0, 1] are small: the default epsilon would damp Adam's steps.
-    optimizer = keras.optimizers.Adam(_schedule(config), epsilon=1e-10)
+    optimizer = optimizers.make(config, _schedule(config))
     if config.precision == "mixed_float16":
         optimizer = keras.mixed_precision.LossScaleOptimizer(optimizer)
     model.compile(optimizer)
-    model.optimizer.build(model.trainable_variables)
+    optimizers.build(model.optimizer, model.trainable_variables)
 
 
 def _training(task, config, epoch, strategy):

@@ -10,6 +10,7 @@ from tf_jfb import data
 from tf_jfb.operators import Operator
 
 CACHE = 2**29  # bytes of decoded images that a source keeps
+SPLITS = {"train": ("train",), "test": ("test", "val")}  # subfolders of a folder of images
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,18 +69,22 @@ def noisy(config) -> Fixed | Drawn:
 
 def source(config, split: str):
     """Images of `config` for "train" or "test"."""
-    if config.data == "dead-leaves":
+    sources = [_source(config, kind, folder, split) for kind, folder in config.sources]
+    return sources[0] if len(sources) == 1 else data.Mixture(sources)
+
+
+def _source(config, kind, folder, split):
+    if kind == "dead-leaves":
         return data.DeadLeaves(
             10_000,
             config.size or config.crop or 64,
             seed=config.seed + (0 if split == "train" else 1_000_003),
         )
-    if config.data == "celeba":
-        return data.celeba(config.path, split, config.size or 128, cache=CACHE)
-    has_splits = (pathlib.Path(config.path) / split).is_dir()
-    return data.FolderSource(
-        pathlib.Path(config.path) / split if has_splits else config.path, config.size, cache=CACHE
-    )
+    if kind == "celeba":
+        return data.celeba(folder, split, config.size or 128, cache=CACHE)
+    within = [pathlib.Path(folder) / name for name in SPLITS[split]]
+    found = next((path for path in within if path.is_dir()), folder)
+    return data.FolderSource(found, config.size, cache=CACHE)
 
 
 def validation_pairs(config, kind: Fixed | Drawn, count: int, most: int = 256) -> tuple:

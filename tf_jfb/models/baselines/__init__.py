@@ -1,7 +1,9 @@
 """Classical reconstructions."""
 
+from tf_jfb.models.baselines.pnp import pnp
 from tf_jfb.models.baselines.tikhonov import tikhonov
 from tf_jfb.models.baselines.tune import tune
 from tf_jfb.models.baselines.tv import tv
+from tf_jfb.models.baselines.wiener import wiener
 
-__all__ = ["tikhonov", "tune", "tv"]
+__all__ = ["pnp", "tikhonov", "tune", "tv", "wiener"]

@@ -32,6 +32,7 @@ def parse(text: str) -> np.ndarray:
     | "disk:RADIUS" | `disk` |
     | "box:SIZE" | `box` |
     | a file | `load` |
+    | "FILE.npz:NAME" | one array of several in a file |
 
     Raises ValueError for anything else.
 
@@ -40,7 +41,8 @@ def parse(text: str) -> np.ndarray:
     """
     name, *values = str(text).split(":")
     if name not in FORMS:
-        return load(text)
+        file, _, array = str(text).rpartition(":")
+        return load(file, array) if file.lower().endswith(".npz") else load(text)
     forms = {len(form.split(":")): form for form in FORMS[name]}
     form = forms.get(len(values), "")
     kinds = [int if word in INTEGERS else float for word in form.split(":")]
@@ -56,15 +58,21 @@ def parse(text: str) -> np.ndarray:
     return FORMS[name][form](*values)
 
 
-def load(path) -> np.ndarray:
-    """Kernel from .npy, .npz (its only array), .txt or an image file, normalised to sum 1.
+def load(path, array: str | None = None) -> np.ndarray:
+    """Kernel from .npy, .npz, .txt or an image file, normalised to sum 1.
 
     An image is read as grey levels on black, 16 bits kept in PNG.
 
-    Raises ValueError for another extension, an unreadable file or an unusable kernel.
+    Args:
+        path: the file.
+        array: name of one of the arrays of an .npz file; default its only one.
+
+    Raises:
+        ValueError: the extension is another, the file is unreadable or lacks the array, or the
+            kernel is unusable.
     """
     path = pathlib.Path(path)
-    readers = {".npy": np.load, ".npz": _only_array, ".txt": np.loadtxt}
+    readers = {".npy": np.load, ".npz": _arrays, ".txt": np.loadtxt}
     readers |= dict.fromkeys(IMAGES, _grey_image)
     suffix = path.suffix.lower()
     check(
@@ -74,19 +82,27 @@ def load(path) -> np.ndarray:
     )
     check(path.is_file(), "The kernel file must exist.", path=str(path))
     try:
-        array = readers[suffix](path)
+        content = readers[suffix](path)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, tf.errors.InvalidArgumentError):
         check(False, f"The kernel file must be a readable {suffix} file.", path=str(path))
-    kernel = check_kernel(array)
+    kernel = check_kernel(_one(content, array) if suffix == ".npz" else content)
     return kernel / kernel.sum()
 
 
-def _only_array(path):
+def _arrays(path) -> dict:
     with np.load(path) as arrays:
-        check(
-            len(arrays.files) == 1, "An .npz kernel file must hold one array.", arrays=arrays.files
-        )
-        return arrays[arrays.files[0]]
+        return dict(arrays)
+
+
+def _one(arrays, name):
+    names = list(arrays) if name is None else [name] * (name in arrays)
+    check(
+        len(names) == 1,
+        "Of an .npz file with several arrays, one must be named: FILE.npz:NAME.",
+        arrays=list(arrays),
+        named=name,
+    )
+    return arrays[names[0]]
 
 
 def _grey_image(path):

@@ -1,0 +1,113 @@
+"""Tables of models and baselines: protocols, boundaries, tuning, and the figures of both."""
+
+import argparse
+
+import keras
+import numpy as np
+import pytest
+
+from tf_jfb import data, models, networks, operators
+from tf_jfb.data import Photo, write_image
+from tf_jfb.metrics import psnr
+from tf_jfb.operators import kernels
+from tf_jfb.serving import evaluate, export, for_blur
+from tf_jfb.serving.protocols import LEVIN, PROTOCOLS
+
+BLUR = "gaussian:5:1.0"
+OPTIONS = {
+    "protocol": None,
+    "path": None,
+    "tuning_path": None,
+    "kernels": None,
+    "blur": BLUR,
+    "noise": 0.005,
+    "images": 1,
+    "tuning": 1,
+    "batch": 2,
+    "rtol": None,
+    "max_evaluations": 6,
+    "seed": 0,
+    "no_baselines": False,
+    "figure": None,
+    "curves": None,
+}
+
+
+def options(**changes):
+    return argparse.Namespace(**{**OPTIONS, **changes})
+
+
+@pytest.fixture(scope="module")
+def any_blur():
+    keras.utils.set_random_seed(0)
+    model = models.DEHQS(None, networks.UNet((4, 6), blocks=1, gain=1e-3), rho=0.01)
+    model.build((None, None, None, 3))
+    return model
+
+
+@pytest.fixture(scope="module")
+def exported(any_blur, tmp_path_factory):
+    """Two models of the same weights: for any blur, and for one with zero padding."""
+    folder = tmp_path_factory.mktemp("models")
+    export(any_blur, folder / "any" / "1")
+    export(for_blur(any_blur, operators.Blur(kernels.parse(BLUR))), folder / "one" / "1")
+    return [str(folder / "any"), str(folder / "one" / "1")]
+
+
+@pytest.fixture(scope="module")
+def levin(tmp_path_factory):
+    """A folder of small images, and a file of eight small kernels of two sizes."""
+    folder = tmp_path_factory.mktemp("levin")
+    for i in range(2):
+        write_image(folder / f"{i}.png", Photo(data.dead_leaves(2, 28)[i][:24]))
+    made = {name: kernels.gaussian(3 + 2 * (i % 2), 1.0) for i, name in enumerate(LEVIN)}
+    np.savez(folder / "kernels.npz", **made)
+    return {"path": str(folder), "kernels": str(folder / "kernels.npz")}
+
+
+def test_baselines_and_models_on_the_same_images(exported, any_blur, tmp_path):
+    files = {name: tmp_path / f"{name}.png" for name in ("figure", "curves")}
+    network = any_blur.network
+    tables = evaluate.compare(options(model=exported, **files), network)
+    rows = tables[0.005]
+    methods = ["blurred", "Wiener", "Tikhonov", "TV", "plug-and-play", "any", "one"]
+    assert list(rows) == methods
+    assert all(rows[name]["psnr"] > rows["blurred"]["psnr"] for name in methods[1:])
+    assert rows["one"]["evaluations"] <= 6 and rows["one"]["psnr"] > rows["any"]["psnr"]
+    assert all(file.stat().st_size > 10_000 for file in files.values())
+    text = evaluate.markdown(tables)
+    assert text.startswith("noise 0.005") and text.count("\n") == 2 + 1 + len(methods)
+
+
+def test_a_protocol_of_eight_circular_kernels(exported, levin):
+    given = options(model=exported[:1], protocol="set3c-levin", images=2, **levin)
+    given.no_baselines = True
+    tables = evaluate.compare(given)
+    (noise,) = PROTOCOLS["set3c-levin"].noises
+    image = evaluate.square(PROTOCOLS["set3c-levin"].source(levin["path"], "test")[0], 256)
+    assert image.shape == (24, 24, 3)
+    given.images, given.batch = 1, 1
+    one = evaluate.compare(given)[noise]
+    rng, scores = np.random.default_rng([0, 4]), []
+    for kernel in PROTOCOLS["set3c-levin"].kernels(levin["kernels"]).values():
+        d = operators.BlurFFT(kernel)(image[None]).numpy()
+        d += np.float32(noise) * rng.standard_normal(d.shape, np.float32)
+        scores.append(float(psnr(image[None], np.clip(d, 0, 1))[0]))
+    assert one["blurred"]["psnr"] == pytest.approx(np.mean(scores), abs=1e-4)
+    assert tables[noise]["any"]["psnr"] > tables[noise]["blurred"]["psnr"]
+
+
+def test_what_is_missing_is_named(exported, levin):
+    with pytest.raises(ValueError, match="`kernels` must name the .npz file"):
+        evaluate.compare(options(model=exported, protocol="bsds-levin", path=levin["path"]))
+    with pytest.raises(ValueError, match="`path` must name the folder"):
+        wanting = {"protocol": "bsds-levin", "kernels": levin["kernels"]}
+        evaluate.compare(options(model=exported, **wanting))
+    with pytest.raises(ValueError, match="`images` must be >= 1"):
+        evaluate.compare(options(model=exported, images=0))
+
+
+def test_a_model_of_one_blur_cannot_be_made_one_of_another(any_blur):
+    one = for_blur(any_blur, operators.Blur(kernels.parse(BLUR)))
+    with pytest.raises(ValueError, match="must be one that takes any blur"):
+        for_blur(one, operators.Blur(kernels.parse(BLUR)))

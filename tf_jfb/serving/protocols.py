@@ -1,0 +1,65 @@
+"""Which images, blurs and noise a table of results is about."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+
+from tf_jfb import data
+from tf_jfb._validate import check
+from tf_jfb.operators import Blur, BlurFFT, Operator, kernels
+
+LEVIN = tuple(f"k{number}" for number in range(1, 9))  # names in a file of the eight kernels
+FOLDERS = {"train": ("train",), "test": ("test", "val")}
+
+
+@dataclasses.dataclass(frozen=True)
+class Protocol:
+    """Blurred, noisy images, always the same."""
+
+    images: str  # "celeba", "folder" or "dead-leaves"
+    blurs: tuple  # names for `kernels.parse`, or LEVIN: arrays of a file
+    noises: tuple  # standard deviations in [0, 1] units
+    circular: bool  # boundary; else zero padding
+    side: int  # of the images
+
+    def kernels(self, file=None) -> dict:
+        """{name: kernel}. `file` holds the kernels of LEVIN."""
+        if self.blurs != LEVIN:
+            return {name: kernels.parse(name) for name in self.blurs}
+        check(
+            file is not None,
+            "`kernels` must name the .npz file of the eight kernels, k1 to k8.",
+            kernels=file,
+        )
+        return {name: kernels.load(file, name) for name in LEVIN}
+
+    def operator(self, kernel) -> Operator:
+        return BlurFFT(kernel) if self.circular else Blur(kernel)
+
+    def source(self, path, split: str):
+        """Its images for "train" or "test"; of a folder without that split, all."""
+        if self.images == "dead-leaves" or (self.images == "celeba" and path is None):
+            return data.DeadLeaves(10_000, self.side, seed=0 if split == "train" else 1_000_003)
+        if self.images == "celeba":
+            return data.celeba(path, split, self.side)
+        check(path is not None, "`path` must name the folder of the protocol's images.", path=path)
+        within = [f"{path}/{name}" for name in FOLDERS[split]]
+        return data.FolderSource(next((p for p in within if pathlib.Path(p).is_dir()), path))
+
+
+PROTOCOLS = {
+    "celeba-g5s5": Protocol("celeba", ("gaussian:5:5.0",), (0.005,), False, 128),
+    "celeba-g5v5": Protocol("celeba", (f"gaussian:5:{5**0.5}",), (0.005,), False, 128),
+    "celeba-g5s1": Protocol("celeba", ("gaussian:5:1.0",), (0.005,), False, 128),
+    "bsds-levin": Protocol("folder", LEVIN, (0.01, 7.65 / 255), True, 256),
+    "set3c-levin": Protocol("folder", LEVIN, (7.65 / 255,), True, 256),
+}
+
+
+def square(image: np.ndarray, side: int) -> np.ndarray:
+    """The square of `side`, or less where the image is smaller, in its middle."""
+    height, width = image.shape[:2]
+    side = min(side, height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return image[top : top + side, left : left + side]
