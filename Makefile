@@ -9,7 +9,7 @@ RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS)
 PACKAGING := setup.cfg pyproject.toml $(CONSTRAINTS)
 
-.PHONY: help demo test test-beam lint venv constraints clean
+.PHONY: help demo test test-beam test-addons lint venv constraints clean
 .DEFAULT_GOAL := help
 
 help:         ## list the targets
@@ -25,15 +25,19 @@ test-beam:    ## run the tests of bulk deblurring, with Apache Beam in $(VENV)-b
 	$(MAKE) test VENV=$(VENV)-beam CONSTRAINTS=constraints-beam.txt EXTRAS=beam,test \
 	    PYTEST_FLAGS=tests/serving/test_bulk.py
 
+test-addons:  ## run the tests on TensorFlow 2.15 with tensorflow-addons, in $(VENV)-addons
+	$(MAKE) test VENV=$(VENV)-addons CONSTRAINTS=constraints-addons.txt EXTRAS=addons,data,tune,test
+
 lint: $(VENV)/lint.stamp        ## check style and formatting
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 
 venv: $(VENV)/test.stamp $(VENV)/lint.stamp     ## everything that development needs, in $(VENV)
 
-constraints:  ## pin the newest versions that install together, with Apache Beam and without
+constraints:  ## pin the newest versions that install together, of every environment
 	scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
-	for pins in constraints.txt:data,tune,test,lint constraints-beam.txt:beam,test; do \
+	for pins in constraints.txt:data,tune,test,lint constraints-beam.txt:beam,test \
+	    constraints-addons.txt:addons,data,tune,test; do \
 	    file=$${pins%%:*} && env="$$scratch/$$file.venv" && \
 	    $(PYTHON) -m venv "$$env" && \
 	    "$$env/bin/pip" install --quiet ".[$${pins#*:}]" && \
@@ -42,7 +46,7 @@ constraints:  ## pin the newest versions that install together, with Apache Beam
 	done
 
 clean:        ## remove the environment and what tools left behind
-	rm -rf .venv .venv-beam build dist *.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv .venv-beam .venv-addons build dist *.egg-info .pytest_cache .ruff_cache
 	find tf_jfb tests scripts -name __pycache__ -prune -exec rm -rf {} +
 
 # An installation is repeated only after a change of the packaging files.

@@ -17,15 +17,9 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; see --help\n")
 
 
-# Of TensorFlow: no log below errors, and on the CPU an allocator that keeps its memory, for the
-# pages of every new activation would have to be mapped again.
-SETTINGS = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_CPU_ALLOCATOR_USE_BFC": "true"}
-
-
 def import_tensorflow() -> None:
     """Imports TensorFlow without the notices that its libraries print whatever the log level."""
-    for name, setting in SETTINGS.items():
-        os.environ.setdefault(name, setting)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)

@@ -8,6 +8,7 @@ import pytest
 
 from tf_jfb import data, models, networks, operators
 from tf_jfb.data import Photo, write_image
+from tf_jfb.data.folder import centre
 from tf_jfb.metrics import psnr
 from tf_jfb.operators import kernels
 from tf_jfb.serving import evaluate, export, for_blur
@@ -84,7 +85,7 @@ def test_a_protocol_of_eight_circular_kernels(exported, levin):
     given.no_baselines = True
     tables = evaluate.compare(given)
     (noise,) = PROTOCOLS["set3c-levin"].noises
-    image = evaluate.square(PROTOCOLS["set3c-levin"].source(levin["path"], "test")[0], 256)
+    image = centre(PROTOCOLS["set3c-levin"].source(levin["path"], "test")[0], 256)
     assert image.shape == (24, 24, 3)
     given.images, given.batch = 1, 1
     one = evaluate.compare(given)[noise]

@@ -78,7 +78,7 @@ def folder(path, size=None, crop=None, channels: int = 3) -> tf.data.Dataset:
     )
     height, width = (crop, crop) if crop else source.size or (None, None)
     return tf.data.Dataset.from_generator(
-        lambda: (_centre(source[i], crop) for i in range(len(source))),
+        lambda: (_crop(source[i], crop) for i in range(len(source))),
         output_signature=tf.TensorSpec([height, width, channels], tf.float32),
     )
 
@@ -97,18 +97,31 @@ def to_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
     return pixels @ np.array([[0.299], [0.587], [0.114]], np.float32)
 
 
-def _centre(image, crop):
+def split_folder(path, split: str) -> pathlib.Path:
+    """The subfolder of `path` that holds "train" or "test" ("val" too), or `path` where none is."""
+    path = pathlib.Path(path)
+    within = [path / name for name in {"train": ("train",), "test": ("test", "val")}[split]]
+    return next((folder for folder in within if folder.is_dir()), path)
+
+
+def centre(image: np.ndarray, side: int) -> np.ndarray:
+    """The square in the middle of an image [H, W, C]: of `side`, or less where that is too much."""
+    height, width = image.shape[:2]
+    side = min(side, height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return image[top : top + side, left : left + side]
+
+
+def _crop(image, crop):
     if crop is None:
         return image
-    height, width = image.shape[:2]
     check(
-        crop <= min(height, width),
+        crop <= min(image.shape[:2]),
         "`crop` must fit into every image.",
         crop=crop,
-        image=(height, width),
+        image=image.shape[:2],
     )
-    top, left = (height - crop) // 2, (width - crop) // 2
-    return image[top : top + crop, left : left + crop]
+    return centre(image, crop)
 
 
 def _readable(files) -> list:

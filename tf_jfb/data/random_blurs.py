@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_jfb import noise as noises
+from tf_jfb._numerics import per_image
 from tf_jfb._validate import check
 from tf_jfb.operators import BlurEach, kernels
 
@@ -111,6 +112,7 @@ def degrade_randomly(
     seed: int = 0,
     count: int = 4096,
     start: int = 0,
+    shard: tuple[int, int] = (1, 0),
 ) -> tf.data.Dataset:
     """Maps batches of sharp images to (measurements, sharp), with a blur and noise of each image's.
 
@@ -126,6 +128,8 @@ def degrade_randomly(
         seed: of everything drawn, >= 0.
         count: kernels in the bank.
         start: number of the first batch, >= 0: that of the next where a training resumes.
+        shard: (n, i) where the batches are part i of n equal parts of larger ones, as `examples`
+            yields them to one of several workers: what is drawn is that part's.
 
     Raises:
         ValueError: a number is outside its range, or the elements are no batches of floating images
@@ -139,18 +143,28 @@ def degrade_randomly(
     check(rank == 4, "`dataset` must yield batches of images [B, H, W, C].", yields=spec)
     bank = None if blurs is None else tf.constant(blurs.bank(count, seed), spec.dtype)
 
+    parts, part = shard
+
     def measure(index, sharp):
         # Philox by name: left to choose, TensorFlow takes another generator on some devices.
         seeds = tf.random.experimental.stateless_split([seed, index], 3, alg="philox")
-        batch = tf.shape(sharp)[:1]
+        images = tf.shape(sharp)[0]
+
+        def own(drawn):
+            share = drawn[part * images : (part + 1) * images]
+            return tf.ensure_shape(share, [sharp.shape[0], *drawn.shape[1:]])
+
         draw = tf.random.stateless_uniform
-        which = draw(batch, seeds[0], 0, count, tf.int32, alg="philox")
-        share = draw(batch, seeds[1], dtype=sharp.dtype, alg="philox")
+        which = own(draw([parts * images], seeds[0], 0, count, tf.int32, alg="philox"))
+        share = own(draw([parts * images], seeds[1], dtype=sharp.dtype, alg="philox"))
         std = low * (high / low) ** share
+        zeros = tf.zeros([parts * images, *tf.unstack(tf.shape(sharp)[1:])], sharp.dtype)
+        unit = tf.ensure_shape(own(noises.gaussian(zeros, 1.0, seeds[2])), sharp.shape)
+        error = per_image(std, sharp) * unit
         if bank is None:
-            return {"image": noises.gaussian(sharp, std, seeds[2]), "noise": std}, sharp
+            return {"image": sharp + error, "noise": std}, sharp
         kernel = tf.gather(bank, which)
-        image = noises.gaussian(BlurEach(kernel)(sharp), std, seeds[2])
+        image = BlurEach(kernel)(sharp) + error
         return {"image": image, "kernel": kernel, "noise": std}, sharp
 
     return dataset.enumerate(start).map(

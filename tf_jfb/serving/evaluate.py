@@ -12,12 +12,13 @@ import tensorflow as tf
 from tf_jfb._plots import image_grid, pyplot
 from tf_jfb._types import Status
 from tf_jfb._validate import check
+from tf_jfb.data.folder import centre
 from tf_jfb.metrics import psnr, ssim
 from tf_jfb.models.baselines import pnp, tikhonov, tune, tv, wiener
 from tf_jfb.operators import BlurEach, BlurFFT, Operator
 from tf_jfb.serving._edges import extend
 from tf_jfb.serving.deblur import main_signature, open_model
-from tf_jfb.serving.protocols import PROTOCOLS, Protocol, square
+from tf_jfb.serving.protocols import PROTOCOLS, Protocol
 
 # Candidate weights at a noise of 0.005; they rise with the noise.
 WEIGHTS = {
@@ -121,7 +122,7 @@ def _batches(images, count, protocol, kernels, noise, args):
         case = Case(protocol.operator(kernel), kernel, noise)
         for first in range(0, count, args.batch):
             last = min(first + args.batch, count)
-            sharp = np.stack([square(images[i], protocol.side) for i in range(first, last)])
+            sharp = np.stack([centre(images[i], protocol.side) for i in range(first, last)])
             unit = rng.standard_normal(sharp.shape, np.float32)
             yield sharp, case.operator(sharp).numpy() + np.float32(noise) * unit, case
 
@@ -133,7 +134,7 @@ def _tuned(args, protocol, kernels, noise, denoiser) -> dict:
     """
     images = protocol.source(args.tuning_path or args.path, "train")
     count = min(args.tuning, len(images))
-    sharp = np.stack([square(images[i], protocol.side) for i in range(count)])
+    sharp = np.stack([centre(images[i], protocol.side) for i in range(count)])
     if len(kernels) == 1:
         operator = protocol.operator(next(iter(kernels.values())))
     else:

@@ -1,16 +1,13 @@
 """Which images, blurs and noise a table of results is about."""
 
 import dataclasses
-import pathlib
-
-import numpy as np
 
 from tf_jfb import data
 from tf_jfb._validate import check
+from tf_jfb.data.folder import split_folder
 from tf_jfb.operators import Blur, BlurFFT, Operator, kernels
 
 LEVIN = tuple(f"k{number}" for number in range(1, 9))  # names in a file of the eight kernels
-FOLDERS = {"train": ("train",), "test": ("test", "val")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,8 +41,7 @@ class Protocol:
         if self.images == "celeba":
             return data.celeba(path, split, self.side)
         check(path is not None, "`path` must name the folder of the protocol's images.", path=path)
-        within = [f"{path}/{name}" for name in FOLDERS[split]]
-        return data.FolderSource(next((p for p in within if pathlib.Path(p).is_dir()), path))
+        return data.FolderSource(split_folder(path, split))
 
 
 PROTOCOLS = {
@@ -55,11 +51,3 @@ PROTOCOLS = {
     "bsds-levin": Protocol("folder", LEVIN, (0.01, 7.65 / 255), True, 256),
     "set3c-levin": Protocol("folder", LEVIN, (7.65 / 255,), True, 256),
 }
-
-
-def square(image: np.ndarray, side: int) -> np.ndarray:
-    """The square of `side`, or less where the image is smaller, in its middle."""
-    height, width = image.shape[:2]
-    side = min(side, height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    return image[top : top + side, left : left + side]

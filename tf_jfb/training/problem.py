@@ -1,16 +1,15 @@
 """From a configuration to images: what a training learns from, and what it is judged on."""
 
 import dataclasses
-import pathlib
 
 import numpy as np
 import tensorflow as tf
 
 from tf_jfb import data
+from tf_jfb.data.folder import centre, split_folder
 from tf_jfb.operators import Operator
 
 CACHE = 2**29  # bytes of decoded images that a source keeps
-SPLITS = {"train": ("train",), "test": ("test", "val")}  # subfolders of a folder of images
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +42,8 @@ class Drawn:
         pairs = data.examples(images, None, 0.0, start=start, **options)
         sharp = pairs.map(lambda _, sharp: sharp)
         first, seed = start // options["batch_size"], options.get("seed", 0)
-        return data.degrade_randomly(sharp, self.blurs, self.noise, seed, start=first)
+        shard = options.get("shard", (1, 0))
+        return data.degrade_randomly(sharp, self.blurs, self.noise, seed, start=first, shard=shard)
 
     def measure(self, sharp: np.ndarray, seed: int) -> dict:
         """Measurements of validation images, always the same, with other blurs than training."""
@@ -82,9 +82,7 @@ def _source(config, kind, folder, split):
         )
     if kind == "celeba":
         return data.celeba(folder, split, config.size or 128, cache=CACHE)
-    within = [pathlib.Path(folder) / name for name in SPLITS[split]]
-    found = next((path for path in within if path.is_dir()), folder)
-    return data.FolderSource(found, config.size, cache=CACHE)
+    return data.FolderSource(split_folder(folder, split), config.size, cache=CACHE)
 
 
 def validation_pairs(config, kind: Fixed | Drawn, count: int, most: int = 256) -> tuple:
@@ -95,10 +93,5 @@ def validation_pairs(config, kind: Fixed | Drawn, count: int, most: int = 256) -
     images = source(config, "test")
     sharp = [images[i] for i in range(min(count, len(images)))]
     side = min(most, *(n for image in sharp for n in image.shape[:2]))
-    sharp = np.stack([_centre(image, side) for image in sharp])
+    sharp = np.stack([centre(image, side) for image in sharp])
     return kind.measure(sharp, config.seed), sharp
-
-
-def _centre(image, side):
-    top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
-    return image[top : top + side, left : left + side]
