@@ -17,9 +17,15 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; see --help\n")
 
 
-def import_tensorflow() -> None:
-    """Imports TensorFlow without the notices that its libraries print whatever the log level."""
+def import_tensorflow(keep_memory: bool = False) -> None:
+    """Imports TensorFlow without the notices that its libraries print whatever the log level.
+
+    With `keep_memory`, for long work, its allocator on the CPU keeps what it has: else the pages of
+    every activation may have to be mapped again.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if keep_memory:
+        os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
     sys.stderr.flush()
     kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)

@@ -83,7 +83,7 @@ def main() -> None:
         print(json.dumps(figures) if args.json else tolerance.table(figures))
         return
     if args.parts:
-        _cli.import_tensorflow()
+        _cli.import_tensorflow(keep_memory=True)
         figures = {str(size): parts.measure(args, size) for size in args.sizes}
         print(json.dumps(figures) if args.json else parts.table(figures))
         return

@@ -41,7 +41,7 @@ def parser():
 
 
 def main() -> None:
-    _cli.import_tensorflow()
+    _cli.import_tensorflow(keep_memory=True)
     args = parser().parse_args()
     _cli.check_folders(args.output, args.figure, args.curves)
     from tf_jfb.serving import evaluate

@@ -20,7 +20,7 @@ shows how to train on several GPUs or machines.
 
 
 def parser() -> argparse.ArgumentParser:
-    _cli.import_tensorflow()
+    _cli.import_tensorflow(keep_memory=True)
     from tf_jfb.training import Config, strategies
 
     p = _cli.Parser(description=__doc__, epilog=EXAMPLE)

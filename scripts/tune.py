@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     args = parser().parse_args()
-    _cli.import_tensorflow()
+    _cli.import_tensorflow(keep_memory=True)
     best = _report(args) if args.report else _tune(args)
     if best is not None:
         print(

@@ -4,10 +4,14 @@
 training step one more: the recorded one.
 """
 
+import os
+
 import keras
 import tensorflow as tf
 
 import tf_jfb
+
+os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")  # as our scripts; see docs/speed.md
 
 
 def versions() -> dict:
