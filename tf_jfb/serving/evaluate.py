@@ -66,33 +66,22 @@ def compare(args, denoiser=None) -> dict:
     images = protocol.source(args.path, "test")
     count = min(args.images, len(images))
     progress = keras.utils.Progbar(count * len(kernels) * len(protocol.noises))
-    tables, shown, traces = {}, {}, {}
+    tables = {}
     for noise in protocol.noises:
         methods = {"blurred": lambda d, case: (d, {})}
         if not args.no_baselines:
             methods |= _tuned(args, protocol, kernels, noise, denoiser)
         for name, model in models.items():
             methods[name] = functools.partial(_restore, model, args)
+        batches = functools.partial(_batches, images, count, protocol, kernels, noise, args)
+        if not tables:
+            _draw(args, models, methods, next(batches()))
         rows = {name: [] for name in methods}
-        for sharp, d, case in _batches(images, count, protocol, kernels, noise, args):
-            first = not shown
+        for batch in batches():
             for name, method in methods.items():
-                start = time.perf_counter()
-                restored, extra = method(d, case)
-                seconds = (time.perf_counter() - start) / len(d)
-                restored = np.clip(restored, 0.0, 1.0)
-                if first:
-                    shown[name] = restored
-                rows[name].append(_figures(sharp, restored, seconds) | extra)
-            if first:
-                shown["sharp"] = sharp
-                traces = {name: _trace(model, d, case) for name, model in models.items()}
-            progress.add(len(d))
+                rows[name].append(_figures(method, *batch))
+            progress.add(len(batch[0]))
         tables[noise] = {name: _mean(parts) for name, parts in rows.items()}
-    if args.figure:
-        image_grid(args.figure, shown.pop("sharp")[:SHOWN], shown, details=True)
-    if args.curves:
-        _plot_traces(args.curves, traces)
     return tables
 
 
@@ -205,6 +194,16 @@ def _trace(model, d, case) -> np.ndarray:
     return model.signatures["trace"](rtol=rtol, **_inputs(model, d, case))["trace"].numpy()
 
 
+def _draw(args, models, methods, batch) -> None:
+    """The figures that `args` ask for, of the first images."""
+    sharp, d, case = batch
+    if args.figure:
+        shown = {name: method(d, case)[0][:SHOWN] for name, method in methods.items()}
+        image_grid(args.figure, sharp[:SHOWN], shown, details=True)
+    if args.curves:
+        _plot_traces(args.curves, {name: _trace(m, d, case) for name, m in models.items()})
+
+
 def _plot_traces(path, traces) -> None:
     plt = pyplot()
     figure, axis = plt.subplots(figsize=(6, 4), layout="constrained")
@@ -221,11 +220,16 @@ def _plot_traces(path, traces) -> None:
     plt.close(figure)
 
 
-def _figures(sharp, restored, seconds) -> dict:
+def _figures(method, sharp, d, case) -> dict:
+    start = time.perf_counter()
+    restored, extra = method(d, case)
+    seconds = (time.perf_counter() - start) / len(d)
+    restored = np.clip(restored, 0.0, 1.0)
     return {
         "psnr": psnr(sharp, restored).numpy(),
         "ssim": ssim(sharp, restored).numpy(),
         "seconds": np.full(len(sharp), seconds),
+        **extra,
     }
 
 
