@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tf_jfb.data import Photo, read_image, write_image
+from tf_jfb.training import Config, train
 
 ROOT = pathlib.Path(__file__).parents[2]
 MODEL = ROOT / "saved_models" / "celeba-g5s5"
@@ -100,3 +101,22 @@ def test_bad_outputs_are_refused(tmp_path, output):
     )
     assert ran.returncode == 2 and "output" in ran.stderr.lower()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_auditing_a_run(tmp_path):
+    tiny = {"crop": 16, "size": 16, "depth": 2, "channels": 4, "gain": 0.05, "validation": 1}
+    config = Config(**tiny, lipschitz=0.5, max_evaluations=5, batch_size=2, epochs=1, steps=1)
+    train(config, tmp_path / "run", verbose=0)
+    ran = script("audit.py", tmp_path / "run", "--images", 1, "--crop", 16, "--json")
+    assert ran.returncode == 0, ran.stderr
+    figures = json.loads(ran.stdout.splitlines()[-1])
+    assert 0 < figures["spectral_radius"][0] <= figures["contraction"][0] * 1.01
+    assert figures["cosine"]["jfb"] <= figures["cosine"]["neumann:5"] + 1e-3
+    ran = script("audit.py", tmp_path)
+    assert ran.returncode == 2 and "config.yaml: train first" in ran.stderr
+
+
+def test_a_callback_that_is_none_is_one_line(tmp_path):
+    ran = script("train.py", "--run", tmp_path / "run", "--callback", "keras.callbacks:Nothing")
+    assert ran.returncode == 2 and "`callback` must name a Keras callback" in ran.stderr
+    assert len(ran.stderr.strip().splitlines()) == 1 and not (tmp_path / "run").exists()

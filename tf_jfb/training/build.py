@@ -60,7 +60,8 @@ def load_denoiser(run) -> Denoiser:
     return _load(build_denoiser, run)
 
 
-def _load(build, run, precision="float32"):
+def config_of(run) -> Config:
+    """That of a run folder, or of a model that `scripts/export.py` wrote."""
     run = pathlib.Path(run)
     exported = run / CONFIG_OF_EXPORT
     file = exported if exported.is_file() else run / "config.yaml"
@@ -70,8 +71,12 @@ def _load(build, run, precision="float32"):
             f"The run folder must hold {needed.name}: train first.",
             run=str(run),
         )
-    options = {**load_config(file), "precision": precision, "pretrained": None, "initial": None}
-    model = build(Config(**options))
+    return Config(**load_config(file))
+
+
+def _load(build, run, precision="float32"):
+    config = config_of(run)
+    model = build(dataclasses.replace(config, precision=precision, pretrained=None, initial=None))
     load_weights(run, model)
     return model
 
