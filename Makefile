@@ -26,7 +26,8 @@ test-beam:    ## run the tests of bulk deblurring, with Apache Beam in $(VENV)-b
 	    PYTEST_FLAGS=tests/serving/test_bulk.py
 
 test-addons:  ## run the tests on TensorFlow 2.15 with tensorflow-addons, in $(VENV)-addons
-	$(MAKE) test VENV=$(VENV)-addons CONSTRAINTS=constraints-addons.txt EXTRAS=addons,data,tune,test
+	$(MAKE) test VENV=$(VENV)-addons CONSTRAINTS=constraints-addons.txt EXTRAS=addons,data,tune,test \
+	    PYTEST_FLAGS="$(PYTEST_FLAGS) -W default"
 
 lint: $(VENV)/lint.stamp        ## check style and formatting
 	$(RUN) -m ruff check .

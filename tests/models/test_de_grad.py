@@ -7,6 +7,7 @@ import tensorflow as tf
 from tensorflow.python.eager import context
 
 from tf_jfb import gradients, models, networks, operators, solvers
+from tf_jfb._compat import value
 
 LOGS = {"loss", "psnr", "evaluations", "residual", "converged"}
 
@@ -159,7 +160,7 @@ def test_jfb_gradient_is_that_of_a_single_step_by_hand():
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum((model(d) - target) ** 2)
     to_eta, to_kernel = tape.gradient(
-        loss, [model.log_eta.value, model.network.convs[-1].kernel.value]
+        loss, [value(model.log_eta), value(model.network.convs[-1].kernel)]
     )
     A, network = model.operator, model.network  # noqa: N806
     direction = A.adjoint(A(x) - d) + network(x)
@@ -185,7 +186,7 @@ def test_the_gradient_estimator_is_used():
     def gradient():
         with tf.GradientTape() as tape:
             loss = tf.reduce_sum(model(blurred) ** 2)
-        return float(tape.gradient(loss, model.log_eta.value))
+        return float(tape.gradient(loss, value(model.log_eta)))
 
     jfb = gradient()
     model.gradient = gradients.Neumann(3)
@@ -299,7 +300,7 @@ def test_exact_gradient_equals_unrolling_and_finite_differences():
 
 
 def _loss_and_gradients(model, blurred, sharp):
-    weights = [v.value for v in model.trainable_variables]
+    weights = [value(v) for v in model.trainable_variables]
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum((model(tf.constant(blurred)) - sharp) ** 2)
     return loss, tape.gradient(loss, weights)

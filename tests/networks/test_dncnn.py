@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_jfb._compat import value
 from tf_jfb.networks import DnCNN, _bands
 
 
@@ -67,7 +68,7 @@ def test_statistics_move_only_with_observe_and_by_one_step():
     frozen(batch(), observe=True)
     conv = network.convs[1]
     hidden = tf.nn.relu(network.convs[0](batch()))
-    raw = tf.nn.conv2d(hidden, conv.kernel.value, 1, "SAME")
+    raw = tf.nn.conv2d(hidden, value(conv.kernel), 1, "SAME")
     mean, variance = tf.nn.moments(raw, [0, 1, 2])
     np.testing.assert_allclose(conv.moving_mean, 0.1 * mean, atol=1e-5)
     np.testing.assert_allclose(conv.moving_variance, 0.9 + 0.1 * variance, atol=1e-4)
@@ -76,7 +77,7 @@ def test_statistics_move_only_with_observe_and_by_one_step():
 def test_lipschitz_bounds_the_network():
     network = built(lipschitz=0.8)
     for conv in network.convs:
-        conv.kernel.assign(3.0 * conv.kernel.value)
+        conv.kernel.assign(3.0 * value(conv.kernel))
     x, step = batch(0), 0.1 * (batch(1) - 0.5)
     difference = tf.norm(network(x + step) - network(x))
     assert 0 < float(difference) <= 0.8**4 * (1 + 1e-3) * float(tf.norm(step))

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_jfb._compat import value
 from tf_jfb.networks import SpectralConv2D
 
 SIZES = (5, 16, 33)
@@ -80,12 +81,12 @@ def with_statistics(**options):
 
 def test_folded_output_is_convolution_then_normalisation():
     layer, x = with_statistics(lipschitz=None), batch(2, 6, 7, 3)
-    raw = tf.nn.conv2d(x, layer.kernel.value, 1, "SAME")
+    raw = tf.nn.conv2d(x, value(layer.kernel), 1, "SAME")
     expected = tf.nn.batch_normalization(
         raw,
-        *(layer.moving_mean.value, layer.moving_variance.value),
-        layer.beta.value,
-        layer.gamma.value,
+        *(value(layer.moving_mean), value(layer.moving_variance)),
+        value(layer.beta),
+        value(layer.gamma),
         layer.epsilon,
     )
     np.testing.assert_allclose(layer(x), expected, atol=1e-4)
@@ -104,7 +105,7 @@ def test_observe_moves_the_statistics_to_those_of_the_raw_convolution():
     layer, x = with_statistics(lipschitz=0.5, momentum=0.0), batch(2, 6, 7, 3)
     folded = layer.fold()
     layer.observe(layer.apply(x, folded), folded)
-    mean, variance = tf.nn.moments(tf.nn.conv2d(x, layer.kernel.value, 1, "SAME"), [0, 1, 2])
+    mean, variance = tf.nn.moments(tf.nn.conv2d(x, value(layer.kernel), 1, "SAME"), [0, 1, 2])
     np.testing.assert_allclose(layer.moving_mean, mean, atol=1e-4)
     np.testing.assert_allclose(layer.moving_variance, variance, rtol=1e-3)
 

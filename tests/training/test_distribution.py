@@ -17,6 +17,7 @@ import pytest
 import tensorflow as tf
 
 from tf_jfb import data, operators
+from tf_jfb._compat import value
 from tf_jfb.models import DEGrad
 from tf_jfb.networks import DnCNN, SpectralConv2D
 from tf_jfb.regularizers import Correction, Jacobian
@@ -86,9 +87,9 @@ class Agreement(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         for variable in self.model.variables:
-            copies = self.model.distribute_strategy.experimental_local_results(variable.value)
+            copies = self.model.distribute_strategy.experimental_local_results(value(variable))
             assert len(copies) == 2
-            np.testing.assert_array_equal(*copies, err_msg=variable.path)
+            np.testing.assert_array_equal(*copies, err_msg=variable.name)
 
 
 def test_two_devices_equal_one(alone, tmp_path, mirrored):
@@ -145,12 +146,12 @@ def test_batch_normalisation_in_training_is_that_of_the_global_batch(mirrored):
             with tf.GradientTape() as tape:
                 y = layer(share, training=True)
                 total = tf.reduce_sum(tf.sin(3.0 * y))
-            gradients = tape.gradient(total, [v.value for v in layer.trainable_variables])
+            gradients = tape.gradient(total, [value(v) for v in layer.trainable_variables])
             return y, *tf.distribute.get_replica_context().all_reduce("SUM", gradients)
 
         y, *gradients = run(strategy, step, x)
         local = strategy.experimental_local_results
-        copies = [local(v) for v in (*gradients, *(v.value for v in layer.variables))]
+        copies = [local(v) for v in (*gradients, *(value(v) for v in layer.variables))]
         results += [(tf.concat(local(y), 0), *copy) for copy in zip(*copies, strict=True)]
     assert len(results) == 3
     for copy in results[1:]:
