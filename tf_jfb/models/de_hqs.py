@@ -18,6 +18,11 @@ class Splitting(Equilibrium):
         told = learned and is_conditional(network)
         self._level = power_law(self, "log_level", level, 0.5, told)
 
+    def set_laws(self, noise: float, rho: float, level: float) -> None:
+        r"""Gives $\rho$ and the denoiser's level these values at a noise; exponents as at first."""
+        self._rho.set_at(noise, rho)
+        self._level.set_at(noise, level)
+
     def data_step(self, m) -> tuple:
         r"""(x0, P, inputs): $P(z, *inputs) = \arg\min_x |A x - d|^2 + \rho\,|x - z|^2$.
 

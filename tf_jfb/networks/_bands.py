@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-# Per band, halo aside. 64 channels in float32 take 128 MiB, and a convolution holds two of them.
-MOST_PIXELS = 2**19
+# Per band, halo aside. 64 channels in float32 take 96 MiB, and a convolution holds two of them.
+MOST_PIXELS = 3 * 2**17
 
 
 def by_bands(f, x: tf.Tensor, halo: int, multiple: int = 1) -> tf.Tensor:

@@ -7,7 +7,6 @@ import tensorflow as tf
 from tf_jfb._validate import check
 from tf_jfb.models._laws import REFERENCE
 from tf_jfb.models.de_hqs import DEHQS
-from tf_jfb.models.equilibrium import is_conditional
 from tf_jfb.operators import BlurFFT, Operator
 from tf_jfb.operators.base import image_batch
 from tf_jfb.solvers import Anderson
@@ -41,17 +40,13 @@ def pnp(
     check(0 < weight < float("inf"), "`weight` must be positive.", weight=weight)
     check(noise > 0, "`noise` must be positive.", noise=noise)
     kernel = operator.kernel if isinstance(operator, BlurFFT) else None
-    model = _model(None if kernel is not None else operator, network, weight, noise)
+    model = _model(None if kernel is not None else operator, network)
+    model.set_laws(noise if model.takes_noise else REFERENCE, weight, noise / weight**0.5)
     told = {"kernel": kernel} if model.takes_kernel else {}
     told |= {"noise": noise} if model.takes_noise else {}
     return model.restore(d, max_evaluations=max_evaluations, **told).image
 
 
-@functools.lru_cache(maxsize=16)
-def _model(operator, network, weight, noise):
-    """`DEHQS` whose laws give `weight` and noise / sqrt(weight) at `noise`."""
-    told = noise if operator is None or is_conditional(network) else REFERENCE
-    rho = weight * REFERENCE / told
-    level = noise / weight**0.5 * (REFERENCE / told) ** 0.5
-    solver = Anderson(rtol=1e-3)
-    return DEHQS(operator, network, rho=rho, level=level, learned=False, solver=solver)
+@functools.lru_cache(maxsize=8)
+def _model(operator, network):
+    return DEHQS(operator, network, learned=False, solver=Anderson(rtol=1e-3))

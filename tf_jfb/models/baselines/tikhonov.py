@@ -48,8 +48,15 @@ def _program(operator):
 
 
 def _conjugate_gradients(operator, d, weight, iterations):
+    penalty = lambda x: weight * gradient_adjoint(*gradient(x))  # noqa: E731
+    return conjugate_gradients(operator, operator.adjoint(d), penalty, iterations)
+
+
+def conjugate_gradients(operator, right, penalty, iterations) -> tf.Tensor:
+    """`iterations` steps towards the x of A^T A x + penalty(x) = right, from x = right."""
+
     def normal(x):
-        return operator.adjoint(operator(x)) + weight * gradient_adjoint(*gradient(x))
+        return operator.adjoint(operator(x)) + penalty(x)
 
     def body(i, x, residual, direction, energy):
         image = normal(direction)
@@ -60,7 +67,6 @@ def _conjugate_gradients(operator, d, weight, iterations):
         ratio = tf.math.divide_no_nan(new, energy)
         return i + 1, x, residual, residual + per_image(ratio, x) * direction, new
 
-    right = operator.adjoint(d)
     residual = right - normal(right)
     start = (tf.constant(0), right, residual, residual, per_image_dot(residual, residual))
     return tf.while_loop(lambda i, *_: i < iterations, body, start)[1]

@@ -5,21 +5,22 @@ import functools
 import tensorflow as tf
 
 from tf_jfb._validate import check
-from tf_jfb.operators import Operator
+from tf_jfb.models.baselines.tikhonov import conjugate_gradients
+from tf_jfb.operators import BlurFFT, Operator
 from tf_jfb.operators.base import image_batch
 
 
 def wiener(d, operator: Operator, weight: float, iterations: int = 50) -> tf.Tensor:
     r"""$(A^T A + w I)^{-1} A^T d$ per image, about the mean of d: the filter for white signals.
 
-    $w$ is the noise's variance over the signal's. Exact for circular blur, elsewhere by
-    `Operator.inverse`. Values are not clipped.
+    $w$ is the noise's variance over the signal's. Exact for circular blur, elsewhere by conjugate
+    gradients. Values are not clipped.
 
     Args:
         d: measurements [B, H, W, C].
         operator: A.
         weight: w > 0.
-        iterations: of `Operator.inverse`, >= 1.
+        iterations: fixed number of conjugate gradient steps, >= 1.
 
     Raises:
         ValueError: an argument is outside its range.
@@ -34,15 +35,16 @@ def wiener(d, operator: Operator, weight: float, iterations: int = 50) -> tf.Ten
     )
     check(0 < weight < float("inf"), "`weight` must be positive.", weight=weight)
     check(iterations >= 1, "`iterations` must be >= 1.", iterations=iterations)
-    return _program(operator, iterations)(d, tf.constant(weight, d.dtype))
+    return _program(operator)(d, tf.constant(weight, d.dtype), tf.constant(iterations))
 
 
 @functools.lru_cache(maxsize=8)
-def _program(operator, iterations):
-    def filtered(d, weight):
+def _program(operator):
+    def filtered(d, weight, iterations):
         mean = tf.reduce_mean(d, axis=(1, 2), keepdims=True)
-        flat = mean * tf.ones_like(d)
-        rest = operator.adjoint(d - operator(flat))
-        return flat + operator.inverse(rest, weight, iterations)
+        right = operator.adjoint(d) + weight * mean
+        if isinstance(operator, BlurFFT):
+            return operator.inverse(right, weight)
+        return conjugate_gradients(operator, right, lambda x: weight * x, iterations)
 
     return tf.function(filtered, reduce_retracing=True)
