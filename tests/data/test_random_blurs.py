@@ -93,7 +93,7 @@ def test_workers_draw_their_parts_of_what_one_would():
     sharp = tf.data.Dataset.from_tensor_slices(IMAGES)
     for i in range(2):
         half = sharp.skip(2 * i).batch(2).take(1)
-        options = {"seed": 0, "count": 8, "shard": (2, i)}
+        options = {"seed": 0, "count": 64, "shard": (2, i)}
         part, _ = next(iter(degrade_randomly(half, BLURS, (0.01, 0.1), **options)))
         for name, values in part.items():
             np.testing.assert_allclose(values, whole[name][2 * i : 2 * i + 2], atol=1e-6)

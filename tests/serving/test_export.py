@@ -133,3 +133,8 @@ def test_other_models_and_kernels_are_refused(folder, tmp_path):
         load_model(pathlib.Path(tmp_path) / "nothing")
     with pytest.raises(ValueError, match="made for one blur"):
         load_model(folder, kernel="gaussian:5:5.0")
+
+
+def test_loading_warns_of_no_missing_gradient(folder, caplog):
+    tf.saved_model.load(str(folder))
+    assert "custom gradients" not in caplog.text

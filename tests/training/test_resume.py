@@ -85,7 +85,7 @@ def test_few_converged_images_print_advice(tmp_path, capsys):
     ("options", "message"),
     [
         ({"depth": 0}, "`depth` must be an integer >= 1. Received: depth=0"),
-        ({"data": "imagenet"}, "`data` must be one of"),
+        ({"data": "imagenet"}, "`data` must be one or several"),
         ({"precision": "float8"}, "`precision` must be one of"),
         ({"data": "folder"}, "`path` must name a folder"),
         ({"noise": -1.0}, "`noise` must be >= 0"),

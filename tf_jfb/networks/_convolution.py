@@ -7,12 +7,31 @@ output's gradient, batch and channels having changed places. The three maps are 
 other's derivatives, so derivatives of every order take this form.
 """
 
+import contextlib
+import contextvars
+
 import tensorflow as tf
+
+_differentiable = contextvars.ContextVar("differentiable", default=True)
+
+
+@contextlib.contextmanager
+def undifferentiated():
+    """Within it `conv2d` is TensorFlow's own: for programs that are exported.
+
+    A SavedModel cannot hold a gradient in Python, and would warn of it whenever it is loaded.
+    """
+    token = _differentiable.set(False)
+    try:
+        yield
+    finally:
+        _differentiable.reset(token)
 
 
 def conv2d(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """`kernel` [k, k, C_in, C_out] over `x` [B, H, W, C_in], zero padding: [B, H, W, C_out]."""
-    if kernel.shape[0] % 2 == 0 or tf.config.list_logical_devices("GPU"):
+    plain = kernel.shape[0] % 2 == 0 or not _differentiable.get()
+    if plain or tf.config.list_logical_devices("GPU"):
         return tf.nn.conv2d(x, kernel, 1, "SAME")
     return _conv2d(x, tf.convert_to_tensor(kernel))
 

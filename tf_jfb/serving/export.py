@@ -9,6 +9,7 @@ import tensorflow as tf
 from tf_jfb._compat import value
 from tf_jfb._validate import check
 from tf_jfb.models import Equilibrium
+from tf_jfb.networks._convolution import undifferentiated
 from tf_jfb.operators import Operator
 
 
@@ -31,7 +32,8 @@ class _Served(tf.Module):
         def solved(values, *options, **more):
             told = dict(zip(inputs, values, strict=True))
             told = told if len(told) > 1 else told["image"]
-            return model.solved(told, *options, folded=self.folded, **more)
+            with undifferentiated():
+                return model.solved(told, *options, folded=self.folded, **more)
 
         def restore(*values):
             *values, rtol, cap = values
