@@ -27,6 +27,20 @@ def parser():
     p.add_argument("--denoiser", help="run folder of a denoiser, for plug-and-play")
     p.add_argument("--blur", default="gaussian:5:5.0", help="gaussian:SIZE:STD or a kernel file")
     p.add_argument("--noise", type=float, default=0.005, help="std in [0, 1] units")
+    p.add_argument(
+        "--kernel-error",
+        type=float,
+        default=1.0,
+        metavar="FACTOR",
+        help="the methods are told a kernel FACTOR times as wide as the true one",
+    )
+    p.add_argument(
+        "--noise-error",
+        type=float,
+        default=1.0,
+        metavar="FACTOR",
+        help="they are told FACTOR times the noise; the baselines' weights stay the tuned ones",
+    )
     p.add_argument("--images", type=int, default=1000, help="test images, at most")
     p.add_argument("--tuning", type=int, default=40, help="training images that tune baselines")
     p.add_argument("--batch", type=int, default=8, help="images per batch")

@@ -11,6 +11,17 @@ def value(variable):
     return variable.value if KERAS_3 else variable
 
 
+def paths(variables, model) -> list:
+    """Their names after those of the layers of `model` that own them, a slash between."""
+    if KERAS_3:
+        return [v.path for v in variables]
+    owners = {}
+    for layer in model.submodules:  # the outer before the inner
+        owners |= {id(v): layer.name for v in getattr(layer, "variables", ())}
+    names = [v.name.split(":")[0].split("/")[-1] for v in variables]
+    return [f"{owners.get(id(v), model.name)}/{n}" for v, n in zip(variables, names, strict=True)]
+
+
 register = keras.saving.register_keras_serializable("tf_jfb")
 
 

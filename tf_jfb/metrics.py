@@ -126,6 +126,7 @@ class SSIM(_ImageMetric):
     function = staticmethod(ssim)
 
 
+@tf.autograph.experimental.do_not_convert  # Keras 2 would convert it, outside graphs too
 def _check_range(y, max_value):
     if tf.size(y) == 0:
         return

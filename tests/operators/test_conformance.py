@@ -122,6 +122,8 @@ def test_unknown_sizes_in_a_graph(kind):
 @pytest.mark.parametrize("kind", [Blur, BlurFFT])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_xla(kind, dtype):
+    if kind is BlurFFT and dtype == np.float64 and tf.__version__ < "2.16":
+        pytest.skip("XLA of this TensorFlow has no Fourier transform in float64")
     operator, x = kind(KERNELS["even"]), images(6, dtype=dtype)
     compiled = tf.function(operator, jit_compile=True)(x)
     np.testing.assert_allclose(compiled, operator(x), atol=1e-5 if dtype == np.float32 else 1e-11)

@@ -55,6 +55,19 @@ def test_disk_covers_its_area(radius, side):
         assert kernel.sum(0) @ offsets**2 == pytest.approx(radius**2 / 4, rel=0.02)
 
 
+def test_stretched():
+    wide = kernels.stretched(kernels.gaussian(25, 3.0), 1.1)
+    assert wide.shape == (29, 29) and wide.sum() == pytest.approx(1)
+    offsets = np.arange(29) - 14
+    variance = (wide.sum(0) * offsets**2).sum()
+    assert variance == pytest.approx((1.1 * 3) ** 2, rel=0.03)
+    uneven = np.random.default_rng(0).random((4, 7))
+    np.testing.assert_allclose(kernels.stretched(uneven, 1.0), uneven / uneven.sum())
+    assert kernels.stretched(uneven, 0.5).shape == (4, 7)
+    with pytest.raises(ValueError, match="`factor` must be a positive"):
+        kernels.stretched(uneven, 0.0)
+
+
 def test_box():
     np.testing.assert_array_equal(kernels.box(4), np.full((4, 4), 1 / 16))
 

@@ -22,6 +22,8 @@ OPTIONS = {
     "kernels": None,
     "blur": BLUR,
     "noise": 0.005,
+    "kernel_error": 1.0,
+    "noise_error": 1.0,
     "images": 1,
     "tuning": 1,
     "batch": 2,
@@ -105,6 +107,23 @@ def test_a_protocol_of_eight_circular_kernels(exported, levin):
         scores.append(float(psnr(image[None], np.clip(d, 0, 1))[0]))
     assert one["blurred"]["psnr"] == pytest.approx(np.mean(scores), abs=1e-4)
     assert np.isfinite(tables[noise]["any"]["psnr"]) and tables[noise]["any"]["evaluations"] <= 6
+
+
+def test_methods_can_be_told_a_wrong_kernel_and_noise(exported, any_blur, levin):
+    protocol = PROTOCOLS["set3c-levin"]
+    given = options(model=exported[:1], protocol="set3c-levin", no_baselines=True, **levin)
+    args = argparse.Namespace(**{**vars(given), "kernel_error": 1.3, "noise_error": 2.0})
+    known = protocol.kernels(levin["kernels"])
+    images = protocol.source(levin["path"], "test")
+    batches = [list(evaluate._batches(images, 1, protocol, known, 0.1, a)) for a in (given, args)]
+    for kernel, right, wrong in zip(known.values(), *batches, strict=True):
+        np.testing.assert_array_equal(wrong[1], right[1])
+        np.testing.assert_array_equal(wrong[2].kernel, kernels.stretched(kernel, 1.3))
+        assert wrong[2].noise == 0.2
+    assert (
+        evaluate.compare(args)[protocol.noises[0]]["any"]
+        != (evaluate.compare(given)[protocol.noises[0]]["any"])
+    )
 
 
 def test_what_is_missing_is_named(exported, levin):

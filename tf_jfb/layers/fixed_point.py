@@ -18,7 +18,8 @@ class FixedPoint(keras.layers.Layer):
     `layer(x0, *inputs)` returns $f(x^*)$, differentiable in the weights of `f` and in `inputs`
     but not in the start `x0`. A Keras layer `f` runs with `training=False`, so that the map does
     not change within a solve; if it has a method `frozen(training)`, that is called once per
-    solve and returns the map to iterate, with its normalisations already computed.
+    solve and returns the map to iterate, with its normalisations already computed. Keras 2 does
+    not save a functional model whose layer has further inputs in a way that it can load.
 
     Args:
         f: Keras layer or function of (x, *inputs) that returns the shape and dtype of x.
@@ -50,6 +51,14 @@ class FixedPoint(keras.layers.Layer):
         self.built = True
 
     def call(self, x0, *inputs, training=None):
+        return self._attached(x0, inputs, training)
+
+    if not KERAS_3:  # which takes a `training` after *inputs for the second argument
+
+        def call(self, x0, *inputs, **options):
+            return self._attached(x0, inputs, options.get("training"))
+
+    def _attached(self, x0, inputs, training):
         f = self._map(x0, inputs, training)
         start = solve(f, x0, self.solver).x if self.gradient.needs_solution else x0
         return self.gradient.attach(f, start)
@@ -60,7 +69,7 @@ class FixedPoint(keras.layers.Layer):
 
     def _map(self, x0, inputs, training):
         if isinstance(self.f, keras.layers.Layer) and not self.f.built:
-            self.f(x0, *inputs)  # weights cannot be created inside the loop
+            self.f(x0, *inputs, **_inference(self.f))  # weights cannot be created inside the loop
         mapped = self._explicit()
         if hasattr(self.f, "frozen"):
             frozen = self.f.frozen(training=bool(training))

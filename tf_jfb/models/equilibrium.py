@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_jfb import _replicas
-from tf_jfb._compat import Model
+from tf_jfb._compat import KERAS_3, Model
 from tf_jfb._types import Solution, Status
 from tf_jfb._validate import check
 from tf_jfb.gradients import JFB, Estimator
@@ -160,6 +160,12 @@ class Equilibrium(Model):
         self._channels = self._channels or input_shape[-1]
         self.built = True
 
+    def get_build_config(self):
+        return {"input_shape": (None, None, None, self._channels)} if self.built else None
+
+    def build_from_config(self, config):
+        self.build(config["input_shape"])
+
     def call(self, inputs, training=None):
         m = self.measurement(inputs)
         x0, T = self.bound_map(m, bool(training))  # noqa: N806
@@ -200,6 +206,14 @@ class Equilibrium(Model):
             self.penalty_metrics[regularizer.name].update_state(penalty)
             total += regularizer.weight / replicas * penalty
         return total
+
+    if not KERAS_3:  # which logs the compiled loss alone
+
+        def get_metrics_result(self):
+            logs = super().get_metrics_result()
+            for r in self.regularizers:
+                logs["loss"] += r.weight * logs.get(r.name, 0.0)
+            return logs
 
     def _step(self):
         optimizer = getattr(self, "optimizer", None)

@@ -39,6 +39,7 @@ class SpectralConv2D(keras.layers.Layer):
         use_bias: learned bias; excludes `batch_norm`, which has its own.
         batch_norm: batch normalisation, folded.
         momentum, epsilon: of the moving statistics; momentum 1 keeps them as they are.
+        kernel_initializer: as Keras takes it.
 
     Raises:
         ValueError: an argument is outside its range.
@@ -53,6 +54,7 @@ class SpectralConv2D(keras.layers.Layer):
         batch_norm=False,
         momentum=0.99,
         epsilon=1e-5,
+        kernel_initializer="he_normal",
         **kwargs,
     ):
         super().__init__(**{"autocast": False, **kwargs})
@@ -75,12 +77,15 @@ class SpectralConv2D(keras.layers.Layer):
         self.filters, self.kernel_size, self.lipschitz = filters, kernel_size, lipschitz
         self.use_bias, self.batch_norm = use_bias and not batch_norm, batch_norm
         self.momentum, self.epsilon = momentum, epsilon
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, input_shape):
         channels = input_shape[-1]
         k, vector = self.kernel_size, (self.filters,)
         self.kernel = self.add_weight(
-            shape=(k, k, channels, self.filters), name="kernel", initializer="he_normal"
+            shape=(k, k, channels, self.filters),
+            name="kernel",
+            initializer=self.kernel_initializer,
         )
         if self.use_bias:
             self.bias = self.add_weight(shape=vector, name="bias", initializer="zeros")
@@ -198,4 +203,6 @@ class SpectralConv2D(keras.layers.Layer):
             "momentum",
             "epsilon",
         )
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+        own = {name: getattr(self, name) for name in names}
+        start = keras.initializers.serialize(self.kernel_initializer)
+        return {**super().get_config(), **own, "kernel_initializer": start}

@@ -10,6 +10,7 @@ from tf_jfb.networks._bands import by_bands
 from tf_jfb.networks.spectral_conv import SpectralConv2D
 
 LEVEL_UNIT = 0.05  # the level enters the first convolution in this unit, of about its own size
+LINEAR, SMALL = 1.0, 0.02  # variance that a convolution starts with, he_normal's being 2
 
 
 @register
@@ -19,6 +20,7 @@ class UNet(keras.layers.Layer):
     Every scale has `blocks` residual blocks $h + w_2 * \mathrm{relu}(w_1 * h)$ on the way down
     and on the way up; between scales the image is folded two by two into channels, which keeps
     norms, and the way up adds what the way down left. The level is one more input channel.
+    What a block adds, and the output, start small: at first the network passes the image on.
 
     `lipschitz` bounds every convolution; with the sums of its blocks and scales the whole
     network then has a bound, but one above 1.
@@ -62,21 +64,22 @@ class UNet(keras.layers.Layer):
     def build(self, input_shape):
         image = input_shape[-1]
         widths, last = self.channels, len(self.channels) - 1
-        self._add("first", image + 1, widths[0], outer=True)
+        self._add("first", image + 1, widths[0], LINEAR, outer=True)
         for scale, width in enumerate(widths):
             for block in range(self.blocks * (1 if scale == last else 2)):
                 self._add(f"scale_{scale}_block_{block}_in", width, width)
-                self._add(f"scale_{scale}_block_{block}_out", width, width)
+                self._add(f"scale_{scale}_block_{block}_out", width, width, SMALL)
             if scale < last:
-                self._add(f"down_{scale}", 4 * width, widths[scale + 1])
-                self._add(f"up_{scale}", widths[scale + 1], 4 * width)
-        self._add("last", widths[0], image, outer=True)
+                self._add(f"down_{scale}", 4 * width, widths[scale + 1], LINEAR)
+                self._add(f"up_{scale}", widths[scale + 1], 4 * width, LINEAR)
+        self._add("last", widths[0], image, SMALL, outer=True)
         self.built = True
 
-    def _add(self, name, inputs, filters, outer=False):
+    def _add(self, name, inputs, filters, gain=2.0, outer=False):
         conv = SpectralConv2D(
             filters,
             lipschitz=self.lipschitz,
+            kernel_initializer=keras.initializers.VarianceScaling(gain),
             name=name,
             dtype=self.variable_dtype if outer else self.dtype_policy,
         )

@@ -16,6 +16,7 @@ from tf_jfb.data.folder import centre
 from tf_jfb.metrics import psnr, ssim
 from tf_jfb.models.baselines import pnp, tikhonov, tune, tv, wiener
 from tf_jfb.operators import BlurEach, BlurFFT, Operator
+from tf_jfb.operators.kernels import stretched
 from tf_jfb.serving._edges import extend
 from tf_jfb.serving.deblur import main_signature, open_model
 from tf_jfb.serving.protocols import PROTOCOLS, Protocol
@@ -33,7 +34,7 @@ METHODS = {"Wiener": wiener, "Tikhonov": tikhonov, "TV": tv}
 
 
 class Case(NamedTuple):
-    """What is known of a batch."""
+    """What the methods are told of a batch."""
 
     operator: Operator
     kernel: np.ndarray  # [k1, k2]
@@ -56,6 +57,9 @@ def compare(args, denoiser=None) -> dict:
     """
     check(args.images >= 1, "`images` must be >= 1.", images=args.images)
     check(args.tuning >= 1, "`tuning` must be >= 1.", tuning=args.tuning)
+    for name in ("kernel_error", "noise_error"):
+        factor = getattr(args, name)
+        check(0 < factor < 100, f"`{name}` must lie in (0, 100).", **{name: factor})
     protocol = (
         PROTOCOLS[args.protocol]
         if args.protocol
@@ -105,15 +109,21 @@ def _name(path):
 
 
 def _batches(images, count, protocol, kernels, noise, args):
-    """(sharp, degraded, Case) with seeded noise, `args.batch` images of one kernel at a time."""
+    """(sharp, degraded, Case) with seeded noise, `args.batch` images of one kernel at a time.
+
+    The methods are told a kernel `args.kernel_error` times as wide as the one that blurred, and
+    `args.noise_error` times the noise.
+    """
     rng = np.random.default_rng([args.seed, 4])
     for kernel in kernels.values():
-        case = Case(protocol.operator(kernel), kernel, noise)
+        blur = protocol.operator(kernel)
+        told = kernel if args.kernel_error == 1 else stretched(kernel, args.kernel_error)
+        case = Case(protocol.operator(told), told, noise * args.noise_error)
         for first in range(0, count, args.batch):
             last = min(first + args.batch, count)
             sharp = np.stack([centre(images[i], protocol.side) for i in range(first, last)])
             unit = rng.standard_normal(sharp.shape, np.float32)
-            yield sharp, case.operator(sharp).numpy() + np.float32(noise) * unit, case
+            yield sharp, blur(sharp).numpy() + np.float32(noise) * unit, case
 
 
 def _tuned(args, protocol, kernels, noise, denoiser) -> dict:

@@ -6,9 +6,9 @@ import tensorflow as tf
 
 from tf_jfb._validate import check
 from tf_jfb.models._laws import REFERENCE
+from tf_jfb.models.baselines._arguments import checked
 from tf_jfb.models.de_hqs import DEHQS
 from tf_jfb.operators import BlurFFT, Operator
-from tf_jfb.operators.base import image_batch
 from tf_jfb.solvers import Anderson
 
 
@@ -36,8 +36,7 @@ def pnp(
     Source: Venkatakrishnan et al. (2013); as half-quadratic splitting: Zhang et al. (2021),
     arXiv 2008.13751.
     """
-    d = image_batch("d", d)
-    check(0 < weight < float("inf"), "`weight` must be positive.", weight=weight)
+    d = checked(d, operator, weight)
     check(noise > 0, "`noise` must be positive.", noise=noise)
     kernel = operator.kernel if isinstance(operator, BlurFFT) else None
     model = _model(None if kernel is not None else operator, network)

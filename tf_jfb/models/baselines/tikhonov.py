@@ -6,10 +6,9 @@ import numpy as np
 import tensorflow as tf
 
 from tf_jfb._numerics import per_image, per_image_dot
-from tf_jfb._validate import check
+from tf_jfb.models.baselines._arguments import checked
 from tf_jfb.models.baselines._differences import gradient, gradient_adjoint
 from tf_jfb.operators import BlurFFT, Operator
-from tf_jfb.operators.base import image_batch
 
 
 def tikhonov(d, operator: Operator, weight: float, iterations: int = 50) -> tf.Tensor:
@@ -30,14 +29,7 @@ def tikhonov(d, operator: Operator, weight: float, iterations: int = 50) -> tf.T
     Raises:
         ValueError: an argument is outside its range.
     """
-    d = image_batch("d", d)
-    check(
-        isinstance(operator, Operator),
-        "`operator` must be a tf_jfb.operators.Operator.",
-        operator=operator,
-    )
-    check(0 < weight < float("inf"), "`weight` must be positive.", weight=weight)
-    check(iterations >= 1, "`iterations` must be >= 1.", iterations=iterations)
+    d = checked(d, operator, weight, iterations)
     return _program(operator)(d, tf.constant(weight, d.dtype), tf.constant(iterations))
 
 

@@ -5,9 +5,9 @@ import functools
 import tensorflow as tf
 
 from tf_jfb._validate import check
+from tf_jfb.models.baselines._arguments import checked
 from tf_jfb.models.baselines._differences import GRADIENT_NORM_SQUARED, gradient, gradient_adjoint
 from tf_jfb.operators import Operator
-from tf_jfb.operators.base import image_batch
 
 # Primal step: images are of order 1 and the dual variables of the order of the weight, so it is
 # well above 1. Of the condition tau (sigma_p |grad|^2 + sigma_q |A|^2) <= 1, half goes to each
@@ -36,14 +36,7 @@ def tv(d, operator: Operator, weight: float, iterations: int = 200) -> tf.Tensor
     Raises:
         ValueError: an argument is outside its range, or the size of `d` is unknown.
     """
-    d = image_batch("d", d)
-    check(
-        isinstance(operator, Operator),
-        "`operator` must be a tf_jfb.operators.Operator.",
-        operator=operator,
-    )
-    check(0 < weight < float("inf"), "`weight` must be positive.", weight=weight)
-    check(iterations >= 1, "`iterations` must be >= 1.", iterations=iterations)
+    d = checked(d, operator, weight, iterations)
     check(None not in d.shape[1:], "The image size must be known.", shape=tuple(d.shape))
     bound = _norm_bound(operator, *d.shape[1:])
     weight, bound = tf.constant(weight, d.dtype), tf.constant(bound, d.dtype)

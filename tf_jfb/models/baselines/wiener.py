@@ -4,10 +4,9 @@ import functools
 
 import tensorflow as tf
 
-from tf_jfb._validate import check
+from tf_jfb.models.baselines._arguments import checked
 from tf_jfb.models.baselines.tikhonov import conjugate_gradients
 from tf_jfb.operators import BlurFFT, Operator
-from tf_jfb.operators.base import image_batch
 
 
 def wiener(d, operator: Operator, weight: float, iterations: int = 50) -> tf.Tensor:
@@ -27,14 +26,7 @@ def wiener(d, operator: Operator, weight: float, iterations: int = 50) -> tf.Ten
 
     Source: Wiener (1949).
     """
-    d = image_batch("d", d)
-    check(
-        isinstance(operator, Operator),
-        "`operator` must be a tf_jfb.operators.Operator.",
-        operator=operator,
-    )
-    check(0 < weight < float("inf"), "`weight` must be positive.", weight=weight)
-    check(iterations >= 1, "`iterations` must be >= 1.", iterations=iterations)
+    d = checked(d, operator, weight, iterations)
     return _program(operator)(d, tf.constant(weight, d.dtype), tf.constant(iterations))
 
 

@@ -1,7 +1,7 @@
 """Point-spread functions as arrays: checking, making and reading them."""
 
 from tf_jfb.operators.kernels._checks import check_fits, check_kernel, separate
-from tf_jfb.operators.kernels._families import anisotropic, box, disk, gaussian
+from tf_jfb.operators.kernels._families import anisotropic, box, disk, gaussian, stretched
 from tf_jfb.operators.kernels._files import load, parse
 from tf_jfb.operators.kernels._motion import motion
 
@@ -16,4 +16,5 @@ __all__ = [
     "motion",
     "parse",
     "separate",
+    "stretched",
 ]

@@ -1,11 +1,11 @@
-"""Kernels given by a formula: float64, of sum 1, about the middle of the array."""
+"""Kernels given by a formula, float64, of sum 1, about the middle of the array; stretching."""
 
 import numbers
 
 import numpy as np
 
 from tf_jfb._validate import check
-from tf_jfb.operators.kernels._checks import check_positive, check_size
+from tf_jfb.operators.kernels._checks import check_kernel, check_positive, check_size
 
 STRIPS = 64  # a pixel of a disk is cut into, to measure how much of it is covered
 
@@ -85,6 +85,27 @@ def box(size: int) -> np.ndarray:
     """Kernel [size, size] of equal weights, sum 1. Raises ValueError unless an integer >= 1."""
     check_size("size", size)
     return np.full((size, size), 1.0 / size**2)
+
+
+def stretched(kernel, factor: float) -> np.ndarray:
+    """`kernel` [k1, k2] made `factor` times as wide about the middle of the array, sum 1.
+
+    Linear interpolation, zeros outside; the array grows, by an even number, to hold the result.
+
+    Raises ValueError unless `factor` is positive and finite and `kernel` has a positive sum.
+    """
+    check_positive("factor", factor, "number")
+    array = check_kernel(kernel)
+    rows, columns = (_hats(size, factor) for size in array.shape)
+    wide = rows @ array @ columns.T
+    return wide / wide.sum()
+
+
+def _hats(size, factor):
+    """Linear interpolation [stretched size, size] of samples at the offsets times `factor`."""
+    grown = size + 2 * max(0, int(np.ceil((factor - 1) * (size - 1) / 2)))
+    distances = _offsets(grown)[:, None] / factor - _offsets(size)[None]
+    return np.maximum(0.0, 1 - np.abs(distances))
 
 
 def _offsets(size):
