@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tf_jfb import gradients, models, networks, operators, solvers
 from tf_jfb.training import AuditGradient, Config, train
+from tf_jfb.training.build import build_model
 
 NAMES = ["jfb", "neumann:2", "phantom:3:0.5", "implicit", "unrolled:4"]
 RECOMPUTED = gradients.Unrolled(4, recompute=True)
@@ -60,6 +61,17 @@ def test_recomputation_changes_nothing():
     (_, plain), (_, recomputed) = (fit(make(g)) for g in (gradients.Unrolled(4), RECOMPUTED))
     for a, b in zip(plain, recomputed, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_an_unrolled_twin_restores_as_it_was_trained():
+    model = build_model(
+        Config(blur="gaussian:3:0.4", depth=3, channels=4, gain=0.1, gradient="unrolled:4")
+    )
+    blurred, _ = images()
+    restored = model.restore(blurred)
+    np.testing.assert_allclose(restored.image, model(blurred), atol=1e-5)
+    assert set(restored.evaluations.numpy()) == {5}
+    assert np.abs(restored.image - blurred).max() > 0.01
 
 
 def test_audit_callback(tmp_path, capsys):

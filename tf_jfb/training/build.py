@@ -8,7 +8,7 @@ import keras
 from tf_jfb import gradients, models, networks
 from tf_jfb._compat import value
 from tf_jfb._validate import check
-from tf_jfb.solvers import Anderson
+from tf_jfb.solvers import Anderson, Picard, Solver
 from tf_jfb.training.callbacks import load_weights
 from tf_jfb.training.config import Config, load_config
 from tf_jfb.training.denoiser import Denoiser
@@ -21,13 +21,12 @@ SHAPE = (None, None, None, 3)
 def build_model(config: Config) -> models.Equilibrium:
     """The model of `config`, built, its network from the pretrained denoiser if one is named."""
     keras.utils.set_random_seed(config.seed)
+    gradient = gradients.named(config.gradient)
     shared = {
         "operator": config.operator,
         "network": _network(config),
-        "solver": Anderson(
-            m=config.m, beta=config.beta, rtol=config.rtol, max_evaluations=config.max_evaluations
-        ),
-        "gradient": gradients.named(config.gradient),
+        "solver": _solver(config, gradient),
+        "gradient": gradient,
         "regularizers": config.regularizers,
     }
     model = _MODELS[config.model](config, shared)
@@ -98,6 +97,15 @@ def _de_admm(config, shared):
 
 
 _MODELS = {"de-grad": _de_grad, "de-prox": _de_prox, "de-hqs": _de_hqs, "de-admm": _de_admm}
+
+
+def _solver(config, gradient) -> Solver:
+    """Of an unrolled model the iteration that it was trained as: its steps, then a residual."""
+    if isinstance(gradient, gradients.Unrolled):
+        return Picard(rtol=0.0, max_evaluations=gradient.steps + 1)
+    return Anderson(
+        m=config.m, beta=config.beta, rtol=config.rtol, max_evaluations=config.max_evaluations
+    )
 
 
 def _network(config):
