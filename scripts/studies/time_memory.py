@@ -2,7 +2,8 @@
 
 The exact gradient solves (I - J^T) w = v: by GMRES, by Anderson's method, by conjugate gradients
 on the normal equations, and with the dense Jacobian where it fits. Every figure comes from a
-process of its own, after a warm-up; the fixed point is found before the clock starts.
+process of its own, after a warm-up of a few products; the fixed point is found before the clock
+starts.
 """
 
 import argparse
@@ -22,6 +23,8 @@ example:
   python scripts/studies/time_memory.py --path CELEBA --output runs/time_memory
 """
 METHODS = ("jfb", "anderson", "gmres", "normal equations", "dense")
+ADJOINT = 300  # most steps of an adjoint solve
+MOST = dict.fromkeys(METHODS, ADJOINT) | {"dense": 2**30}
 DENSE = 64  # largest side whose Jacobian is formed: 0.6 GB, at 128 it would be 9.7
 
 
@@ -34,7 +37,8 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--methods", nargs="+", default=METHODS, choices=METHODS, help="default: all")
     p.add_argument("--rtol", type=float, default=1e-4, help="of the adjoint solves")
-    p.add_argument("--runs", type=int, default=5, help="of which the median counts")
+    p.add_argument("--runs", type=int, default=5, help="at most, of which the median counts")
+    p.add_argument("--enough", type=float, default=60, help="seconds after which runs end")
     p.add_argument("--steps", type=int, default=100, help="JFB steps that train the model first")
     p.add_argument("--depth", type=int, default=5, help="convolutions of the DnCNN")
     p.add_argument("--channels", type=int, default=24, help="width of the DnCNN")
@@ -95,12 +99,13 @@ def measure(args, method: str, size: int) -> dict:
         np.save(known, solved().numpy())
     x_star = tf.constant(np.load(known))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    program = tf.function(lambda: gradient(model, d, sharp, x_star, estimate(method, args)))
-    program()
+    adjoint = estimate(method, args)
+    program = tf.function(lambda most: gradient(model, d, sharp, x_star, adjoint, most))
+    program(tf.constant(3))
     seconds = []
-    for _ in range(args.runs):
+    while len(seconds) < args.runs and sum(seconds) < args.enough:
         start = time.perf_counter()
-        w, count, slopes = program()
+        w, count, slopes = program(tf.constant(MOST[method]))
         [g.numpy() for g in slopes]
         seconds.append(time.perf_counter() - start)
     np.save(pathlib.Path(args.output) / f"w-{method}-{size}.npy", w.numpy())
@@ -109,6 +114,7 @@ def measure(args, method: str, size: int) -> dict:
         "seconds": statistics.median(seconds),
         "mib": (peak - before) / 1024,
         "products": int(count),
+        "runs": len(seconds),
     }
 
 
@@ -130,8 +136,8 @@ def image(model, args, size) -> tuple:
     return model.operator(sharp) + noise, sharp
 
 
-def gradient(model, d, sharp, x_star, adjoint) -> tuple:
-    """(w, products, gradients of the loss by the weights) at the fixed point."""
+def gradient(model, d, sharp, x_star, adjoint, most) -> tuple:
+    """(w, products, gradients of the loss by the weights) at the fixed point, by `most` steps."""
     import tensorflow as tf
 
     from tf_jfb._compat import value
@@ -141,32 +147,33 @@ def gradient(model, d, sharp, x_star, adjoint) -> tuple:
         T = model.bound_map(d)[1]  # noqa: N806
         fx = T(x_star)
     v = 2.0 * (fx - sharp) / tf.cast(tf.size(sharp), fx.dtype)
-    w, products = adjoint(T, x_star, v)
+    w, products = adjoint(T, x_star, v, most)
     return w, products, tape.gradient(fx, weights, output_gradients=w)
 
 
 def estimate(method: str, args):
-    """The function (f, x*, v) -> (w, products)."""
-    from tf_jfb.gradients import Implicit
-    from tf_jfb.solvers import GMRES, Anderson
+    """The function (f, x*, v, most steps) -> (w, products)."""
+    from tf_jfb.gradients.base import transposed_jacobian
+    from tf_jfb.solvers import GMRES, Anderson, solve
 
     if method == "jfb":
-        return lambda f, x, v: (v, 0)
+        return lambda f, x, v, most: (v, 0)
     if method == "dense":
         return dense
     if method == "normal equations":
-        return lambda f, x, v: normal_equations(f, x, v, args.rtol)
+        return lambda f, x, v, most: normal_equations(f, x, v, most, args.rtol)
     kind = {"gmres": GMRES, "anderson": Anderson}[method]
-    implicit = Implicit(kind(rtol=args.rtol, max_evaluations=300), "warn")
+    solver = kind(rtol=args.rtol, max_evaluations=ADJOINT)
 
-    def adjoint(f, x, v):
-        w, solution = implicit.adjoint(f, x, v)
-        return w, solution.evaluations[0]
+    def adjoint(f, x, v, most):
+        product = transposed_jacobian(f, x)
+        solution = solve(lambda w: v + product(w), v, solver, max_evaluations=most)
+        return solution.x, solution.evaluations[0]
 
     return adjoint
 
 
-def normal_equations(f, x, v, rtol, most=300) -> tuple:
+def normal_equations(f, x, v, most, rtol) -> tuple:
     """(I - J)(I - J^T) w = (I - J) v by conjugate gradients: two products an iteration."""
     import tensorflow as tf
 
@@ -194,7 +201,7 @@ def normal_equations(f, x, v, rtol, most=300) -> tuple:
     return w, 2 + 2 * i
 
 
-def dense(f, x, v) -> tuple:
+def dense(f, x, v, most) -> tuple:
     """Forms J row by row and eliminates: the naive baseline, and the truth for the others."""
     import tensorflow as tf
 
@@ -208,7 +215,8 @@ def dense(f, x, v) -> tuple:
         unit = tf.reshape(tf.one_hot(i, n, dtype=x.dtype), x.shape)
         return i + 1, rows.write(i, tf.reshape(transposed(unit), [n]))
 
-    rows = tf.while_loop(lambda i, _: i < n, step, (0, rows))[1].stack()  # rows of J
+    most = tf.minimum(n, most)
+    rows = tf.while_loop(lambda i, _: i < most, step, (0, rows))[1].stack()  # rows of J
     system = tf.eye(n, dtype=x.dtype) - tf.transpose(rows)
     w = tf.linalg.solve(system, tf.reshape(v, [n, 1]))
     return tf.reshape(w, x.shape), n
