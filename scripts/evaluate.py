@@ -12,7 +12,7 @@ examples:
 
 
 def parser():
-    from tf_jfb.serving.protocols import PROTOCOLS
+    from tf_jfb.serving.protocols import BOUNDARIES, PROTOCOLS
 
     p = _cli.Parser(description=__doc__, epilog=EXAMPLE)
     p.add_argument(
@@ -27,6 +27,13 @@ def parser():
     p.add_argument("--denoiser", help="run folder of a denoiser, for plug-and-play")
     p.add_argument("--blur", default="gaussian:5:5.0", help="gaussian:SIZE:STD or a kernel file")
     p.add_argument("--noise", type=float, default=0.005, help="std in [0, 1] units")
+    p.add_argument("--side", type=int, help="of the images, pixels; default the protocol's")
+    p.add_argument(
+        "--boundary",
+        choices=BOUNDARIES,
+        help="default the protocol's: "
+        + "; ".join(f"{name}: {what}" for name, what in BOUNDARIES.items()),
+    )
     p.add_argument(
         "--kernel-error",
         type=float,

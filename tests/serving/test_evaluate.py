@@ -10,9 +10,10 @@ from tf_jfb import data, models, networks, operators
 from tf_jfb.data import Photo, write_image
 from tf_jfb.data.folder import centre
 from tf_jfb.metrics import psnr
+from tf_jfb.models.baselines import wiener
 from tf_jfb.operators import kernels
 from tf_jfb.serving import evaluate, export, for_blur
-from tf_jfb.serving.protocols import LEVIN, PROTOCOLS
+from tf_jfb.serving.protocols import LEVIN, PROTOCOLS, Protocol
 
 BLUR = "gaussian:5:1.0"
 OPTIONS = {
@@ -22,6 +23,8 @@ OPTIONS = {
     "kernels": None,
     "blur": BLUR,
     "noise": 0.005,
+    "side": None,
+    "boundary": None,
     "kernel_error": 1.0,
     "noise_error": 1.0,
     "images": 1,
@@ -126,12 +129,41 @@ def test_methods_can_be_told_a_wrong_kernel_and_noise(exported, any_blur, levin)
     )
 
 
+def test_beyond_a_photograph_the_scene_goes_on(exported):
+    kernel = kernels.parse("gaussian:9:2.0")
+    protocol = Protocol("dead-leaves", ("gaussian:9:2.0",), (0.01,), "photo", 48)
+    wide = centre(protocol.source(None, "test", 4)[0], 56)[None]
+    images = protocol.source(None, "test", protocol.margin(kernel))
+    known = {"gaussian": kernel}
+    sharp, d, case = next(evaluate._batches(images, 1, protocol, known, 0.0, options()))
+    np.testing.assert_array_equal(sharp, wide[:, 4:-4, 4:-4])
+    np.testing.assert_allclose(d, operators.BlurFFT(kernel)(wide)[:, 4:-4, 4:-4], atol=1e-5)
+    restored, _ = evaluate._baseline(wiener, 1e-3, d, case)
+    assert restored.shape == sharp.shape
+    cut = wiener(d, operators.BlurFFT(kernel), 1e-3)
+    edges = [evaluate._edge_psnr(sharp, np.asarray(x))[0] for x in (restored, cut)]
+    assert edges[0] > edges[1] + 1
+    given = options(model=exported[:1], blur="gaussian:9:2.0", side=48, boundary="photo")
+    given.no_baselines = True
+    rows = evaluate.compare(given)[0.005]
+    assert {"psnr", "psnr of the edge"} <= set(rows["any"])
+
+
+def test_the_edge_is_a_frame():
+    sharp = np.zeros([1, 48, 48, 3], np.float32)
+    wrong = np.full_like(sharp, 0.1)
+    wrong[:, 16:-16, 16:-16] = 0.5
+    assert evaluate._edge_psnr(sharp, wrong)[0] == pytest.approx(20.0, abs=1e-4)
+
+
 def test_what_is_missing_is_named(exported, levin):
     with pytest.raises(ValueError, match="`kernels` must name the .npz file"):
         evaluate.compare(options(model=exported, protocol="bsds-levin", path=levin["path"]))
     with pytest.raises(ValueError, match="`path` must name the folder"):
         wanting = {"protocol": "bsds-levin", "kernels": levin["kernels"]}
         evaluate.compare(options(model=exported, **wanting))
+    with pytest.raises(ValueError, match="`side` must be >= 16"):
+        evaluate.compare(options(model=exported, side=8))
     with pytest.raises(ValueError, match="`images` must be >= 1"):
         evaluate.compare(options(model=exported, images=0))
 

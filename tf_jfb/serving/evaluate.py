@@ -1,5 +1,6 @@
 """Figures of exported models beside the baselines, on the same degraded images."""
 
+import dataclasses
 import functools
 import pathlib
 import time
@@ -30,6 +31,7 @@ WEIGHTS = {
 # Of the denoiser's noise to that of the data, squared: the same at every noise.
 PNP_WEIGHTS = (0.5, 0.25, 0.12, 0.06, 0.03, 0.015)
 SHOWN = 3  # images of the figure
+EDGE = 16  # pixels of the frame whose PSNR is told where the scene goes on beyond the image
 METHODS = {"Wiener": wiener, "Tikhonov": tikhonov, "TV": tv}
 
 
@@ -39,6 +41,7 @@ class Case(NamedTuple):
     operator: Operator
     kernel: np.ndarray  # [k1, k2]
     noise: float
+    boundary: str
 
 
 def compare(args, denoiser=None) -> dict:
@@ -60,14 +63,18 @@ def compare(args, denoiser=None) -> dict:
     for name in ("kernel_error", "noise_error"):
         factor = getattr(args, name)
         check(0 < factor < 100, f"`{name}` must lie in (0, 100).", **{name: factor})
+    check(args.side is None or args.side >= 16, "`side` must be >= 16.", side=args.side)
     protocol = (
         PROTOCOLS[args.protocol]
         if args.protocol
-        else Protocol("celeba", (args.blur,), (args.noise,), False, 128)
+        else Protocol("celeba", (args.blur,), (args.noise,), "zero", 128)
     )
+    given = {name: getattr(args, name) for name in ("side", "boundary")}
+    protocol = dataclasses.replace(protocol, **{n: v for n, v in given.items() if v is not None})
     kernels = protocol.kernels(args.kernels)
     models = {_name(path): open_model(path) for path in args.model}
-    images = protocol.source(args.path, "test")
+    margin = max(map(protocol.margin, kernels.values()))
+    images = protocol.source(args.path, "test", margin)
     count = min(args.images, len(images))
     progress = keras.utils.Progbar(count * len(kernels) * len(protocol.noises))
     tables = {}
@@ -116,14 +123,21 @@ def _batches(images, count, protocol, kernels, noise, args):
     """
     rng = np.random.default_rng([args.seed, 4])
     for kernel in kernels.values():
-        blur = protocol.operator(kernel)
         told = kernel if args.kernel_error == 1 else stretched(kernel, args.kernel_error)
-        case = Case(protocol.operator(told), told, noise * args.noise_error)
+        case = Case(protocol.operator(told), told, noise * args.noise_error, protocol.boundary)
         for first in range(0, count, args.batch):
-            last = min(first + args.batch, count)
-            sharp = np.stack([centre(images[i], protocol.side) for i in range(first, last)])
+            shown = range(first, min(first + args.batch, count))
+            sharp, d = _blurred(images, shown, protocol, protocol.operator(kernel), kernel)
             unit = rng.standard_normal(sharp.shape, np.float32)
-            yield sharp, blur(sharp).numpy() + np.float32(noise) * unit, case
+            yield sharp, d + np.float32(noise) * unit, case
+
+
+def _blurred(images, indices, protocol, blur, kernel) -> tuple:
+    """(sharp, blurred) without the margin of the boundary "photo"."""
+    margin = protocol.margin(kernel)
+    wide = np.stack([centre(images[i], protocol.side + 2 * margin) for i in indices])
+    inner = (slice(None), *(slice(margin, size - margin) for size in wide.shape[1:3]))
+    return wide[inner], blur(wide).numpy()[inner]
 
 
 def _tuned(args, protocol, kernels, noise, denoiser) -> dict:
@@ -131,16 +145,18 @@ def _tuned(args, protocol, kernels, noise, denoiser) -> dict:
 
     Of several kernels, every image has the next one.
     """
+    if protocol.boundary == "photo":  # the weights are those of images that wrap around
+        protocol = dataclasses.replace(protocol, boundary="circular")
     images = protocol.source(args.tuning_path or args.path, "train")
     count = min(args.tuning, len(images))
-    sharp = np.stack([centre(images[i], protocol.side) for i in range(count)])
+    known = _of_one_size(list(kernels.values()))
     if len(kernels) == 1:
-        operator = protocol.operator(next(iter(kernels.values())))
+        operator = protocol.operator(known[0])
     else:
-        known = _of_one_size(list(kernels.values()))
         operator = BlurEach(np.stack([known[i % len(known)] for i in range(count)]))
+    sharp, d = _blurred(images, range(count), protocol, operator, known[0])
     unit = np.random.default_rng([args.seed + 1, 4]).standard_normal(sharp.shape, np.float32)
-    d = operator(sharp).numpy() + np.float32(noise) * unit
+    d = d + np.float32(noise) * unit
     scaled = {n: [w * noise / 0.005 for w in weights] for n, weights in WEIGHTS.items()}
     methods = METHODS
     if denoiser is not None:
@@ -152,7 +168,16 @@ def _tuned(args, protocol, kernels, noise, denoiser) -> dict:
 
 
 def _baseline(method, weight, d, case):
-    return method(d, case.operator, weight).numpy(), {"weight": np.full(len(d), weight)}
+    operator, seen = case.operator, d.shape
+    if case.boundary == "photo":
+        operator, d = BlurFFT(case.kernel), _extended(d, case.kernel)
+    restored = method(d, operator, weight).numpy()[:, : seen[1], : seen[2]]
+    return restored, {"weight": np.full(len(d), weight)}
+
+
+def _extended(d, kernel):
+    """A batch whose images wrap around, as `scripts/deblur.py` makes them."""
+    return np.stack([extend(image, [2 * size for size in kernel.shape]) for image in d])
 
 
 def _of_one_size(kernels) -> list:
@@ -191,8 +216,8 @@ def _inputs(model, d, case) -> dict:
     if "kernel" in names:
         kernel = (case.kernel / case.kernel.sum()).astype(np.float32)
         inputs["kernel"] = tf.constant(np.repeat(kernel[None], len(d), 0))
-        if not isinstance(case.operator, BlurFFT):
-            d = np.stack([extend(image, [2 * size for size in kernel.shape]) for image in d])
+        if case.boundary != "circular":
+            d = _extended(d, kernel)
     if "noise" in names:
         inputs["noise"] = tf.fill([len(d)], np.float32(case.noise))
     return {"image": tf.constant(d, tf.float32), **inputs}
@@ -235,12 +260,21 @@ def _figures(method, sharp, d, case) -> dict:
     restored, extra = method(d, case)
     seconds = (time.perf_counter() - start) / len(d)
     restored = np.clip(restored, 0.0, 1.0)
+    if case.boundary == "photo":
+        extra = {"psnr of the edge": _edge_psnr(sharp, restored), **extra}
     return {
         "psnr": psnr(sharp, restored).numpy(),
         "ssim": ssim(sharp, restored).numpy(),
         "seconds": np.full(len(sharp), seconds),
         **extra,
     }
+
+
+def _edge_psnr(sharp, restored):
+    """That of the outermost EDGE pixels on every side."""
+    error = np.square(sharp - restored)
+    error[:, EDGE:-EDGE, EDGE:-EDGE] = np.nan
+    return -10.0 * np.log10(np.nanmean(error, axis=(1, 2, 3)))
 
 
 def _mean(parts) -> dict:

@@ -7,6 +7,11 @@ from tf_jfb._validate import check
 from tf_jfb.data.folder import split_folder
 from tf_jfb.operators import Blur, BlurFFT, Operator, kernels
 
+BOUNDARIES = {
+    "zero": "black surroundings",
+    "circular": "the image wraps around",
+    "photo": "the scene goes on beyond the image, as it does for a camera",
+}
 LEVIN = tuple(f"k{number}" for number in range(1, 9))  # names in a file of the eight kernels
 
 
@@ -17,7 +22,7 @@ class Protocol:
     images: str  # "celeba", "folder" or "dead-leaves"
     blurs: tuple  # names for `kernels.parse`, or LEVIN: arrays of a file
     noises: tuple  # standard deviations in [0, 1] units
-    circular: bool  # boundary; else zero padding
+    boundary: str  # one of BOUNDARIES
     side: int  # of the images
 
     def kernels(self, file=None) -> dict:
@@ -32,22 +37,27 @@ class Protocol:
         return {name: kernels.load(file, name) for name in LEVIN}
 
     def operator(self, kernel) -> Operator:
-        return BlurFFT(kernel) if self.circular else Blur(kernel)
+        return BlurFFT(kernel) if self.boundary == "circular" else Blur(kernel)
 
-    def source(self, path, split: str):
-        """Its images for "train" or "test"; of a folder without that split, all."""
+    def margin(self, kernel) -> int:
+        """Pixels beyond the image, on every side, that its blurred version depends on."""
+        return max(kernel.shape) // 2 if self.boundary == "photo" else 0
+
+    def source(self, path, split: str, margin: int = 0):
+        """Its images for "train" or "test", of a folder without that split all, with a margin."""
+        side = self.side + 2 * margin
         if self.images == "dead-leaves" or (self.images == "celeba" and path is None):
-            return data.DeadLeaves(10_000, self.side, seed=0 if split == "train" else 1_000_003)
+            return data.DeadLeaves(10_000, side, seed=0 if split == "train" else 1_000_003)
         if self.images == "celeba":
-            return data.celeba(path, split, self.side)
+            return data.celeba(path, split, side)
         check(path is not None, "`path` must name the folder of the protocol's images.", path=path)
         return data.FolderSource(split_folder(path, split))
 
 
 PROTOCOLS = {
-    "celeba-g5s5": Protocol("celeba", ("gaussian:5:5.0",), (0.005,), False, 128),
-    "celeba-g5v5": Protocol("celeba", (f"gaussian:5:{5**0.5}",), (0.005,), False, 128),
-    "celeba-g5s1": Protocol("celeba", ("gaussian:5:1.0",), (0.005,), False, 128),
-    "bsds-levin": Protocol("folder", LEVIN, (0.01, 7.65 / 255), True, 256),
-    "set3c-levin": Protocol("folder", LEVIN, (7.65 / 255,), True, 256),
+    "celeba-g5s5": Protocol("celeba", ("gaussian:5:5.0",), (0.005,), "zero", 128),
+    "celeba-g5v5": Protocol("celeba", (f"gaussian:5:{5**0.5}",), (0.005,), "zero", 128),
+    "celeba-g5s1": Protocol("celeba", ("gaussian:5:1.0",), (0.005,), "zero", 128),
+    "bsds-levin": Protocol("folder", LEVIN, (0.01, 7.65 / 255), "circular", 256),
+    "set3c-levin": Protocol("folder", LEVIN, (7.65 / 255,), "circular", 256),
 }
