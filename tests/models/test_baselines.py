@@ -127,7 +127,7 @@ def test_tikhonov_closed_form_solves_the_circular_normal_equations(sharp):
 @METHODS
 def test_images_are_independent(method, sharp):
     d = measure(BLUR, sharp)
-    np.testing.assert_allclose(method(d, BLUR, 1e-3)[1:], method(d[1:], BLUR, 1e-3), atol=1e-5)
+    np.testing.assert_allclose(method(d, BLUR, 1e-3)[1:], method(d[1:], BLUR, 1e-3), atol=1e-4)
 
 
 @METHODS
