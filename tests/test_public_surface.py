@@ -17,7 +17,7 @@ PUBLIC = {
     "tf_jfb.layers": "FixedPoint",
     "tf_jfb.metrics": "PSNR SSIM psnr ssim",
     "tf_jfb.models": "DEADMM DEGrad DEHQS DEProx Equilibrium Restoration baselines",
-    "tf_jfb.models.baselines": "pnp tikhonov tune tv wiener",
+    "tf_jfb.models.baselines": "annealed_pnp pnp tikhonov tune tv wiener",
     "tf_jfb.networks": "DnCNN SpectralConv2D UNet",
     "tf_jfb.noise": "gaussian",
     "tf_jfb.operators": "Blur BlurEach BlurFFT Downsample GaussianBlur Inpainting Operator kernels",

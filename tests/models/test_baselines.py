@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tf_jfb import noise
 from tf_jfb.metrics import psnr
-from tf_jfb.models.baselines import pnp, tikhonov, tune, tv, wiener
+from tf_jfb.models.baselines import annealed_pnp, pnp, tikhonov, tune, tv, wiener
 from tf_jfb.models.baselines._differences import (
     GRADIENT_NORM_SQUARED,
     gradient,
@@ -191,3 +191,39 @@ def test_plug_and_play_refuses(sharp):
         pnp(sharp, BLUR, 0.1, network=Shrink(), noise=0)
     with pytest.raises(ValueError, match="`operator` must be a tf_jfb.operators.Operator"):
         pnp(sharp, len, 0.1, network=Shrink(), noise=0.01)
+
+
+class ShrinkMore(Shrink):
+    """R(x; level) = level x."""
+
+    conditional = True
+
+    def frozen(self, training=False):
+        return lambda x, level, observe=False: level[:, None, None, None] * x
+
+
+@pytest.mark.parametrize("operator", [CIRCULAR, BLUR], ids=["circular", "zero"])
+def test_annealed_plug_and_play_takes_its_steps(operator, sharp):
+    """x <- (1 - s) (data step from x at w (sigma / s)^2), s = 0.4, 0.2, 0.1, 0.05."""
+    d = measure(operator, sharp)
+    x = annealed_pnp(d, operator, 0.3, network=ShrinkMore(), noise=0.05, start=0.4, steps=4)
+    expected = d
+    for level in (0.4, 0.2, 0.1, 0.05):
+        step, prepared = operator.prox_map(d, 0.3 * (0.05 / level) ** 2)
+        expected = (1.0 - level) * step(expected, *prepared)
+    np.testing.assert_allclose(x, expected, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"noise": 0.0}, "`noise` must be positive"),
+        ({"start": 0.01}, "`start` must be above `noise`. Received: start=0.01, noise=0.01"),
+        ({"steps": 1}, "`steps` must be >= 2. Received: steps=1"),
+        ({"network": Shrink()}, "`network` must be told the noise level"),
+    ],
+)
+def test_annealed_plug_and_play_refuses(sharp, wrong, message):
+    arguments = {"network": ShrinkMore(), "noise": 0.01} | wrong
+    with pytest.raises(ValueError, match=message):
+        annealed_pnp(sharp, BLUR, 0.1, **arguments)

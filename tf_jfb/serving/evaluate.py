@@ -15,7 +15,8 @@ from tf_jfb._types import Status
 from tf_jfb._validate import check
 from tf_jfb.data.folder import centre
 from tf_jfb.metrics import psnr, ssim
-from tf_jfb.models.baselines import pnp, tikhonov, tune, tv, wiener
+from tf_jfb.models.baselines import annealed_pnp, pnp, tikhonov, tune, tv, wiener
+from tf_jfb.models.equilibrium import is_conditional
 from tf_jfb.operators import BlurEach, BlurFFT, Operator
 from tf_jfb.operators.kernels import stretched
 from tf_jfb.serving._edges import extend
@@ -24,15 +25,19 @@ from tf_jfb.serving.protocols import PROTOCOLS, Protocol
 
 # Candidate weights at a noise of 0.005; they rise with the noise.
 WEIGHTS = {
-    "Wiener": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2),
+    "Wiener": (1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3),
     "Tikhonov": (1e-3, 2e-3, 3e-3, 5e-3, 7e-3, 1e-2, 1.5e-2, 2.5e-2),
     "TV": (2e-4, 3e-4, 4e-4, 6e-4, 8e-4, 1.2e-3, 2e-3),
 }
-# Of the denoiser's noise to that of the data, squared: the same at every noise.
-PNP_WEIGHTS = (0.5, 0.25, 0.12, 0.06, 0.03, 0.015)
+# Of the noise of the data to the denoiser's, squared: the same at every noise.
+PNP_WEIGHTS = {
+    "plug-and-play": (0.5, 0.25, 0.12, 0.06, 0.03, 0.015),
+    "annealed plug-and-play": (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.6),
+}
 SHOWN = 3  # images of the figure
 EDGE = 16  # pixels of the frame whose PSNR is told where the scene goes on beyond the image
 METHODS = {"Wiener": wiener, "Tikhonov": tikhonov, "TV": tv}
+PNP_METHODS = {"plug-and-play": pnp, "annealed plug-and-play": annealed_pnp}
 
 
 class Case(NamedTuple):
@@ -160,9 +165,10 @@ def _tuned(args, protocol, kernels, noise, denoiser) -> dict:
     scaled = {n: [w * noise / 0.005 for w in weights] for n, weights in WEIGHTS.items()}
     methods = METHODS
     if denoiser is not None:
-        scaled["plug-and-play"] = PNP_WEIGHTS
-        plugged = functools.partial(pnp, network=denoiser, noise=noise)
-        methods = {**METHODS, "plug-and-play": plugged}
+        told = {"network": denoiser, "noise": noise}
+        names = PNP_METHODS if is_conditional(denoiser) else ("plug-and-play",)
+        methods = METHODS | {n: functools.partial(PNP_METHODS[n], **told) for n in names}
+        scaled |= PNP_WEIGHTS
     best = {n: tune(method, d, sharp, operator, scaled[n]) for n, method in methods.items()}
     return {n: functools.partial(_baseline, methods[n], w) for n, w in best.items()}
 
