@@ -8,6 +8,8 @@ EXAMPLE = """
 examples:
   python scripts/deblur_bulk.py --images "photos/**.jpg" --model saved_models/celeba-g5s5 \\
       --output restored
+  python scripts/deblur_bulk.py --images "photos/**.jpg" --model saved_models/deblur \\
+      --kernel psf.png --output restored
   python scripts/deblur_bulk.py --images "gs://bucket/photos/**" --model gs://bucket/model \\
       --output gs://bucket/restored --runner DataflowRunner --project PROJECT --region REGION
 
@@ -24,6 +26,10 @@ def parser():
     p.add_argument("--png", action="store_true", help="write PNG; else the format of each image")
     p.add_argument("--rtol", type=float, help="relative tolerance; else the model's")
     p.add_argument("--max-evaluations", type=int, help="cap of the solve; else the model's")
+    p.add_argument("--kernel", help="their blur, for a model that takes any: gaussian:5:5.0, FILE")
+    p.add_argument(
+        "--noise", type=float, help="std in [0, 1] units, for such a model; else estimated"
+    )
     p.add_argument("--batch", type=int, default=16, help="images of one size per batch, at most")
     p.add_argument("--pixels", type=int, default=1 << 20, help="pixels per batch, at most")
     return p

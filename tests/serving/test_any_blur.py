@@ -8,7 +8,8 @@ import tensorflow as tf
 from tf_jfb import data, metrics, models, networks, operators
 from tf_jfb.data import Photo
 from tf_jfb.operators import kernels
-from tf_jfb.serving import _edges, deblur, export, load_model, report
+from tf_jfb.serving import _edges, deblur, export, for_blur, load_model, report
+from tf_jfb.serving.deblur import deblur_batch
 
 KERNEL = kernels.gaussian(5, 1.0)
 
@@ -63,6 +64,25 @@ def test_a_photograph_is_restored_up_to_its_edges(folder, channels):
     assert after > before + 1.0
     trace = report.residuals(loaded, d, blur=KERNEL)
     assert trace[:2].min() == pytest.approx(result.residual, rel=0.1)
+
+
+def test_a_batch_is_restored_as_its_photographs_are_alone(folder):
+    loaded, pair = load_model(folder, kernel="given"), [blurred(1), blurred(3)]
+    told = {"max_evaluations": 3, "blur": KERNEL}  # the noise of each is estimated
+    for d, result in zip(pair, deblur_batch(loaded, pair, **told), strict=True):
+        alone = deblur(loaded, d, **told)
+        np.testing.assert_allclose(result.photo.pixels, alone.photo.pixels, atol=1e-5)
+        assert (result.evaluations, result.status) == (alone.evaluations, alone.status)
+
+
+def test_a_model_made_for_one_blur_is_told_the_noise(model, tmp_path):
+    fixed = for_blur(model, operators.Blur(KERNEL))
+    loaded, d = load_model(export(fixed, tmp_path / "1")), blurred()
+    result = deblur(loaded, d, max_evaluations=3, noise=0.01)
+    expected = fixed.restore(d.pixels[None], max_evaluations=3, noise=0.01).image[0]
+    np.testing.assert_allclose(result.photo.pixels, np.clip(expected, 0, 1), atol=1e-4)
+    with pytest.raises(ValueError, match="`blur` must be given to a model that takes any blur"):
+        deblur(loaded, d, blur=KERNEL)
 
 
 def test_what_is_missing_or_too_much_is_said(folder):

@@ -75,6 +75,8 @@ def stamps(folder):
         ({"rtol": -1.0}, "`rtol` must be >= 0. Received: rtol=-1.0"),
         ({"max_evaluations": 0}, "`max_evaluations` must be >= 1"),
         ({"batch": 0}, "`batch` must be >= 1"),
+        ({"noise": 0.0}, "`noise` must lie in"),
+        ({"kernel": "/no/such.png"}, "such.png"),
         ({"pixels": 0}, "`pixels` must be >= 1"),
     ],
 )
@@ -274,7 +276,7 @@ def restore(pipeline, tmp_path):
 
 def test_batches_hold_one_size_and_are_bounded(pipeline, restore, monkeypatch):
     spy = Spy()
-    monkeypatch.setattr(pipeline, "load", lambda path: spy)
+    monkeypatch.setattr(pipeline, "load", lambda path, kernel: spy)
     sizes = {f"{i}.png": (8, 8 + 2 * (i % 2)) for i in range(7)} | {"8.png": (40, 40)}
     records = restore(spy, sizes, batch=3, pixels=200)
     # 200 pixels hold three images of 8 x 8 and two of 8 x 10; the large one is alone.
@@ -285,7 +287,7 @@ def test_batches_hold_one_size_and_are_bounded(pipeline, restore, monkeypatch):
 
 def test_what_waits_for_its_batch_is_bounded(pipeline, restore, monkeypatch):
     spy = Spy()
-    monkeypatch.setattr(pipeline, "load", lambda path: spy)
+    monkeypatch.setattr(pipeline, "load", lambda path, kernel: spy)
     monkeypatch.setattr(pipeline, "WAITING", 1)
     restore(spy, {f"{i}.png": (8, 8 + i) for i in range(4)}, pixels=300)
     assert spy.batches[0] == (1, 8, 11)  # the largest, once more than 300 pixels waited
@@ -293,7 +295,7 @@ def test_what_waits_for_its_batch_is_bounded(pipeline, restore, monkeypatch):
 
 def test_an_image_that_fails_does_not_fail_its_batch(pipeline, restore, monkeypatch, tmp_path):
     spy = Spy()
-    monkeypatch.setattr(pipeline, "load", lambda path: spy)
+    monkeypatch.setattr(pipeline, "load", lambda path, kernel: spy)
     (tmp_path / "in").mkdir()
     write_image(tmp_path / "in" / "b.png", Photo(np.zeros((8, 8, 3), np.float32)))
     records = restore(spy, {"a.png": (8, 8), "c.png": (8, 8)})
@@ -302,9 +304,33 @@ def test_an_image_that_fails_does_not_fail_its_batch(pipeline, restore, monkeypa
 
 
 def test_colour_is_refused_by_a_model_of_grey_images(pipeline, restore, monkeypatch):
-    monkeypatch.setattr(pipeline, "load", lambda path: Spy(channels=1))
+    monkeypatch.setattr(pipeline, "load", lambda path, kernel: Spy(channels=1))
     (record,) = restore(None, {"a.png": (8, 8)})
     assert "restores images of 1 channel" in record["error"]
+
+
+def test_a_model_of_any_blur_is_told_the_kernel(pipeline, tmp_path):
+    model = tf_jfb.models.DEHQS(None, tf_jfb.networks.UNet((4,), blocks=1, gain=1e-3))
+    model.build((None, None, None, 3))
+    folder = export(model, tmp_path / "m" / "1")
+    for name, side in {"a": 16, "b": 16, "small": 4}.items():
+        write(tmp_path / "in" / f"{name}.png", side, side, seed=side)
+    blur = {"kernel": "gaussian:5:1.0", "noise": 0.01}
+    job = bulk.Job(f"{tmp_path}/in/*", folder.parent, tmp_path / "out", max_evaluations=4, **blur)
+    assert bulk.run(job)["ERROR"] == 1
+    rows = manifest(tmp_path / "out")
+    assert "smaller than the kernel" in rows[f"{tmp_path}/in/small.png"]["error"]
+    alone = deblur(
+        load_model(folder, kernel=job.kernel),
+        read_image(tmp_path / "in" / "a.png"),
+        max_evaluations=4,
+        blur=job.blur,
+        noise=0.01,
+    )
+    found = read_image(tmp_path / "out" / "images" / "a.png").pixels
+    np.testing.assert_allclose(found, alone.photo.pixels, atol=1.1 / 255)
+    with pytest.raises(ValueError, match="`kernel` must be given"):
+        bulk.run(bulk.Job(job.images, job.model, tmp_path / "other"))
 
 
 def test_reading_is_tried_again_and_then_given_up(pipeline, monkeypatch):

@@ -138,3 +138,19 @@ def test_other_models_and_kernels_are_refused(folder, tmp_path):
 def test_loading_warns_of_no_missing_gradient(folder, caplog):
     tf.saved_model.load(str(folder))
     assert "custom gradients" not in caplog.text
+
+
+def test_grey_photographs_go_through_a_model_of_one_channel(tmp_path):
+    """Colour ones do not, nor does a noise that the model has no use for."""
+    network = tf_jfb.networks.DnCNN(2, 4, lipschitz=1.0, gain=0.2)
+    model = tf_jfb.models.DEGrad(tf_jfb.operators.GaussianBlur(3, 0.5), network)
+    model.build((None, None, None, 1))
+    loaded = load_model(export(model, tmp_path / "1", channels=1))
+    grey = Photo(np.random.default_rng(0).random((16, 20, 1), np.float32))
+    expected = model.restore(grey.pixels[None]).image[0]
+    found = deblur(loaded, grey).photo.pixels
+    np.testing.assert_allclose(found, np.clip(expected, 0, 1), atol=1e-5)
+    with pytest.raises(ValueError, match=r"restores 1 channel\(s\). Received: channels=3"):
+        deblur(loaded, Photo(np.zeros((16, 20, 3), np.float32)))
+    with pytest.raises(ValueError, match="`noise` must be left out"):
+        deblur(loaded, grey, noise=0.01)

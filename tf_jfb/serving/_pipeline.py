@@ -13,7 +13,6 @@ import time
 import uuid
 
 import apache_beam as beam
-import numpy as np
 import tensorflow as tf
 from apache_beam.io.fileio import MatchFiles
 from apache_beam.io.filesystem import CompressionTypes
@@ -29,12 +28,20 @@ from tf_jfb._validate import check
 from tf_jfb.data import Photo, read_image, write_image
 from tf_jfb.data.image_io import EXTENSIONS
 from tf_jfb.serving.bulk import COLUMNS, Job
-from tf_jfb.serving.deblur import Restored, load_model
+from tf_jfb.serving.deblur import deblur_batch, load_model, main_signature
 
 ATTEMPTS = 4
 DELAY = 1.0  # seconds before the second attempt; doubled before each further one
 LOST_CAUSES = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
-SETTINGS = ("folder", "model", "png", "rtol", "max_evaluations")  # what outputs depend on
+SETTINGS = (  # what outputs depend on
+    "folder",
+    "model",
+    "png",
+    "rtol",
+    "max_evaluations",
+    "kernel",
+    "noise",
+)
 WAITING = 4  # times `job.pixels`: what may wait, decoded, for a batch of its size to fill
 
 _LOADING = threading.Lock()
@@ -48,7 +55,7 @@ def run(job: Job, flags: list) -> dict:
         "`images` must match at least one file.",
         images=job.images,
     )
-    load(job.model)
+    load(job.model, job.kernel)
     _prepare(job)
     local = options.view_as(StandardOptions).runner is None
     pipeline = beam.Pipeline(runner=FnApiRunner() if local else None, options=options)
@@ -92,11 +99,11 @@ class Restore(beam.DoFn):
     """Paths to records; images of one size wait for each other, at most until the bundle ends."""
 
     def __init__(self, job: Job):
-        self.job = job
+        self.job, self.blur = job, job.blur
 
     def setup(self):
-        self.model = load(self.job.model)
-        image = self.model.signatures["restore"].structured_input_signature[1]["image"]
+        self.model = load(self.job.model, self.job.kernel)
+        image = main_signature(self.model).structured_input_signature[1]["image"]
         self.channels = image.shape[-1]
 
     def start_bundle(self):
@@ -153,8 +160,11 @@ class Restore(beam.DoFn):
 
     def _solve(self, photos) -> list:
         """A `Restored`, or the exception instead, per photograph: no image fails its neighbours."""
+        job = self.job
         try:
-            return restore(self.model, self.channels, photos, self.job)
+            return deblur_batch(
+                self.model, photos, job.rtol, job.max_evaluations, self.blur, job.noise
+            )
         except (tf.errors.OpError, ValueError) as error:
             if len(photos) == 1:
                 return [error]
@@ -173,47 +183,23 @@ class Restore(beam.DoFn):
         return dict(zip(COLUMNS, values, strict=True))
 
 
-def restore(model, channels: int, photos, job: Job) -> list:
-    """`deblur` for photographs of one size, in one batch."""
-    pixels = [
-        p.pixels if p.pixels.shape[-1] == channels else p.pixels.repeat(3, -1) for p in photos
-    ]
-    rtol = model.rtol if job.rtol is None else tf.constant(job.rtol, tf.float32)
-    cap = model.max_evaluations if job.max_evaluations is None else job.max_evaluations
-    out = model.signatures["restore"](
-        image=tf.constant(np.stack(pixels), tf.float32),
-        rtol=tf.convert_to_tensor(rtol),
-        max_evaluations=tf.convert_to_tensor(cap, tf.int32),
-    )
-    names = ("restored", "evaluations", "residual", "status")
-    results = []
-    for photo, image, evaluations, residual, status in zip(
-        photos, *(out[name].numpy() for name in names), strict=True
-    ):
-        grey = photo.pixels.shape[-1] == 1
-        image = np.clip(image.mean(axis=-1, keepdims=True) if grey else image, 0.0, 1.0)
-        photo = photo._replace(pixels=image)
-        results.append(Restored(photo, int(evaluations), float(residual), Status(int(status))))
-    return results
-
-
-def load(path: str):
-    """The model in the folder `path`, loaded once per process."""
+def load(path: str, kernel: str | None):
+    """`load_model`, the folder being anywhere, once per process."""
     with _LOADING:
-        return _load(path)
+        return _load(path, kernel)
 
 
 @functools.lru_cache(maxsize=1)
-def _load(path: str):
+def _load(path: str, kernel):
     if FileSystems.get_scheme(path) is None:
-        return load_model(path)
+        return load_model(path, kernel)
     with tempfile.TemporaryDirectory() as folder:
         for found in FileSystems.match([f"{path}/**"])[0].metadata_list:
             copy = pathlib.Path(folder) / found.path.removeprefix(f"{path}/")
             if not found.path.endswith("/"):
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 copy.write_bytes(read_file(found.path))
-        return load_model(folder)
+        return load_model(folder, kernel)
 
 
 def failure(path: str, error) -> dict:
@@ -318,7 +304,9 @@ def _prepare(job: Job) -> None:
     """Holds the folder to one kind of work, and clears what a killed run left half done."""
     settings = {name: getattr(job, name) for name in SETTINGS}
     path = f"{job.output}/settings.json"
-    earlier = json.loads(read_file(path)) if FileSystems.exists(path) else settings
+    # Work of an earlier version, which had fewer settings, had none of the others.
+    unset = dict.fromkeys(SETTINGS)
+    earlier = unset | json.loads(read_file(path)) if FileSystems.exists(path) else settings
     check(
         earlier == settings,
         f"`output` holds work with other settings, {earlier}: repeat them, or use another folder.",

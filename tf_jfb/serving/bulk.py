@@ -5,7 +5,10 @@ import os
 import posixpath
 import re
 
+import numpy as np
+
 from tf_jfb._validate import check
+from tf_jfb.operators import kernels
 
 # One record of the manifest, in this order.
 COLUMNS = ("path", "output", "status", "residual", "evaluations", "error")
@@ -25,11 +28,16 @@ class Job:
         png: write PNG files, whatever the format of the images.
         rtol: relative tolerance of the solves; None for the model's.
         max_evaluations: cap of the solves; None for the model's.
+        kernel: the blur of all images, for a model that takes any: gaussian:SIZE:STD or a kernel
+            file, which is read where the job is started.
+        noise: standard deviation in [0, 1] units, for a model that is told it; None to estimate
+            that of every image.
         batch: images of one size to solve together, at most.
         pixels: of a batch, at most; a larger image is solved alone.
 
     Raises:
-        ValueError: an argument is outside its range, or `output` lies among the images.
+        ValueError: an argument is outside its range, `kernel` cannot be read, or `output` lies
+            among the images.
     """
 
     images: str
@@ -38,6 +46,8 @@ class Job:
     png: bool = False
     rtol: float | None = None
     max_evaluations: int | None = None
+    kernel: str | None = None
+    noise: float | None = None
     batch: int = 16
     pixels: int = 1 << 20
 
@@ -56,9 +66,21 @@ class Job:
             images=self.images,
         )
         check(self.rtol is None or self.rtol >= 0, "`rtol` must be >= 0.", rtol=self.rtol)
+        check(
+            self.noise is None or 0 < self.noise < 1,
+            "`noise` must lie in (0, 1), the units of the images.",
+            noise=self.noise,
+        )
         for name in ("max_evaluations", "batch", "pixels"):
             value = getattr(self, name)
             check(value is None or value >= 1, f"`{name}` must be >= 1.", **{name: value})
+        if self.kernel is not None:
+            kernels.parse(self.kernel)
+
+    @property
+    def blur(self) -> np.ndarray | None:
+        """The kernel [k1, k2]."""
+        return None if self.kernel is None else kernels.parse(self.kernel)
 
     @property
     def folder(self) -> str:

@@ -78,7 +78,7 @@ def main_signature(model):
 
 
 def deblur(model, photo: Photo, rtol=None, max_evaluations=None, blur=None, noise=None) -> Restored:
-    """Restores `photo`; alpha, depth and metadata stay as they are. Grey runs as colour.
+    """Restores `photo`; alpha, depth and metadata stay as they are. Grey runs as colour if need be.
 
     Args:
         model: of `load_model`.
@@ -86,12 +86,20 @@ def deblur(model, photo: Photo, rtol=None, max_evaluations=None, blur=None, nois
         rtol, max_evaluations: default to those the model was exported with.
         blur: kernel [k1, k2], for a model that takes any blur. Its photograph is extended so that
             it wraps around, and cut back.
-        noise: standard deviation in [0, 1] units, for such a model; default estimated.
+        noise: standard deviation in [0, 1] units, for a model that is told it; default estimated.
 
     Raises:
         ValueError: `rtol`, `max_evaluations` or `noise` is outside its range, a pixel is not
-            finite, or the photograph is smaller than the kernel.
+            finite, the photograph is smaller than the kernel or has more channels than the model,
+            or the model takes no `blur` or needs one.
     """
+    return deblur_batch(model, [photo], rtol, max_evaluations, blur, noise)[0]
+
+
+def deblur_batch(
+    model, photos, rtol=None, max_evaluations=None, blur=None, noise=None
+) -> list[Restored]:
+    """`deblur` for photographs of one size, in one solve; what it says holds for each of them."""
     rtol = float(model.rtol) if rtol is None else rtol
     cap = int(model.max_evaluations) if max_evaluations is None else max_evaluations
     check(rtol >= 0, "`rtol` must be >= 0.", rtol=rtol)
@@ -99,45 +107,73 @@ def deblur(model, photo: Photo, rtol=None, max_evaluations=None, blur=None, nois
     out = main_signature(model)(
         rtol=tf.constant(rtol, tf.float32),
         max_evaluations=tf.constant(cap, tf.int32),
-        **told(photo, blur, noise),
+        **told(model, photos, blur, noise),
     )
-    height, width, channels = photo.pixels.shape
-    restored = out["restored"][0, :height, :width].numpy()
-    restored = restored.mean(axis=-1, keepdims=True) if channels == 1 else restored
-    return Restored(
-        photo._replace(pixels=np.clip(restored, 0.0, 1.0)),
-        int(out["evaluations"][0]),
-        float(out["residual"][0]),
-        Status(int(out["status"][0])),
-    )
+    out = {name: tensor.numpy() for name, tensor in out.items()}
+    results = []
+    for i, photo in enumerate(photos):
+        height, width, channels = photo.pixels.shape
+        restored = out["restored"][i, :height, :width]
+        restored = restored.mean(axis=-1, keepdims=True) if channels == 1 else restored
+        results.append(
+            Restored(
+                photo._replace(pixels=np.clip(restored, 0.0, 1.0)),
+                int(out["evaluations"][i]),
+                float(out["residual"][i]),
+                Status(int(out["status"][i])),
+            )
+        )
+    return results
 
 
-def told(photo: Photo, blur=None, noise=None) -> dict:
-    """`photo` as the signatures of a model take it: `image`, with a `blur` also kernel and noise.
+def told(model, photos, blur=None, noise=None) -> dict:
+    """`photos` of one size as the signatures of `model` take them: image, kernel and noise.
 
     Arguments and errors as in `deblur`.
     """
+    specs = main_signature(model).structured_input_signature[1]
+    check(
+        ("kernel" in specs) == (blur is not None),
+        "`blur` must be given to a model that takes any blur, and to no other.",
+        blur=None if blur is None else np.shape(blur),
+    )
+    check(
+        noise is None or "noise" in specs,
+        "`noise` must be left out: the model was made for one level.",
+        noise=noise,
+    )
+    pixels = np.stack([_pixels(photo, specs["image"].shape[-1]) for photo in photos])
+    inputs = {}
+    if blur is not None:
+        kernel = kernels.check_kernel(blur)
+        check(
+            all(k <= n for k, n in zip(kernel.shape, pixels.shape[1:], strict=False)),
+            "The photograph must not be smaller than the kernel.",
+            photograph=pixels.shape[1:3],
+            kernel=kernel.shape,
+        )
+        margin = [2 * size for size in kernel.shape]
+        pixels = np.stack([extend(image, margin) for image in pixels])
+        inputs["kernel"] = np.repeat((kernel / kernel.sum())[None], len(photos), axis=0)
+    if "noise" in specs:
+        estimate = lambda photo: max(noise_level(photo.pixels), LEAST_NOISE)  # noqa: E731
+        inputs["noise"] = [estimate(p) if noise is None else noise for p in photos]
+        check(
+            all(0 < level < 1 for level in inputs["noise"]),
+            "`noise` must lie in (0, 1), the units of the image.",
+            noise=noise,
+        )
+    inputs["image"] = pixels
+    return {name: tf.constant(value, tf.float32) for name, value in inputs.items()}
+
+
+def _pixels(photo, channels):
+    """[H, W, C] as a model of `channels` channels takes it."""
     check(
         bool(np.isfinite(photo.pixels).all()),
         "The photograph must have finite pixels.",
         non_finite=int((~np.isfinite(photo.pixels)).sum()),
     )
-    grey = photo.pixels.shape[-1] == 1
-    pixels = np.repeat(photo.pixels, 3, axis=-1) if grey else photo.pixels
-    if blur is None:
-        return {"image": tf.constant(pixels[None], tf.float32)}
-    kernel = kernels.check_kernel(blur)
-    check(
-        all(k <= n for k, n in zip(kernel.shape, pixels.shape, strict=False)),
-        "The photograph must not be smaller than the kernel.",
-        photograph=pixels.shape[:2],
-        kernel=kernel.shape,
-    )
-    noise = max(noise_level(photo.pixels), LEAST_NOISE) if noise is None else noise
-    check(0 < noise < 1, "`noise` must lie in (0, 1), the units of the image.", noise=noise)
-    pixels = extend(pixels, [2 * size for size in kernel.shape])
-    return {
-        "image": tf.constant(pixels[None], tf.float32),
-        "kernel": tf.constant((kernel / kernel.sum())[None], tf.float32),
-        "noise": tf.constant([noise], tf.float32),
-    }
+    own = photo.pixels.shape[-1]
+    check(own in (1, channels), f"The model restores {channels} channel(s).", channels=own)
+    return np.repeat(photo.pixels, channels, axis=-1) if own == 1 else photo.pixels

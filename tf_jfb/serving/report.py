@@ -59,7 +59,8 @@ def lines(rows: dict) -> str:
 def residuals(model, blurred: Photo, rtol=None, blur=None, noise=None) -> np.ndarray:
     """Relative residual of every evaluation of a solve with the model's own cap; see `deblur`."""
     rtol = tf.constant(float(model.rtol) if rtol is None else rtol, tf.float32)
-    trace = model.signatures["trace"](rtol=rtol, **told(blurred, blur, noise))["trace"][0].numpy()
+    inputs = told(model, [blurred], blur, noise)
+    trace = model.signatures["trace"](rtol=rtol, **inputs)["trace"][0].numpy()
     return trace[np.isfinite(trace)]
 
 
