@@ -1,4 +1,4 @@
-"""Train DE-GRAD by Jacobian-free backpropagation, or its denoiser first."""
+"""Train an equilibrium model by Jacobian-free backpropagation, or its denoiser first."""
 
 import argparse
 import dataclasses

@@ -5,6 +5,7 @@ import pytest
 
 from tf_jfb import models, networks
 from tf_jfb.training import Config, build_model, load_run, train, train_denoiser
+from tf_jfb.training.problem import degradation
 
 DATA = {"blur": "any", "kernel_size": 7, "noise": 0.005, "noise_high": 0.02, "size": 16, "crop": 16}
 NETWORK = {"network": "unet", "scales": "2:3", "blocks": 1, "gain": 0.01, "lipschitz": 1.0}
@@ -39,9 +40,24 @@ def test_denoiser_then_model_resumed_and_loaded(tmp_path):
         ({"network": "unet"}, 'it needs blur "any"'),
         ({"network": "unet", "blur": "any"}, "another model than de-grad"),
         ({"model": "de-foo"}, "`model` must be one of de-grad"),
+        ({"blur": "any", "families": "motion+smear"}, "`families` must be one or several"),
+        ({"blur": "any", "families": "none"}, "or none, with `kernel_files`"),
         ({"scales": "32,64"}, "`scales` must be channels per scale"),
     ],
 )
 def test_bad_options(options, message):
     with pytest.raises(ValueError, match=message):
         Config(**options)
+
+
+def test_kernels_of_files_are_trained_on(tmp_path):
+    kernel = np.zeros((7, 7), np.float32)
+    kernel[3, 1:5] = 0.25
+    np.savez(tmp_path / "psf.npz", a=kernel, b=kernel.T)
+    files = f"{tmp_path}/psf.npz:a,{tmp_path}/psf.npz:b"
+    drawn = degradation(Config(**TINY, model="de-hqs", families="none", kernel_files=files))
+    bank = drawn.blurs.bank(8)
+    assert {bool(k[3, 1]) for k in bank} == {True, False}
+    np.testing.assert_allclose(bank.max(axis=(1, 2)), 0.25)
+    box = degradation(Config(**TINY, model="de-hqs", families="box")).blurs.draw(0)
+    np.testing.assert_allclose(box[box > 0], 1 / 9, atol=1e-6)

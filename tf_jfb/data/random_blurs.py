@@ -37,7 +37,8 @@ class RandomBlurs:
         box: range of sides of boxes, holding an odd one; None for 3 to half of the size.
         motion: range of the farthest distance from the centroid along an axis, in pixels; None for
             an eighth to half of the size.
-        files: kernel files for `kernels.load`, their origins being size // 2 as everywhere.
+        files: kernel files, FILE.npz:NAME for one of several arrays, their origins being size // 2
+            as everywhere.
 
     Raises:
         ValueError: an argument is outside its range, or a kernel does not fit into the size.
@@ -60,7 +61,7 @@ class RandomBlurs:
         check(not unknown, f"`families` must be among {', '.join(FAMILIES)}.", families=unknown)
         check(size >= 7 and size % 2 == 1, "`size` must be odd and >= 7.", size=size)
         half = (size - 1) / 2
-        self.size, self.files = size, [_centred(kernels.load(f), size) for f in files or ()]
+        self.size, self.files = size, [_centred(kernels.parse(f), size) for f in files or ()]
         self.std = _range("std", std, math.inf)
         self.radius = _range("radius", radius or (1.0, half / 2), half + 0.5)
         self.box = _range("box", box or (3, half), size)

@@ -9,6 +9,7 @@ import yaml
 
 from tf_jfb import gradients
 from tf_jfb._validate import check
+from tf_jfb.data.random_blurs import FAMILIES
 from tf_jfb.operators import Blur, Operator, kernels
 from tf_jfb.regularizers import Jacobian
 from tf_jfb.training.optimizers import NAMES as OPTIMIZERS
@@ -35,7 +36,9 @@ class Config:
     blur: str = "gaussian:5:5.0"  # or disk:R, box:S, motion:SIZE:SEED, a file, or any
     noise: float = 0.005  # standard deviation in [0, 1] units
     noise_high: float | None = None  # with blur "any": drawn from `noise` to this
-    kernel_size: int = 25  # with blur "any": of the kernels, which are drawn from all families
+    kernel_size: int = 25  # with blur "any": side of the kernels
+    families: str = "+".join(FAMILIES)  # with blur "any": what they are drawn from; or none
+    kernel_files: str | None = None  # with blur "any": drawn from too, as one family; joined by ","
     model: str = "de-grad"  # one of MODELS
     network: str = "dncnn"  # or unet, with blur "any"
     scales: str = "32:64:128"  # of a U-Net: channels per scale
@@ -87,6 +90,14 @@ class Config:
             f"`path` must name a folder for each of `data` but dead leaves, joined by {os.pathsep}",
             data=self.data,
             path=self.path,
+        )
+        unknown = sorted(set(self.blur_families) - set(FAMILIES))
+        check(
+            not unknown and bool(self.blur_families or self.kernel_files),
+            f"`families` must be one or several, joined by +, of {', '.join(FAMILIES)}; or none, "
+            "with `kernel_files`.",
+            families=self.families,
+            kernel_files=self.kernel_files,
         )
         names = {"precision": PRECISIONS, "model": MODELS, "network": NETWORKS}
         names |= {"optimizer": OPTIMIZERS}
@@ -177,6 +188,16 @@ class Config:
     def any_blur(self) -> bool:
         """Whether blur and noise level come with the images."""
         return self.blur == ANY
+
+    @property
+    def blur_families(self) -> tuple:
+        """Those of `families`."""
+        return () if self.families == "none" else tuple(self.families.split("+"))
+
+    @property
+    def blur_files(self) -> list:
+        """Those of `kernel_files`."""
+        return self.kernel_files.split(",") if self.kernel_files else []
 
     @property
     def widths(self) -> tuple:

@@ -56,7 +56,7 @@ def degradation(config) -> Fixed | Drawn:
     """That of the images that a model of `config` restores."""
     if not config.any_blur:
         return Fixed(config.operator, config.noise)
-    blurs = data.RandomBlurs(size=config.kernel_size)
+    blurs = data.RandomBlurs(config.blur_families, config.kernel_size, files=config.blur_files)
     return Drawn(blurs, (config.noise, config.noise_high or config.noise))
 
 
