@@ -10,6 +10,8 @@ examples:
   python scripts/deblur.py sharp.png --model saved_models/celeba-g5s5 -o out.png \\
       --simulate gaussian:5:5.0 --noise 0.005 --figure out-figure.png
   python scripts/deblur.py photo.jpg --model saved_models/deblur --kernel psf.png -o out.png
+  python scripts/deblur.py sharp.png --model saved_models/deblur --kernel motion:25:3 \\
+      --simulate motion:25:3 --noise 0.01 -o out.png
 """
 
 
@@ -19,7 +21,12 @@ def parser():
     p.add_argument("--model", required=True, help="exported model: saved_models/NAME")
     p.add_argument("-o", "--output", required=True, help="restored image to write")
     p.add_argument("--kernel", help="its blur, for a model that takes any: gaussian:5:5.0, FILE")
-    p.add_argument("--simulate", metavar="BLUR", help="blur PHOTO first: gaussian:SIZE:STD")
+    p.add_argument(
+        "--simulate",
+        metavar="BLUR",
+        help="blur PHOTO first: gaussian:SIZE:STD; "
+        "with --kernel, cut off the edge whose blur mixes in what lies beyond",
+    )
     p.add_argument(
         "--noise",
         type=float,
@@ -41,20 +48,23 @@ def main() -> None:
     from tf_jfb.data import read_image, write_image
     from tf_jfb.operators import kernels
     from tf_jfb.serving import deblur, load_model, report
+    from tf_jfb.serving.deblur import inputs_of
 
-    photo = read_image(args.photo)
+    photo = sharp = read_image(args.photo)
     model = load_model(args.model, kernel=args.kernel)
-    told = {"blur": kernels.parse(args.kernel), "noise": args.noise} if args.kernel else {}
-    blurred = photo
+    told = {"blur": kernels.parse(args.kernel)} if args.kernel else {}
+    if not args.simulate or "noise" in inputs_of(model):
+        told["noise"] = args.noise
     if args.simulate:
-        blurred = report.simulate(photo, args.simulate, args.noise or 0.0, args.seed)
-    result = deblur(model, blurred, args.rtol, args.max_evaluations, **told)
+        options = {"seed": args.seed, "black": not args.kernel}
+        sharp, photo = report.simulate(photo, args.simulate, args.noise or 0.0, **options)
+    result = deblur(model, photo, args.rtol, args.max_evaluations, **told)
     write_image(args.output, result.photo)
-    rows = report.describe(result, blurred, photo if args.simulate else None)
+    rows = report.describe(result, photo, sharp if args.simulate else None)
     print(json.dumps(rows) if args.json else report.lines(rows))
     if args.figure:
-        trace = report.residuals(model, blurred, args.rtol, **told)
-        report.plot(args.figure, result, blurred, photo if args.simulate else None, trace)
+        trace = report.residuals(model, photo, args.rtol, **told)
+        report.plot(args.figure, result, photo, sharp if args.simulate else None, trace)
 
 
 if __name__ == "__main__":

@@ -22,16 +22,18 @@ def main() -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
 
-    print("1. Restoring a photograph, blurred by a 5x5 Gaussian, with the shipped model\n")
+    print("1. Restoring a photograph, blurred by a shaken camera, with the shipped model\n")
     _script(
         "deblur.py",
         ROOT / "docs/images/astronaut.png",
         "--model",
-        ROOT / "saved_models/celeba-g5s5",
+        ROOT / "saved_models/deblur",
+        "--kernel",
+        "motion:25:3",
         "--simulate",
-        "gaussian:5:5.0",
+        "motion:25:3",
         "--noise",
-        "0.005",
+        "0.01",
         "--output",
         folder / "restored.png",
         "--figure",

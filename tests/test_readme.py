@@ -28,8 +28,8 @@ EXERCISED = {
     "make lint": ".ci/run::say make lint",
     "make venv": "Makefile::venv:",
     "make help": RUN,
-    "python scripts/deblur.py docs/images/astronaut.png --model saved_models/celeba-g5s5 "
-    "-o restored.png --simulate gaussian:5:5.0 --noise 0.005 --max-evaluations 10": RUN,
+    "python scripts/deblur.py docs/images/astronaut.png --model saved_models/deblur "
+    "-o restored.png --kernel motion:25:3 --simulate motion:25:3 --noise 0.01": RUN,
     "python scripts/train.py --data folder --path photos --config scripts/configs/demo.yaml "
     "--run runs/mine --epochs 1 --steps 1": RUN,
     "python scripts/export.py runs/mine -o runs/mine/saved_model": RUN,

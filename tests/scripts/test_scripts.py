@@ -31,7 +31,12 @@ def test_help_shows_an_example(name):
     assert f"python scripts/{name}" in ran.stdout
 
 
-def test_deblurring_a_simulated_photograph(tmp_path):
+@pytest.mark.parametrize(
+    ("model", "told", "side"),
+    [("celeba-g5s5", [], 96), ("deblur", ["--kernel", "gaussian:5:5.0"], 92)],
+    ids=["one blur", "any blur"],
+)
+def test_deblurring_a_simulated_photograph(tmp_path, model, told, side):
     photo = read_image(PHOTO)
     sharp = tmp_path / "sharp.png"
     write_image(sharp, Photo(photo.pixels[40:136, 60:156], bits=16))
@@ -39,7 +44,8 @@ def test_deblurring_a_simulated_photograph(tmp_path):
         "deblur.py",
         sharp,
         "--model",
-        MODEL,
+        MODEL.parent / model,
+        *told,
         "-o",
         tmp_path / "out.png",
         "--simulate",
@@ -56,7 +62,7 @@ def test_deblurring_a_simulated_photograph(tmp_path):
     assert report["ssim_restored"] > report["ssim_blurred"]
     assert 1 < report["evaluations"] <= 50
     restored = read_image(tmp_path / "out.png")
-    assert restored.bits == 16 and restored.pixels.shape == (96, 96, 3)
+    assert restored.bits == 16 and restored.pixels.shape == (side, side, 3)
     assert (tmp_path / "f.png").stat().st_size > 10_000
 
 

@@ -34,7 +34,7 @@ def photo(channels=3, side=40):
 
 
 def blurred(channels=3):
-    return report.simulate(photo(channels), "gaussian:5:1.0", 0.0005)
+    return report.simulate(photo(channels), "gaussian:5:1.0", 0.0005)[1]
 
 
 def test_the_exported_model_restores_as_the_model_does(model, folder):
@@ -93,6 +93,19 @@ def test_what_is_missing_or_too_much_is_said(folder):
         deblur(loaded, photo(side=8), blur=np.ones((9, 9)))
     with pytest.raises(ValueError, match="`noise` must lie in"):
         deblur(loaded, photo(), blur=KERNEL, noise=5.0)
+
+
+def test_a_simulated_camera_sees_what_lies_beyond_the_image():
+    """Of the larger scene its middle, blurred as that alone can tell."""
+    scene = photo()._replace(alpha=np.ones((40, 40, 1), np.float32))
+    sharp, seen = report.simulate(scene, "box:7", 0.0, black=False)
+    np.testing.assert_array_equal(sharp.pixels, scene.pixels[3:-3, 3:-3])
+    assert seen.alpha.shape[:2] == seen.pixels.shape[:2] == (34, 34)
+    np.testing.assert_allclose(
+        seen.pixels[0, 5], scene.pixels[:7, 5:12].mean(axis=(0, 1)), atol=1e-6
+    )
+    with pytest.raises(ValueError, match="must not be larger than the image"):
+        report.simulate(photo(side=8), "disk:3.7", 0.0, black=False)
 
 
 def test_the_extension_wraps_around_without_a_step():

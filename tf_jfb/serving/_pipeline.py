@@ -28,7 +28,7 @@ from tf_jfb._validate import check
 from tf_jfb.data import Photo, read_image, write_image
 from tf_jfb.data.image_io import EXTENSIONS
 from tf_jfb.serving.bulk import COLUMNS, Job
-from tf_jfb.serving.deblur import deblur_batch, load_model, main_signature
+from tf_jfb.serving.deblur import deblur_batch, inputs_of, load_model
 
 ATTEMPTS = 4
 DELAY = 1.0  # seconds before the second attempt; doubled before each further one
@@ -103,8 +103,7 @@ class Restore(beam.DoFn):
 
     def setup(self):
         self.model = load(self.job.model, self.job.kernel)
-        image = main_signature(self.model).structured_input_signature[1]["image"]
-        self.channels = image.shape[-1]
+        self.channels = inputs_of(self.model)["image"].shape[-1]
 
     def start_bundle(self):
         self.groups = collections.defaultdict(list)  # {(height, width): [(path, photo), ...]}

@@ -77,6 +77,11 @@ def main_signature(model):
     return signatures.get("deblur", signatures.get("restore"))
 
 
+def inputs_of(model) -> dict:
+    """{name: TensorSpec} of what its main signature takes."""
+    return main_signature(model).structured_input_signature[1]
+
+
 def deblur(model, photo: Photo, rtol=None, max_evaluations=None, blur=None, noise=None) -> Restored:
     """Restores `photo`; alpha, depth and metadata stay as they are. Grey runs as colour if need be.
 
@@ -131,7 +136,7 @@ def told(model, photos, blur=None, noise=None) -> dict:
 
     Arguments and errors as in `deblur`.
     """
-    specs = main_signature(model).structured_input_signature[1]
+    specs = inputs_of(model)
     check(
         ("kernel" in specs) == (blur is not None),
         "`blur` must be given to a model that takes any blur, and to no other.",

@@ -20,7 +20,7 @@ from tf_jfb.models.equilibrium import is_conditional
 from tf_jfb.operators import BlurEach, BlurFFT, Operator
 from tf_jfb.operators.kernels import stretched
 from tf_jfb.serving._edges import extend
-from tf_jfb.serving.deblur import main_signature, open_model
+from tf_jfb.serving.deblur import inputs_of, main_signature, open_model
 from tf_jfb.serving.protocols import PROTOCOLS, Protocol
 
 # Candidate weights at a noise of 0.005; they rise with the noise.
@@ -217,7 +217,7 @@ def _restore(model, args, d, case):
 
 def _inputs(model, d, case) -> dict:
     """`d` as the model takes it. One that takes any blur supposes that it wraps around."""
-    names = main_signature(model).structured_input_signature[1]
+    names = inputs_of(model)
     inputs = {}
     if "kernel" in names:
         kernel = (case.kernel / case.kernel.sum()).astype(np.float32)

@@ -11,13 +11,36 @@ from tf_jfb.operators import Blur, kernels
 from tf_jfb.serving.deblur import Restored, told
 
 
-def simulate(photo: Photo, blur: str, noise: float, seed: int = 0) -> Photo:
-    """`photo` blurred by `gaussian:SIZE:STD` or a kernel file, plus noise of std `noise`."""
+def simulate(
+    photo: Photo, blur: str, noise: float, seed: int = 0, black: bool = True
+) -> tuple[Photo, Photo]:
+    """(sharp, blurred): `photo` and what a camera sees of it, with noise of std `noise`.
+
+    Args:
+        photo: sharp.
+        blur: name of a kernel, for `kernels.parse`.
+        noise: standard deviation in [0, 1] units.
+        seed: of the noise.
+        black: whether all is black beyond `photo`. Otherwise both lose the edge, half the kernel
+            wide, where the blur mixes in what is beyond.
+
+    Raises ValueError if an argument is outside its range, or `photo` is too small for the kernel.
+    """
     check(noise >= 0, "`noise` must be >= 0.", noise=noise)
-    sharp = tf.constant(photo.pixels[None])
+    kernel = kernels.parse(blur)
     unit = np.random.default_rng(seed).standard_normal(photo.pixels.shape, np.float32)
-    blurred = Blur(kernels.parse(blur))(sharp)[0].numpy()
-    return photo._replace(pixels=blurred + np.float32(noise) * unit)
+    pixels = Blur(kernel)(tf.constant(photo.pixels[None]))[0].numpy() + np.float32(noise) * unit
+    blurred = photo._replace(pixels=pixels)
+    if black:
+        return photo, blurred
+    edge = [size // 2 for size in kernel.shape]
+    return _without_edge(photo, edge), _without_edge(blurred, edge)
+
+
+def _without_edge(photo, edge) -> Photo:
+    inner = tuple(slice(e, n - e) for e, n in zip(edge, photo.pixels.shape, strict=False))
+    alpha = None if photo.alpha is None else photo.alpha[inner]
+    return photo._replace(pixels=photo.pixels[inner], alpha=alpha)
 
 
 def describe(result: Restored, blurred: Photo, sharp: Photo | None) -> dict:
