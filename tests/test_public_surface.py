@@ -20,7 +20,8 @@ PUBLIC = {
     "tf_jfb.models.baselines": "annealed_pnp pnp tikhonov tune tv wiener",
     "tf_jfb.networks": "DnCNN SpectralConv2D UNet",
     "tf_jfb.noise": "gaussian",
-    "tf_jfb.operators": "Blur BlurEach BlurFFT Downsample GaussianBlur Inpainting Operator kernels",
+    "tf_jfb.operators": "Blur BlurEach BlurFFT Downsample Frame GaussianBlur "
+    "Inpainting Operator kernels",
     "tf_jfb.regularizers": "Correction Jacobian Regularizer",
     "tf_jfb.serving": "Restored deblur evaluate export for_blur load_model report",
     "tf_jfb.solvers": "Anderson BiCGSTAB Broyden GMRES Picard Solution Solver Status solve",

@@ -138,6 +138,24 @@ def test_blur_and_noise_may_come_with_every_image(kind):
 
 
 @EACH
+def test_photographs_are_restored_as_frames_of_a_scene(kind):
+    """A weak blur of a scene is undone up to the edge of the photograph; wrapping spoils that."""
+    model, scene = universal(kind), images(2, side=18)
+    kernel = np.array([[0, 0.1, 0], [0.1, 0.6, 0.1], [0, 0.1, 0]], np.float32)
+    sharp = scene[:, 3:-3, 3:-3]
+    d = operators.Blur(kernel)(scene)[:, 3:-3, 3:-3]
+    options = {"kernel": kernel, "noise": 0.001, "rtol": 1e-4}
+    photo, wrapped = (model.restore(d, photo=p, **options) for p in (True, False))
+    assert photo.image.shape == sharp.shape and np.all(photo.status == 0)
+    errors = [float(np.abs(r.image[:, 0] - sharp[:, 0]).mean()) for r in (photo, wrapped)]
+    assert errors[0] < 0.8 * errors[1]
+    again = model.restore(d, photo=True, start=photo.image, **options)
+    assert np.all(again.evaluations <= photo.evaluations)
+    alone = model.restore(d[1:], photo=True, **options)
+    np.testing.assert_allclose(alone.image[0], photo.image[1], atol=2e-5)
+
+
+@EACH
 def test_a_universal_model_trains_and_predicts_from_dicts(kind):
     model, sharp = universal(kind), images(4)
     inputs = told(model, sharp, np.full(4, 0.01, np.float32))
@@ -153,6 +171,8 @@ def test_what_the_model_takes_is_checked():
     d, fixed, free = images(), make(models.DEHQS), universal(models.DEHQS)
     with pytest.raises(ValueError, match="`kernel` must be left out"):
         fixed.restore(d, kernel=kernels()[0])
+    with pytest.raises(ValueError, match="`photo` must be left out"):
+        fixed.restore(d, photo=True)
     with pytest.raises(ValueError, match="`noise` must be given"):
         free.restore(d, kernel=kernels()[0])
     with pytest.raises(ValueError, match="one for every image"):

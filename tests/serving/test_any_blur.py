@@ -8,7 +8,7 @@ import tensorflow as tf
 from tf_jfb import data, metrics, models, networks, operators
 from tf_jfb.data import Photo
 from tf_jfb.operators import kernels
-from tf_jfb.serving import _edges, deblur, export, for_blur, load_model, report
+from tf_jfb.serving import _noise, deblur, export, for_blur, load_model, report
 from tf_jfb.serving.deblur import deblur_batch
 
 KERNEL = kernels.gaussian(5, 1.0)
@@ -108,20 +108,8 @@ def test_a_simulated_camera_sees_what_lies_beyond_the_image():
         report.simulate(photo(side=8), "disk:3.7", 0.0, black=False)
 
 
-def test_the_extension_wraps_around_without_a_step():
-    pixels = np.linspace(0.0, 1.0, 24, dtype=np.float32).reshape(6, 4, 1).repeat(2, -1)
-    wide = _edges.extend(pixels, (8, 6))
-    assert wide.shape == (14, 10, 2) and wide.dtype == np.float32
-    np.testing.assert_array_equal(wide[:6, :4], pixels)
-    largest = max(np.abs(np.diff(pixels, axis=a)).max() for a in (0, 1))
-    for axis in (0, 1):
-        steps = np.abs(np.diff(np.concatenate([wide, wide.take([0], axis)], axis), axis=axis))
-        assert steps.max() <= 1.5 * largest
-    assert _edges.extend(pixels, (0, 0)).shape == pixels.shape
-
-
 @pytest.mark.parametrize("level", [0.003, 0.02])
 def test_the_noise_level_is_estimated(level):
     smooth = operators.BlurFFT(kernels.gaussian(9, 3.0))(photo(side=96).pixels[None])[0]
     noisy = smooth + level * np.random.default_rng(0).standard_normal(smooth.shape)
-    assert _edges.noise_level(noisy) == pytest.approx(level, rel=0.15)
+    assert _noise.noise_level(noisy) == pytest.approx(level, rel=0.15)

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tf_jfb._validate import check
 from tf_jfb.operators import kernels
+from tf_jfb.operators.frame import scene_of
 
 
 class Measurement(NamedTuple):
@@ -16,6 +17,7 @@ class Measurement(NamedTuple):
     kernel: tf.Tensor | None = None  # [B, k1, k2], where the model has no operator of its own
     noise: tf.Tensor | None = None  # [B], standard deviation in the units of the image
     index: tf.Tensor | None = None  # int [B], names the training example
+    seen: tf.Tensor | None = None  # [B, H, W, 1], 0 where the image is a guess; None: 1 everywhere
 
 
 def measurement(inputs, wanted: list, remembers: bool, dtype) -> Measurement:
@@ -33,6 +35,12 @@ def measurement(inputs, wanted: list, remembers: bool, dtype) -> Measurement:
     )
     real = {name: tf.cast(given[name], dtype) for name in needed}
     return Measurement(**real, index=given.get("index"))
+
+
+def as_scene(m: Measurement) -> Measurement:
+    """`m` with its photographs as frames of the scene that their blur mixed into them."""
+    scene, seen = scene_of(m.image, tf.unstack(tf.shape(m.kernel)[1:]))
+    return m._replace(image=scene, seen=seen)
 
 
 def check_kernels(kernel, batch: int) -> tf.Tensor:

@@ -31,7 +31,7 @@ class Splitting(Equilibrium):
         make, tensors = self.forward_model(m)
         operator = make(*tensors)
         step, prepared = operator.prox_map(m.image, self._rho(self.noise_of(m)))
-        return step(operator.adjoint(m.image), *prepared), step, prepared
+        return step(self.backprojection(m, operator), *prepared), step, prepared
 
     def get_config(self) -> dict:
         return {**super().get_config(), **self.options}

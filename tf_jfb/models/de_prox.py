@@ -52,7 +52,7 @@ class DEProx(Equilibrium):
             eta = tf.reshape(self._eta(noise), [-1, 1, 1, 1])
             return self.denoise(network, x - eta * gradient, self._level(noise), observe)
 
-        return right, T, (right, noise, *tensors)
+        return self.backprojection(m, operator), T, (right, noise, *tensors)
 
     def get_config(self) -> dict:
         return {**super().get_config(), **self.options}

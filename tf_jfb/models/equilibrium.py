@@ -14,8 +14,14 @@ from tf_jfb.gradients import JFB, Estimator
 from tf_jfb.metrics import PSNR
 from tf_jfb.models._kept import Folds, Memory, Solves
 from tf_jfb.models._laws import REFERENCE
-from tf_jfb.models._measurement import Measurement, check_kernels, check_noise, measurement
-from tf_jfb.operators import BlurEach, Operator
+from tf_jfb.models._measurement import (
+    Measurement,
+    as_scene,
+    check_kernels,
+    check_noise,
+    measurement,
+)
+from tf_jfb.operators import BlurEach, Frame, Operator
 from tf_jfb.operators.base import image_batch
 from tf_jfb.regularizers import Regularizer
 from tf_jfb.regularizers.base import Solved
@@ -123,7 +129,14 @@ class Equilibrium(Model):
         """(make, tensors): `make(*tensors)` is A of the images whose entries the tensors hold."""
         if self.operator is not None:
             return lambda: self.operator, ()
-        return BlurEach.from_transfer, (BlurEach(m.kernel).transfer(m.image),)
+        transfer = BlurEach(m.kernel).transfer(m.image)
+        if m.seen is None:
+            return BlurEach.from_transfer, (transfer,)
+        return lambda t, seen: Frame(BlurEach.from_transfer(t), seen), (transfer, m.seen)
+
+    def backprojection(self, m: Measurement, operator: Operator) -> tf.Tensor:
+        """Where solves start: A^T d, or a d that holds a guess of what was not seen."""
+        return operator.adjoint(m.image) if m.seen is None else m.image
 
     def noise_of(self, m: Measurement) -> tf.Tensor:
         """Noise level of every image, [B]; that of reference for a model that is told none."""
@@ -232,6 +245,7 @@ class Equilibrium(Model):
         start=None,
         kernel=None,
         noise=None,
+        photo=False,
     ) -> Restoration:
         """Restores a batch and reports, per image, how the solve went.
 
@@ -244,11 +258,13 @@ class Equilibrium(Model):
                 that of the frame before; default the model's own start.
             kernel: [k1, k2] for all or [B, k1, k2], for a model without an operator of its own.
             noise: standard deviation in [0, 1] units, a number or [B], for a model told of it.
+            photo: whether the scene goes on beyond the images, as it does for a camera (see
+                `operators.Frame`); otherwise they wrap around. For a model without an operator.
 
         Raises:
             ValueError: `blurred` or `start` has the wrong shape, dtype or value range, or holds
                 NaN; `rtol` or `max_evaluations` is outside its range; `kernel` or `noise` is
-                missing, unusable or of no use to this model.
+                missing, unusable or of no use to this model, or `photo` is.
         """
         blurred = _check_images("blurred", blurred)
         self.build(blurred.shape)
@@ -269,8 +285,14 @@ class Equilibrium(Model):
                 start=tuple(start.shape),
                 blurred=tuple(blurred.shape),
             )
+        check(
+            self.takes_kernel or not photo,
+            "`photo` must be left out: the model's operator has a boundary of its own.",
+            photo=photo,
+        )
         inputs, compact = self._told(blurred, kernel, noise), len(blurred) > 1
-        return self._restore(inputs, rtol, cap, bool(trace), compact, start, self.folded())
+        options = (rtol, cap, bool(trace), compact, start, self.folded(), bool(photo))
+        return self._restore(inputs, *options)
 
     def _told(self, blurred, kernel, noise):
         """`blurred` and what else the model takes, for every image, checked."""
@@ -298,21 +320,27 @@ class Equilibrium(Model):
         compact=False,
         start=None,
         folded=None,
+        photo=False,
     ) -> Restoration:
         """`restore` without checks, for use inside a graph; the options may be tensors.
 
         With `compact`, images that stop leave the batch (see `solve`); not under XLA. `folded` is
         what `folded()` returned, or None to compute it here.
         """
-        m = self.measurement(inputs)
+        m = given = self.measurement(inputs)
         self.build(m.image.shape)
+        if photo:
+            m = as_scene(m)
+            start = None if start is None else as_scene(given._replace(image=start)).image
         known = {} if folded is None else {"folded": folded}
         network = self.network.frozen(training=False, **known)
         x0, T, told = self.equilibrium_map(m, network)  # noqa: N806
         options = {"rtol": rtol, "max_evaluations": max_evaluations, "trace": trace}
         x0 = x0 if start is None else self.state_of(tf.cast(start, x0.dtype))
         s = solve(T, x0, self.solver, told, compact=compact, **options)
-        return Restoration(self.image_of(s.x), s.evaluations, s.residual, s.status, s.trace)
+        height, width = tf.unstack(tf.shape(given.image)[1:3])
+        image = tf.ensure_shape(self.image_of(s.x)[:, :height, :width], given.image.shape)
+        return Restoration(image, s.evaluations, s.residual, s.status, s.trace)
 
     @property
     def metrics(self):

@@ -6,6 +6,7 @@ from tf_jfb.operators.blur import Blur
 from tf_jfb.operators.blur_each import BlurEach
 from tf_jfb.operators.blur_fft import BlurFFT
 from tf_jfb.operators.downsample import Downsample
+from tf_jfb.operators.frame import Frame
 from tf_jfb.operators.gaussian_blur import GaussianBlur
 from tf_jfb.operators.inpainting import Inpainting
 
@@ -14,6 +15,7 @@ __all__ = [
     "BlurEach",
     "BlurFFT",
     "Downsample",
+    "Frame",
     "GaussianBlur",
     "Inpainting",
     "Operator",

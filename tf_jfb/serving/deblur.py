@@ -10,7 +10,7 @@ from tf_jfb._types import Status
 from tf_jfb._validate import check
 from tf_jfb.data import Photo
 from tf_jfb.operators import kernels
-from tf_jfb.serving._edges import extend, noise_level
+from tf_jfb.serving._noise import noise_level
 
 LEAST_NOISE = 1e-3  # a model is told no less where the level is estimated
 OUTPUTS = {"restored", "residual", "evaluations", "status"}
@@ -89,8 +89,8 @@ def deblur(model, photo: Photo, rtol=None, max_evaluations=None, blur=None, nois
         model: of `load_model`.
         photo: what to restore.
         rtol, max_evaluations: default to those the model was exported with.
-        blur: kernel [k1, k2], for a model that takes any blur. Its photograph is extended so that
-            it wraps around, and cut back.
+        blur: kernel [k1, k2], for a model that takes any blur; the scene goes on beyond the
+            photograph.
         noise: standard deviation in [0, 1] units, for a model that is told it; default estimated.
 
     Raises:
@@ -109,7 +109,8 @@ def deblur_batch(
     cap = int(model.max_evaluations) if max_evaluations is None else max_evaluations
     check(rtol >= 0, "`rtol` must be >= 0.", rtol=rtol)
     check(cap >= 1, "`max_evaluations` must be >= 1.", max_evaluations=cap)
-    out = main_signature(model)(
+    signatures = model.signatures
+    out = signatures.get("deblur_photo", signatures.get("restore"))(
         rtol=tf.constant(rtol, tf.float32),
         max_evaluations=tf.constant(cap, tf.int32),
         **told(model, photos, blur, noise),
@@ -117,9 +118,9 @@ def deblur_batch(
     out = {name: tensor.numpy() for name, tensor in out.items()}
     results = []
     for i, photo in enumerate(photos):
-        height, width, channels = photo.pixels.shape
-        restored = out["restored"][i, :height, :width]
-        restored = restored.mean(axis=-1, keepdims=True) if channels == 1 else restored
+        restored = out["restored"][i]
+        if photo.pixels.shape[-1] == 1:
+            restored = restored.mean(axis=-1, keepdims=True)
         results.append(
             Restored(
                 photo._replace(pixels=np.clip(restored, 0.0, 1.0)),
@@ -148,7 +149,7 @@ def told(model, photos, blur=None, noise=None) -> dict:
         noise=noise,
     )
     pixels = np.stack([_pixels(photo, specs["image"].shape[-1]) for photo in photos])
-    inputs = {}
+    inputs = {"image": pixels}
     if blur is not None:
         kernel = kernels.check_kernel(blur)
         check(
@@ -157,8 +158,6 @@ def told(model, photos, blur=None, noise=None) -> dict:
             photograph=pixels.shape[1:3],
             kernel=kernel.shape,
         )
-        margin = [2 * size for size in kernel.shape]
-        pixels = np.stack([extend(image, margin) for image in pixels])
         inputs["kernel"] = np.repeat((kernel / kernel.sum())[None], len(photos), axis=0)
     if "noise" in specs:
         estimate = lambda photo: max(noise_level(photo.pixels), LEAST_NOISE)  # noqa: E731
@@ -168,7 +167,6 @@ def told(model, photos, blur=None, noise=None) -> dict:
             "`noise` must lie in (0, 1), the units of the image.",
             noise=noise,
         )
-    inputs["image"] = pixels
     return {name: tf.constant(value, tf.float32) for name, value in inputs.items()}
 
 

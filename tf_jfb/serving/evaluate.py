@@ -17,9 +17,9 @@ from tf_jfb.data.folder import centre
 from tf_jfb.metrics import psnr, ssim
 from tf_jfb.models.baselines import annealed_pnp, pnp, tikhonov, tune, tv, wiener
 from tf_jfb.models.equilibrium import is_conditional
-from tf_jfb.operators import BlurEach, BlurFFT, Operator
+from tf_jfb.operators import BlurEach, BlurFFT, Frame, Operator
+from tf_jfb.operators.frame import scene_of
 from tf_jfb.operators.kernels import stretched
-from tf_jfb.serving._edges import extend
 from tf_jfb.serving.deblur import inputs_of, main_signature, open_model
 from tf_jfb.serving.protocols import PROTOCOLS, Protocol
 
@@ -174,16 +174,12 @@ def _tuned(args, protocol, kernels, noise, denoiser) -> dict:
 
 
 def _baseline(method, weight, d, case):
-    operator, seen = case.operator, d.shape
+    operator, (height, width) = case.operator, d.shape[1:3]
     if case.boundary == "photo":
-        operator, d = BlurFFT(case.kernel), _extended(d, case.kernel)
-    restored = method(d, operator, weight).numpy()[:, : seen[1], : seen[2]]
+        d, seen = scene_of(tf.constant(d, tf.float32), case.kernel.shape)
+        operator = Frame(BlurFFT(case.kernel), seen)
+    restored = method(d, operator, weight).numpy()[:, :height, :width]
     return restored, {"weight": np.full(len(d), weight)}
-
-
-def _extended(d, kernel):
-    """A batch whose images wrap around, as `scripts/deblur.py` makes them."""
-    return np.stack([extend(image, [2 * size for size in kernel.shape]) for image in d])
 
 
 def _of_one_size(kernels) -> list:
@@ -201,13 +197,13 @@ def _of_one_size(kernels) -> list:
 def _restore(model, args, d, case):
     rtol = model.rtol if args.rtol is None else tf.constant(args.rtol)
     cap = model.max_evaluations if args.max_evaluations is None else args.max_evaluations
-    out = main_signature(model)(
+    out = _signature(model, "deblur", case, main_signature(model))(
         rtol=tf.convert_to_tensor(rtol),
         max_evaluations=tf.convert_to_tensor(cap),
         **_inputs(model, d, case),
     )
     out = {name: tensor.numpy() for name, tensor in out.items()}
-    return out["restored"][:, : d.shape[1], : d.shape[2]], {
+    return out["restored"], {
         "evaluations": out["evaluations"],
         "residual": out["residual"],
         "converged": out["status"] == Status.CONVERGED,
@@ -215,15 +211,18 @@ def _restore(model, args, d, case):
     }
 
 
+def _signature(model, name, case, other):
+    """That for photographs where images do not wrap around and the model has one, else `other`."""
+    return other if case.boundary == "circular" else model.signatures.get(f"{name}_photo", other)
+
+
 def _inputs(model, d, case) -> dict:
-    """`d` as the model takes it. One that takes any blur supposes that it wraps around."""
+    """`d` as the model takes it."""
     names = inputs_of(model)
     inputs = {}
     if "kernel" in names:
         kernel = (case.kernel / case.kernel.sum()).astype(np.float32)
         inputs["kernel"] = tf.constant(np.repeat(kernel[None], len(d), 0))
-        if case.boundary != "circular":
-            d = _extended(d, kernel)
     if "noise" in names:
         inputs["noise"] = tf.fill([len(d)], np.float32(case.noise))
     return {"image": tf.constant(d, tf.float32), **inputs}
@@ -232,7 +231,8 @@ def _inputs(model, d, case) -> dict:
 def _trace(model, d, case) -> np.ndarray:
     """Relative residual of every evaluation, [B, evaluations], NaN once an image stopped."""
     rtol = tf.convert_to_tensor(model.rtol)
-    return model.signatures["trace"](rtol=rtol, **_inputs(model, d, case))["trace"].numpy()
+    trace = _signature(model, "trace", case, model.signatures["trace"])
+    return trace(rtol=rtol, **_inputs(model, d, case))["trace"].numpy()
 
 
 def _draw(args, models, methods, batch) -> None:

@@ -1,5 +1,6 @@
 """A SavedModel that still iterates: any batch, any size, no need for this package."""
 
+import functools
 import pathlib
 import tempfile
 
@@ -35,9 +36,9 @@ class _Served(tf.Module):
             with undifferentiated():
                 return model.solved(told, *options, folded=self.folded, **more)
 
-        def restore(*values):
+        def restore(*values, photo=False):
             *values, rtol, cap = values
-            result = solved(values, rtol, cap)
+            result = solved(values, rtol, cap, photo=photo)
             return {
                 "restored": result.image,
                 "residual": result.residual,
@@ -45,16 +46,24 @@ class _Served(tf.Module):
                 "status": result.status,
             }
 
-        def trace(*values):
+        def trace(*values, photo=False):
             *values, rtol = values
-            result = solved(values, rtol, model.solver.max_evaluations, trace=True)
+            cap = model.solver.max_evaluations
+            result = solved(values, rtol, cap, trace=True, photo=photo)
             return {"trace": result.trace}
 
         specs = list(inputs.values())
-        self.restore = tf.function(restore, input_signature=[*specs, rtol, cap])
-        self.trace = tf.function(trace, input_signature=[*specs, rtol])
+        program = lambda f, *more: tf.function(f, input_signature=[*specs, *more])  # noqa: E731
+        self.programs = {
+            "deblur" if model.takes_kernel else "restore": program(restore, rtol, cap),
+            "trace": program(trace, rtol),
+        }
+        if model.takes_kernel:
+            of_photo = functools.partial(restore, photo=True)
+            self.programs["deblur_photo"] = program(of_photo, rtol, cap)
+            self.programs["trace_photo"] = program(functools.partial(trace, photo=True), rtol)
         defaults = lambda *values: restore(*values, self.rtol, self.max_evaluations)  # noqa: E731
-        self.default = tf.function(defaults, input_signature=specs)
+        self.programs["serving_default"] = program(defaults)
 
 
 def _inputs(model, channels) -> dict:
@@ -75,7 +84,8 @@ def export(model: Equilibrium, path, channels: int = 3, extra: dict | None = Non
     `evaluations` [B] and `status` [B]. `trace(image, rtol)` returns the residual per evaluation,
     `trace` [B, cap], NaN once an image stopped, with the model's own cap. A model that is told
     the blur takes `kernel` [B, k1, k2] and `noise` [B] after `image`, and its `restore` is called
-    `deblur`.
+    `deblur`. Its images wrap around; `deblur_photo` and `trace_photo` take the same, of scenes that
+    go on beyond the image.
 
     Args:
         model: a built equilibrium model.
@@ -89,17 +99,12 @@ def export(model: Equilibrium, path, channels: int = 3, extra: dict | None = Non
     path = pathlib.Path(path)
     check(not path.exists(), "`path` must not exist yet: raise the version.", path=str(path))
     served = _Served(model, channels)
-    signatures = {
-        "serving_default": served.default,
-        "deblur" if model.takes_kernel else "restore": served.restore,
-        "trace": served.trace,
-    }
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".partial-") as folder:
             written = pathlib.Path(folder) / "model"
-            tf.saved_model.save(served, str(written), signatures, options)
+            tf.saved_model.save(served, str(written), served.programs, options)
             for name, text in (extra or {}).items():
                 (written / name).parent.mkdir(parents=True, exist_ok=True)
                 (written / name).write_text(text)

@@ -83,7 +83,8 @@ def residuals(model, blurred: Photo, rtol=None, blur=None, noise=None) -> np.nda
     """Relative residual of every evaluation of a solve with the model's own cap; see `deblur`."""
     rtol = tf.constant(float(model.rtol) if rtol is None else rtol, tf.float32)
     inputs = told(model, [blurred], blur, noise)
-    trace = model.signatures["trace"](rtol=rtol, **inputs)["trace"][0].numpy()
+    solve = model.signatures.get("trace_photo", model.signatures["trace"])
+    trace = solve(rtol=rtol, **inputs)["trace"][0].numpy()
     return trace[np.isfinite(trace)]
 
 
