@@ -1,7 +1,6 @@
 """Export the best model of a training run as a SavedModel that still iterates."""
 
 import dataclasses
-import pathlib
 
 import _cli
 
@@ -23,7 +22,7 @@ def main() -> None:
     from tf_jfb.operators import Blur, kernels
     from tf_jfb.serving import export, for_blur
     from tf_jfb.training import load_run
-    from tf_jfb.training.build import CONFIG_OF_EXPORT
+    from tf_jfb.training.build import CONFIG_OF_EXPORT, config_for_export
 
     model = load_run(args.run)
     if args.blur is not None:
@@ -31,7 +30,7 @@ def main() -> None:
     options = {"rtol": args.rtol, "max_evaluations": args.max_evaluations}
     options = {name: value for name, value in options.items() if value is not None}
     model.solver = dataclasses.replace(model.solver, **options)
-    extra = {CONFIG_OF_EXPORT: (pathlib.Path(args.run) / "config.yaml").read_text()}
+    extra = {CONFIG_OF_EXPORT: config_for_export(args.run)}
     print(f"wrote {export(model, args.output, extra=extra)}")
 
 

@@ -71,10 +71,23 @@ def open_model(path):
     return model
 
 
-def main_signature(model):
-    """`deblur` of a model that is told the blur, else `restore`; None where there is neither."""
-    signatures = getattr(model, "signatures", {})
-    return signatures.get("deblur", signatures.get("restore"))
+def main_signature(model, photo: bool = False):
+    """`deblur` of a model that is told the blur, else `restore`; None where there is neither.
+
+    With `photo`, that for images which do not wrap around, where the model has one.
+    """
+    return _signature(model, ("deblur", "restore"), photo)
+
+
+def trace_signature(model, photo: bool = False):
+    """`trace`; `photo` as in `main_signature`."""
+    return _signature(model, ("trace",), photo)
+
+
+def _signature(model, names, photo):
+    names = [*(f"{name}_photo" for name in names if photo), *names]
+    known = getattr(model, "signatures", {})
+    return next((known[name] for name in names if name in known), None)
 
 
 def inputs_of(model) -> dict:
@@ -109,8 +122,7 @@ def deblur_batch(
     cap = int(model.max_evaluations) if max_evaluations is None else max_evaluations
     check(rtol >= 0, "`rtol` must be >= 0.", rtol=rtol)
     check(cap >= 1, "`max_evaluations` must be >= 1.", max_evaluations=cap)
-    signatures = model.signatures
-    out = signatures.get("deblur_photo", signatures.get("restore"))(
+    out = main_signature(model, photo=True)(
         rtol=tf.constant(rtol, tf.float32),
         max_evaluations=tf.constant(cap, tf.int32),
         **told(model, photos, blur, noise),

@@ -20,7 +20,7 @@ from tf_jfb.models.equilibrium import is_conditional
 from tf_jfb.operators import BlurEach, BlurFFT, Frame, Operator
 from tf_jfb.operators.frame import scene_of
 from tf_jfb.operators.kernels import stretched
-from tf_jfb.serving.deblur import inputs_of, main_signature, open_model
+from tf_jfb.serving.deblur import inputs_of, main_signature, open_model, trace_signature
 from tf_jfb.serving.protocols import PROTOCOLS, Protocol
 
 # Candidate weights at a noise of 0.005; they rise with the noise.
@@ -197,7 +197,7 @@ def _of_one_size(kernels) -> list:
 def _restore(model, args, d, case):
     rtol = model.rtol if args.rtol is None else tf.constant(args.rtol)
     cap = model.max_evaluations if args.max_evaluations is None else args.max_evaluations
-    out = _signature(model, "deblur", case, main_signature(model))(
+    out = main_signature(model, case.boundary != "circular")(
         rtol=tf.convert_to_tensor(rtol),
         max_evaluations=tf.convert_to_tensor(cap),
         **_inputs(model, d, case),
@@ -209,11 +209,6 @@ def _restore(model, args, d, case):
         "converged": out["status"] == Status.CONVERGED,
         "diverged": out["status"] == Status.DIVERGED,
     }
-
-
-def _signature(model, name, case, other):
-    """That for photographs where images do not wrap around and the model has one, else `other`."""
-    return other if case.boundary == "circular" else model.signatures.get(f"{name}_photo", other)
 
 
 def _inputs(model, d, case) -> dict:
@@ -231,7 +226,7 @@ def _inputs(model, d, case) -> dict:
 def _trace(model, d, case) -> np.ndarray:
     """Relative residual of every evaluation, [B, evaluations], NaN once an image stopped."""
     rtol = tf.convert_to_tensor(model.rtol)
-    trace = _signature(model, "trace", case, model.signatures["trace"])
+    trace = trace_signature(model, case.boundary != "circular")
     return trace(rtol=rtol, **_inputs(model, d, case))["trace"].numpy()
 
 

@@ -8,7 +8,7 @@ from tf_jfb._validate import check
 from tf_jfb.data import Photo
 from tf_jfb.metrics import psnr, ssim
 from tf_jfb.operators import Blur, kernels
-from tf_jfb.serving.deblur import Restored, told
+from tf_jfb.serving.deblur import Restored, told, trace_signature
 
 
 def simulate(
@@ -83,8 +83,7 @@ def residuals(model, blurred: Photo, rtol=None, blur=None, noise=None) -> np.nda
     """Relative residual of every evaluation of a solve with the model's own cap; see `deblur`."""
     rtol = tf.constant(float(model.rtol) if rtol is None else rtol, tf.float32)
     inputs = told(model, [blurred], blur, noise)
-    solve = model.signatures.get("trace_photo", model.signatures["trace"])
-    trace = solve(rtol=rtol, **inputs)["trace"][0].numpy()
+    trace = trace_signature(model, photo=True)(rtol=rtol, **inputs)["trace"][0].numpy()
     return trace[np.isfinite(trace)]
 
 

@@ -1,9 +1,11 @@
 """From a configuration to a model."""
 
 import dataclasses
+import os
 import pathlib
 
 import keras
+import yaml
 
 from tf_jfb import gradients, models, networks
 from tf_jfb._compat import value
@@ -71,6 +73,15 @@ def config_of(run) -> Config:
             run=str(run),
         )
     return Config(**load_config(file))
+
+
+def config_for_export(run) -> str:
+    """That of a run folder as YAML, its folders of images by their names alone."""
+    config = config_of(run)
+    names = os.pathsep.join(pathlib.Path(folder).name for folder in config.folders) or None
+    return yaml.safe_dump(
+        dataclasses.asdict(dataclasses.replace(config, path=names)), sort_keys=False
+    )
 
 
 def _load(build, run, precision="float32"):
