@@ -58,7 +58,13 @@ def parser() -> argparse.ArgumentParser:
 
 def _type(field):
     kind = str(field.type).split("|")[0].strip().removeprefix("<class '").removesuffix("'>")
-    return {"int": int, "float": float}.get(kind, str)
+    return {"int": int, "float": float, "bool": _boolean}.get(kind, str)
+
+
+def _boolean(text):
+    if text not in ("true", "false"):
+        raise ValueError(text)
+    return text == "true"
 
 
 def _callback(name):

@@ -88,6 +88,12 @@ def test_what_is_drawn_depends_on_seed_and_index_alone():
     assert np.abs(first[1][0]["noise"] - first[0][0]["noise"]).min() > 0
 
 
+def test_photographs_are_frames_that_nothing_wraps_into():
+    (whole, sharp), (frame, shown) = run()[0], run(photo=True)[0]
+    np.testing.assert_array_equal(frame["image"], whole["image"][:, 4:-4, 4:-4])
+    np.testing.assert_array_equal(shown, sharp[:, 4:-4, 4:-4])
+
+
 def test_workers_draw_their_parts_of_what_one_would():
     whole = run()[0][0]
     sharp = tf.data.Dataset.from_tensor_slices(IMAGES)

@@ -167,12 +167,35 @@ def test_a_universal_model_trains_and_predicts_from_dicts(kind):
     assert np.isfinite(model.evaluate(data, verbose=0)).all()
 
 
+@EACH
+def test_a_model_of_photographs_learns_from_frames(kind):
+    """What it returns has their shape, and is what `photo` gives of any model."""
+    model, scene = universal(kind, photo=True), images(4, side=18)
+    sharp = scene[:, 3:-3, 3:-3]
+    d = operators.BlurEach(tf.constant(kernels(4)))(scene)[:, 3:-3, 3:-3]
+    inputs = told(model, d, np.full(4, 0.01, np.float32))
+    model.compile(keras.optimizers.Adam(1e-4))
+    losses = model.fit(inputs, sharp, batch_size=2, epochs=3, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    told_so = universal(kind)
+    told_so.build(sharp.shape)
+    told_so.set_weights(model.get_weights())
+    options = {"kernel": inputs["kernel"], "noise": inputs["noise"]}
+    photo = told_so.restore(inputs["image"], photo=True, **options)
+    np.testing.assert_allclose(model.restore(inputs["image"], **options).image, photo.image)
+    np.testing.assert_allclose(model.predict(inputs, verbose=0), photo.image, atol=2e-5)
+    again = kind.from_config(model.get_config())
+    assert again.photo and model(inputs).shape == sharp.shape
+
+
 def test_what_the_model_takes_is_checked():
     d, fixed, free = images(), make(models.DEHQS), universal(models.DEHQS)
     with pytest.raises(ValueError, match="`kernel` must be left out"):
         fixed.restore(d, kernel=kernels()[0])
     with pytest.raises(ValueError, match="`photo` must be left out"):
         fixed.restore(d, photo=True)
+    with pytest.raises(ValueError, match="`photo` must be left out"):
+        make(models.DEHQS, photo=True)
     with pytest.raises(ValueError, match="`noise` must be given"):
         free.restore(d, kernel=kernels()[0])
     with pytest.raises(ValueError, match="one for every image"):

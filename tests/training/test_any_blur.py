@@ -5,7 +5,7 @@ import pytest
 
 from tf_jfb import models, networks
 from tf_jfb.training import Config, build_model, load_run, train, train_denoiser
-from tf_jfb.training.problem import degradation
+from tf_jfb.training.problem import degradation, validation_pairs
 
 DATA = {"blur": "any", "kernel_size": 7, "noise": 0.005, "noise_high": 0.02, "size": 16, "crop": 16}
 NETWORK = {"network": "unet", "scales": "2:3", "blocks": 1, "gain": 0.01, "lipschitz": 1.0}
@@ -34,6 +34,15 @@ def test_denoiser_then_model_resumed_and_loaded(tmp_path):
     np.testing.assert_allclose(first, second, atol=1e-6)
 
 
+def test_a_training_on_photographs_is_audited_and_loaded(tmp_path):
+    penalty = {"jacobian_weight": 0.01, "jacobian_bound": 0.1}
+    config = Config(**TINY, **penalty, model="de-hqs", photo=True, audit=1, epochs=1)
+    model = train(config, tmp_path / "run", verbose=0)
+    assert model.photo and load_run(tmp_path / "run").photo
+    measured, sharp = validation_pairs(config, degradation(config), 2)
+    assert measured["image"].shape == sharp.shape == (2, 10, 10, 3)  # of crops of 16, kernels of 7
+
+
 @pytest.mark.parametrize(
     "options, message",
     [
@@ -42,6 +51,7 @@ def test_denoiser_then_model_resumed_and_loaded(tmp_path):
         ({"model": "de-foo"}, "`model` must be one of de-grad"),
         ({"blur": "any", "families": "motion+smear"}, "`families` must be one or several"),
         ({"blur": "any", "families": "none"}, "or none, with `kernel_files`"),
+        ({"photo": True}, "`photo` must be true or false, and false but with blur"),
         ({"scales": "32,64"}, "`scales` must be channels per scale"),
     ],
 )

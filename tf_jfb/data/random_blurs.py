@@ -114,6 +114,7 @@ def degrade_randomly(
     count: int = 4096,
     start: int = 0,
     shard: tuple[int, int] = (1, 0),
+    photo: bool = False,
 ) -> tf.data.Dataset:
     """Maps batches of sharp images to (measurements, sharp), with a blur and noise of each image's.
 
@@ -131,6 +132,8 @@ def degrade_randomly(
         start: number of the first batch, >= 0: that of the next where a training resumes.
         shard: (n, i) where the batches are part i of n equal parts of larger ones, as `examples`
             yields them to one of several workers: what is drawn is that part's.
+        photo: whether measurements and sharp images are cut by `blurs.size` // 2 on every side, to
+            frames into which nothing wraps around.
 
     Raises:
         ValueError: a number is outside its range, or the elements are no batches of floating images
@@ -145,6 +148,7 @@ def degrade_randomly(
     bank = None if blurs is None else tf.constant(blurs.bank(count, seed), spec.dtype)
 
     parts, part = shard
+    edge = 0 if blurs is None or not photo else blurs.size // 2
 
     def measure(index, sharp):
         # Philox by name: left to choose, TensorFlow takes another generator on some devices.
@@ -166,6 +170,8 @@ def degrade_randomly(
             return {"image": sharp + error, "noise": std}, sharp
         kernel = tf.gather(bank, which)
         image = BlurEach(kernel)(sharp) + error
+        if edge:
+            image, sharp = (t[:, edge:-edge, edge:-edge] for t in (image, sharp))
         return {"image": image, "kernel": kernel, "noise": std}, sharp
 
     return dataset.enumerate(start).map(

@@ -165,7 +165,7 @@ def _measure(model, d, sharp, solver, exact, in_use, iterations) -> dict:
         fx = model.bound_map(d)[1](forward.x)  # folds the weights within the tape
     with tf.GradientTape() as loss_tape:
         loss_tape.watch(fx)
-        loss = model.compute_loss(x=d, y=sharp, y_pred=model.image_of(fx))
+        loss = model.compute_loss(x=d, y=sharp, y_pred=model.frame_of(fx, sharp))
     v = loss_tape.gradient(loss, fx)
     product = transposed_jacobian(T, forward.x)
     w, adjoint = exact.adjoint(T, forward.x, v)

@@ -50,7 +50,9 @@ class Equilibrium(Model):
 
     The model takes d, or a dict of `image` = d and of what else it needs: `kernel` [B, k1, k2]
     where `operator` is None, for circular blurs that come with the images; `noise` [B], the
-    standard deviation, there and where the network is conditional; `index` for a warm start.
+    standard deviation, there and where the network is conditional; `index` for a warm start. With
+    `photo`, such images are frames of scenes that go on beyond them (see `operators.Frame`): what
+    is solved for is the scene, what is returned and learned from the frame.
 
     `call` is differentiable through `gradient`. `predict` and `restore` return the solved
     iterate itself. `fit` and `evaluate` log, beside loss and metrics, the mean evaluations, mean
@@ -70,6 +72,7 @@ class Equilibrium(Model):
         gradient: Estimator | None = None,
         regularizers: tuple = (),
         warm_start: int = 0,
+        photo: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -79,7 +82,12 @@ class Equilibrium(Model):
             warm_start=warm_start,
         )
         self.warm_start, self._memory = warm_start, Memory(warm_start)
-        self.operator, self.network = operator, network
+        check(
+            operator is None or not photo,
+            "`photo` must be left out: `operator` has a boundary of its own.",
+            photo=photo,
+        )
+        self.operator, self.network, self.photo = operator, network, photo
         self._channels = None  # of the images, once known
         self.solver = Anderson() if solver is None else solver
         self.gradient = JFB() if gradient is None else gradient
@@ -104,9 +112,14 @@ class Equilibrium(Model):
         """The image in a fixed point."""
         return state
 
+    def frame_of(self, state: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
+        """`image_of`, of which only what `image` [B, H, W, C] shows."""
+        height, width = tf.unstack(tf.shape(image)[1:3])
+        return tf.ensure_shape(self.image_of(state)[:, :height, :width], image.shape)
+
     def bound_map(self, inputs, training: bool = False) -> tuple:
         """(x0, T) with T a function of x alone, and `observe`."""
-        m = self.measurement(inputs)
+        m = self._scene(self.measurement(inputs))
         x0, T, known = self.equilibrium_map(m, self.network.frozen(training=training))  # noqa: N806
         return x0, lambda x, observe=False: T(x, *known, observe=observe)
 
@@ -114,6 +127,9 @@ class Equilibrium(Model):
         """What the model was given, checked to be what it takes."""
         wanted = [name for name in ("kernel", "noise") if getattr(self, f"takes_{name}")]
         return measurement(inputs, wanted, bool(self.warm_start), self.variable_dtype)
+
+    def _scene(self, m: Measurement) -> Measurement:
+        return as_scene(m) if self.photo and m.seen is None else m
 
     @property
     def takes_kernel(self) -> bool:
@@ -180,9 +196,11 @@ class Equilibrium(Model):
         self.build(config["input_shape"])
 
     def call(self, inputs, training=None):
-        m = self.measurement(inputs)
+        given = self.measurement(inputs)
+        m = self._scene(given)
         x0, T = self.bound_map(m, bool(training))  # noqa: N806
-        told = [name for name in ("image", "kernel", "noise") if getattr(m, name) is not None]
+        names = ("image", "kernel", "noise", "seen")
+        told = [name for name in names if getattr(m, name) is not None]
         T.inputs = tuple(getattr(m, name) for name in told)
         T.explicit = lambda x, *new: self.bound_map(Measurement(**dict(zip(told, new))))[1](x)  # noqa: B905
         observed = lambda x: T(x, observe=bool(training))  # noqa: E731
@@ -195,12 +213,13 @@ class Equilibrium(Model):
             _log(self.solve_metrics, solution)
             if training and self.regularizers:
                 self._solves.keep(Solved(T, x0, solution.x, self.solver, self._step()))
-            return self.image_of(self.gradient.attach(T, solution.x, observed, report))
+            fixed = self.gradient.attach(T, solution.x, observed, report)
+            return self.frame_of(fixed, given.image)
         x = self.gradient.attach(T, x0, observed, report)
         # What was iterated without a solver is judged by one evaluation more.
         last = solve(T, tf.stop_gradient(x), self.solver, max_evaluations=1)
         _log(self.solve_metrics, last._replace(evaluations=last.evaluations + self.gradient.steps))
-        return self.image_of(x)
+        return self.frame_of(x, given.image)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, **kwargs):
         """The compiled loss and, in training, the weighted regularisers."""
@@ -212,7 +231,7 @@ class Equilibrium(Model):
         replicas = _replicas.count()  # Keras divides by it, for it adds their gradients
 
         def loss(state):
-            return replicas * base(x, y, self.image_of(state), sample_weight, **kwargs)
+            return replicas * base(x, y, self.frame_of(state, y), sample_weight, **kwargs)
 
         for regularizer in self.regularizers:
             penalty = regularizer.penalty(solved, loss)
@@ -245,7 +264,7 @@ class Equilibrium(Model):
         start=None,
         kernel=None,
         noise=None,
-        photo=False,
+        photo=None,
     ) -> Restoration:
         """Restores a batch and reports, per image, how the solve went.
 
@@ -259,7 +278,8 @@ class Equilibrium(Model):
             kernel: [k1, k2] for all or [B, k1, k2], for a model without an operator of its own.
             noise: standard deviation in [0, 1] units, a number or [B], for a model told of it.
             photo: whether the scene goes on beyond the images, as it does for a camera (see
-                `operators.Frame`); otherwise they wrap around. For a model without an operator.
+                `operators.Frame`); otherwise they wrap around. For a model without an operator;
+                default the model's own.
 
         Raises:
             ValueError: `blurred` or `start` has the wrong shape, dtype or value range, or holds
@@ -291,7 +311,8 @@ class Equilibrium(Model):
             photo=photo,
         )
         inputs, compact = self._told(blurred, kernel, noise), len(blurred) > 1
-        options = (rtol, cap, bool(trace), compact, start, self.folded(), bool(photo))
+        photo = self.photo if photo is None else bool(photo)
+        options = (rtol, cap, bool(trace), compact, start, self.folded(), photo)
         return self._restore(inputs, *options)
 
     def _told(self, blurred, kernel, noise):
@@ -320,7 +341,7 @@ class Equilibrium(Model):
         compact=False,
         start=None,
         folded=None,
-        photo=False,
+        photo=None,
     ) -> Restoration:
         """`restore` without checks, for use inside a graph; the options may be tensors.
 
@@ -329,7 +350,7 @@ class Equilibrium(Model):
         """
         m = given = self.measurement(inputs)
         self.build(m.image.shape)
-        if photo:
+        if self.photo if photo is None else photo:
             m = as_scene(m)
             start = None if start is None else as_scene(given._replace(image=start)).image
         known = {} if folded is None else {"folded": folded}
@@ -338,9 +359,9 @@ class Equilibrium(Model):
         options = {"rtol": rtol, "max_evaluations": max_evaluations, "trace": trace}
         x0 = x0 if start is None else self.state_of(tf.cast(start, x0.dtype))
         s = solve(T, x0, self.solver, told, compact=compact, **options)
-        height, width = tf.unstack(tf.shape(given.image)[1:3])
-        image = tf.ensure_shape(self.image_of(s.x)[:, :height, :width], given.image.shape)
-        return Restoration(image, s.evaluations, s.residual, s.status, s.trace)
+        return Restoration(
+            self.frame_of(s.x, given.image), s.evaluations, s.residual, s.status, s.trace
+        )
 
     @property
     def metrics(self):
@@ -363,7 +384,7 @@ class Equilibrium(Model):
         parts = {name: getattr(self, name) for name in _PARTS}
         saved = {k: keras.saving.serialize_keras_object(v) for k, v in parts.items()}
         penalties = [keras.saving.serialize_keras_object(r) for r in self.regularizers]
-        own = {"warm_start": self.warm_start, "name": self.name}
+        own = {"warm_start": self.warm_start, "photo": self.photo, "name": self.name}
         return {**saved, "regularizers": penalties, **own}
 
     @classmethod

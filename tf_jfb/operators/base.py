@@ -6,6 +6,10 @@ import tensorflow as tf
 from tf_jfb._numerics import cast, per_image, per_image_norm
 from tf_jfb._validate import check
 
+# Of a data step without closed form. With those of a preconditioner the map is another one, whose
+# solves fail where rho is small.
+PROX_ITERATIONS = 10
+
 
 class Operator:
     r"""Linear operator A on image batches [B, H, W, C], with its adjoint $A^T$.
@@ -82,23 +86,15 @@ class Operator:
         """
         g = image_batch("g", g)
         check(iterations >= 1, "`iterations` must be >= 1.", iterations=iterations)
-        rho = weight(rho, g)
-        half = 0.5 * self.norm_bound(*g.shape[1:]) ** 2  # the spectrum is rho + [0, 2 half]
-        middle = half + rho
-        ratio = half / middle
-        x = step = g / middle
-        for _ in range(iterations - 1):
-            residual = g - (self.apply_adjoint(self.apply(x)) + rho * x)
-            new = 1.0 / (2.0 * middle / half - ratio)
-            step = new * ratio * step + 2.0 * new / half * residual
-            x, ratio = x + step, new
-        return x
+        normal = lambda x: self.apply_adjoint(self.apply(x))  # noqa: E731
+        bound = self.norm_bound(*g.shape[1:])
+        return chebyshev(normal, g, weight(rho, g), bound**2, iterations)
 
     def prox_map(self, d, rho) -> tuple:
         r"""$z \mapsto \arg\min_x |A x - d|^2 + \rho\,|x - z|^2$, prepared for many z.
 
-        Here $z + Q A^T (d - A z)$ with $Q \approx (A^T A + \rho I)^{-1}$ of `inverse`: whatever the
-        quality of Q, a z that explains d is left alone.
+        Here $z + Q A^T (d - A z)$ with $Q \approx (A^T A + \rho I)^{-1}$ of `inverse`, with
+        `PROX_ITERATIONS`: whatever the quality of Q, a z that explains d is left alone.
 
         Args:
             d: the measurement [B, H', W', C].
@@ -109,7 +105,10 @@ class Operator:
         """
         d = image_batch("d", d)
         rho = tf.broadcast_to(tf.reshape(cast(rho, d.dtype), [-1]), tf.shape(d)[:1])
-        step = lambda z, d, rho: z + self.inverse(self.adjoint(d - self(z)), rho)  # noqa: E731
+
+        def step(z, d, rho):
+            return z + self.inverse(self.adjoint(d - self(z)), rho, PROX_ITERATIONS)
+
         return step, (d, rho)
 
     @tf.function
@@ -125,6 +124,20 @@ class Operator:
     @classmethod
     def from_config(cls, config: dict) -> "Operator":
         return cls(**config)
+
+
+def chebyshev(normal, g, rho, bound, iterations: int) -> tf.Tensor:
+    """`Operator.inverse` for `normal` = A^T A, whose spectrum lies in [0, `bound`]."""
+    half = 0.5 * bound
+    middle = half + rho
+    ratio = half / middle
+    x = step = g / middle
+    for _ in range(iterations - 1):
+        residual = g - (normal(x) + rho * x)
+        new = 1.0 / (2.0 * middle / half - ratio)
+        step = new * ratio * step + 2.0 * new / half * residual
+        x, ratio = x + step, new
+    return x
 
 
 def image_batch(name: str, x) -> tf.Tensor:

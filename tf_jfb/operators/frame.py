@@ -2,9 +2,11 @@
 
 import tensorflow as tf
 
+from tf_jfb._numerics import cast
 from tf_jfb._validate import check
-from tf_jfb.operators.base import Operator, image_batch, weight
-from tf_jfb.operators.blur_fft import BlurFFT, _fft, _ifft
+from tf_jfb.operators.base import PROX_ITERATIONS, Operator, chebyshev, image_batch
+from tf_jfb.operators.blur_each import BlurEach
+from tf_jfb.operators.blur_fft import BlurFFT
 
 MULTIPLE = 8  # of which a frame's scene has its sides: fast to transform, and a U-Net's
 
@@ -46,24 +48,21 @@ class Frame(Operator):
         return self.blur.apply_adjoint(tf.cast(self.seen, y.dtype) * y)
 
     def prox_map(self, d, rho) -> tuple:
-        r"""$z \mapsto z + (C^T C + \rho I)^{-1} A^T (d - A z)$, prepared for many z.
-
-        It minimises $|A x - d|^2 + |(1 - m)\,C (x - z)|^2 + \rho\,|x - z|^2$: where nothing was
-        seen, a step keeps to what z says. Values of d there do not matter.
-        """
+        r"""As every operator's; values of d that were not seen do not matter."""
         d = image_batch("d", d)
-        rho, transfer = weight(rho, d), self.blur.transfer(d)
-        rho = tf.complex(rho, tf.zeros_like(rho))
-        inverse = tf.math.conj(transfer) / (tf.math.conj(transfer) * transfer + rho)
         batch = tf.shape(d)[:1]
         per_image = lambda t: tf.broadcast_to(t, tf.concat([batch, tf.shape(t)[1:]], 0))  # noqa: E731
+        transfer, seen = per_image(self.blur.transfer(d)), per_image(tf.cast(self.seen, d.dtype))
+        rho = per_image(tf.reshape(cast(rho, d.dtype), [-1, 1, 1, 1]))
+        bound = tf.square(tf.reduce_max(tf.abs(transfer), axis=[1, 2, 3], keepdims=True))
 
-        def step(z, d, seen, transfer, inverse):
-            missing = seen * (d - _ifft(transfer * _fft(z), z))
-            return z + _ifft(inverse * _fft(missing), z)
+        def step(z, d, rho, transfer, seen, bound):
+            frame = Frame(BlurEach.from_transfer(transfer), seen)
+            normal = lambda x: frame.apply_adjoint(frame.apply(x))  # noqa: E731
+            missing = frame.apply_adjoint(d - frame.apply(z))
+            return z + chebyshev(normal, missing, rho, bound, PROX_ITERATIONS)
 
-        seen = tf.cast(self.seen, d.dtype)
-        return step, (d, *(per_image(t) for t in (seen, transfer, inverse)))
+        return step, (d, rho, transfer, seen, bound)
 
     def norm_bound(self, height: int, width: int, channels: int = 1):
         """That of C."""

@@ -124,7 +124,8 @@ def for_blur(model: Equilibrium, operator: Operator, channels: int = 3) -> Equil
         "The model must be one that takes any blur, to be made one for `blur`.",
         operator=model.operator,
     )
-    config = {**model.get_config(), "operator": keras.saving.serialize_keras_object(operator)}
+    own = {"operator": keras.saving.serialize_keras_object(operator), "photo": False}
+    config = {**model.get_config(), **own}
     fixed = type(model).from_config(config)
     fixed.build((None, None, None, channels))
     fixed.set_weights(model.get_weights())

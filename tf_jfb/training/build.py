@@ -30,6 +30,7 @@ def build_model(config: Config) -> models.Equilibrium:
         "solver": _solver(config, gradient),
         "gradient": gradient,
         "regularizers": config.regularizers,
+        "photo": config.photo,
     }
     model = _MODELS[config.model](config, shared)
     model.build(SHAPE)

@@ -39,6 +39,7 @@ class Config:
     kernel_size: int = 25  # with blur "any": side of the kernels
     families: str = "+".join(FAMILIES)  # with blur "any": what they are drawn from; or none
     kernel_files: str | None = None  # with blur "any": drawn from too, as one family; joined by ","
+    photo: bool = False  # with blur "any": the images are frames of scenes; else they wrap around
     model: str = "de-grad"  # one of MODELS
     network: str = "dncnn"  # or unet, with blur "any"
     scales: str = "32:64:128"  # of a U-Net: channels per scale
@@ -58,7 +59,7 @@ class Config:
     rtol: float = 1e-3
     max_evaluations: int = 50
     pretrained: str | None = None  # run folder of a denoiser
-    initial: str | None = None  # run folder or exported model of a DE-GRAD to go on from
+    initial: str | None = None  # run folder or exported model to go on from
     jacobian_weight: float = 0.0  # of the penalty on the Jacobian of T at the fixed point
     jacobian_bound: float = 1.0  # below which it is not penalised
     jacobian_power: int = 1  # steps of the power method towards the largest singular value
@@ -90,6 +91,12 @@ class Config:
             f"`path` must name a folder for each of `data` but dead leaves, joined by {os.pathsep}",
             data=self.data,
             path=self.path,
+        )
+        check(
+            self.photo is False or self.photo is True and self.any_blur,
+            '`photo` must be true or false, and false but with blur "any".',
+            photo=self.photo,
+            blur=self.blur,
         )
         unknown = sorted(set(self.blur_families) - set(FAMILIES))
         check(

@@ -23,11 +23,11 @@ class Fixed:
         """Endless batches (measured, sharp); options as in `data.examples`."""
         return data.examples(images, self.operator, self.noise, start=start, **options)
 
-    def measure(self, sharp: np.ndarray, seed: int):
-        """Measurements of validation images, always the same."""
+    def measure(self, sharp: np.ndarray, seed: int) -> tuple:
+        """(measurements, sharp) of validation images, always the same."""
         unit = np.random.default_rng([seed, 3]).standard_normal(sharp.shape, np.float32)
         blurred = sharp if self.operator is None else self.operator(sharp).numpy()
-        return blurred + self.noise * unit
+        return blurred + self.noise * unit, sharp
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Drawn:
 
     blurs: data.RandomBlurs | None  # None: sharp, noisy images
     noise: tuple  # range of standard deviations
+    photo: bool = False  # whether the images are cut to frames, around which the scene goes on
 
     def examples(self, images, start: int = 0, **options) -> tf.data.Dataset:
         """Endless batches (measurements, sharp); options as in `data.examples`."""
@@ -43,13 +44,15 @@ class Drawn:
         sharp = pairs.map(lambda _, sharp: sharp)
         first, seed = start // options["batch_size"], options.get("seed", 0)
         shard = options.get("shard", (1, 0))
-        return data.degrade_randomly(sharp, self.blurs, self.noise, seed, start=first, shard=shard)
+        place = {"start": first, "shard": shard, "photo": self.photo}
+        return data.degrade_randomly(sharp, self.blurs, self.noise, seed, **place)
 
-    def measure(self, sharp: np.ndarray, seed: int) -> dict:
-        """Measurements of validation images, always the same, with other blurs than training."""
+    def measure(self, sharp: np.ndarray, seed: int) -> tuple:
+        """(measurements, sharp) of validation images, always the same, of other blurs."""
         batch = tf.data.Dataset.from_tensors(sharp)
-        drawn = data.degrade_randomly(batch, self.blurs, self.noise, seed + 1_000_003, len(sharp))
-        return {name: part.numpy() for name, part in next(iter(drawn))[0].items()}
+        options = {"seed": seed + 1_000_003, "count": len(sharp), "photo": self.photo}
+        drawn = data.degrade_randomly(batch, self.blurs, self.noise, **options)
+        return tf.nest.map_structure(lambda part: part.numpy(), next(iter(drawn)))
 
 
 def degradation(config) -> Fixed | Drawn:
@@ -57,7 +60,7 @@ def degradation(config) -> Fixed | Drawn:
     if not config.any_blur:
         return Fixed(config.operator, config.noise)
     blurs = data.RandomBlurs(config.blur_families, config.kernel_size, files=config.blur_files)
-    return Drawn(blurs, (config.noise, config.noise_high or config.noise))
+    return Drawn(blurs, (config.noise, config.noise_high or config.noise), config.photo)
 
 
 def noisy(config) -> Fixed | Drawn:
@@ -94,4 +97,4 @@ def validation_pairs(config, kind: Fixed | Drawn, count: int, most: int = 256) -
     sharp = [images[i] for i in range(min(count, len(images)))]
     side = min(most, *(n for image in sharp for n in image.shape[:2]))
     sharp = np.stack([centre(image, side) for image in sharp])
-    return kind.measure(sharp, config.seed), sharp
+    return kind.measure(sharp, config.seed)
