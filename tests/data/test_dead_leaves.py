@@ -96,3 +96,16 @@ def test_errors(option, value):
 def test_index_errors():
     with pytest.raises(ValueError, match="`index` must lie in"):
         DeadLeaves(2, size=8)[2]
+
+
+def test_grain_can_be_left_out():
+    """Second differences are then those of edges and stripes alone."""
+    second = [
+        np.median(np.abs(np.diff(DeadLeaves(2, size=48, grain=grain)[0], 2, axis=1)))
+        for grain in (0.0, 0.7)
+    ]
+    assert second[1] > 2 * second[0]
+    default, same = (DeadLeaves(2, size=16, **options)[1] for options in ({}, {"grain": 0.3}))
+    np.testing.assert_array_equal(default, same)
+    with pytest.raises(ValueError, match=r"`grain` must lie in \[0, 0.7\]. Received: grain=0.8"):
+        DeadLeaves(grain=0.8)

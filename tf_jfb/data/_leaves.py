@@ -10,6 +10,7 @@ import numpy as np
 
 SAMPLES = 2  # per pixel and axis
 MARGIN = 8.0  # of the area of centres beyond the image, in pixels
+PLAIN = 0.7  # share of the shapes that have no stripes; some of these have grain
 MEAN_AREA = 0.7 * (0.6 * np.pi + 0.4 * 4.0)  # of a shape of radius 1; aspect 0.4 to 1
 
 
@@ -28,12 +29,12 @@ def centre_area(size: int) -> float:
     return (size + 2 * MARGIN) ** 2
 
 
-def render(radii: np.ndarray, size: int, channels: int, rng) -> np.ndarray:
+def render(radii: np.ndarray, size: int, channels: int, grain: float, rng) -> np.ndarray:
     """Image float32 [size, size, channels] in [0, 1] of shapes of these radii (in pixels)."""
     side = SAMPLES * size
     shapes = _draw_shapes(SAMPLES * radii, side, rng)
     front = _front(shapes, side)
-    colour = _colour(shapes, front, channels, rng)
+    colour = _colour(shapes, front, channels, grain, rng)
     image = colour.reshape(size, SAMPLES, size, SAMPLES, channels).mean(axis=(1, 3))
     return np.clip(image, 0.0, 1.0, dtype=np.float32)
 
@@ -97,13 +98,13 @@ def _local(shapes, which, dy, dx) -> tuple:
     return cos_u * dx + sin_u * dy, cos_v * dy - sin_v * dx
 
 
-def _colour(shapes, front, channels, rng) -> np.ndarray:
+def _colour(shapes, front, channels, share, rng) -> np.ndarray:
     """Colours [side * side, channels] of the front shapes: base, shading and texture."""
     side = int(np.sqrt(len(front)))
     count = len(shapes.radius)
     base = _palette(count, channels, rng)
     shading = 0.1 * rng.standard_normal((count, 2))
-    kind = rng.choice(3, count, p=(0.4, 0.3, 0.3))  # plain, grain, stripes
+    kind = rng.choice(3, count, p=(PLAIN - share, share, 1 - PLAIN))  # plain, grain, stripes
     strength = rng.uniform(0.02, 0.12, count)
     period = SAMPLES * rng.uniform(3.0, 16.0, count)
     slant = rng.uniform(-1, 1, count)

@@ -25,6 +25,8 @@ class DeadLeaves:
         channels: 1 or 3.
         seed: of all images, >= 0.
         shapes: shapes per image; None takes as many as cover it.
+        grain: share of the shapes whose texture is grain, in [0, 0.7]. Grain is white, and so
+            teaches a denoiser to leave noise alone.
 
     Raises:
         ValueError: an argument is outside its range.
@@ -37,12 +39,15 @@ class DeadLeaves:
         channels: int = 3,
         seed: int = 0,
         shapes: int | None = None,
+        grain: float = 0.3,
     ):
         check(length >= 1, "`length` must be >= 1.", length=length)
         check(size >= 8, "`size` must be >= 8.", size=size)
         check(channels in (1, 3), "`channels` must be 1 or 3.", channels=channels)
         check(seed >= 0, "`seed` must be >= 0.", seed=seed)
         check(shapes is None or shapes >= 1, "`shapes` must be >= 1.", shapes=shapes)
+        check(0 <= grain <= _leaves.PLAIN, f"`grain` must lie in [0, {_leaves.PLAIN}].", grain=grain)
+        self.grain = grain
         self.length, self.size, self.channels, self.seed = length, size, channels, seed
         self.shapes = covering(size) if shapes is None else shapes
 
@@ -53,7 +58,7 @@ class DeadLeaves:
         check(0 <= index < self.length, f"`index` must lie in [0, {self.length}).", index=index)
         rng = np.random.default_rng([self.seed, 2, index])
         radii = draw_radii(rng, self.shapes, SMALLEST, LARGEST * self.size)
-        return _leaves.render(radii, self.size, self.channels, rng)
+        return _leaves.render(radii, self.size, self.channels, self.grain, rng)
 
 
 def dead_leaves(length: int = 10_000, size: int = 64, channels: int = 3, seed: int = 0):

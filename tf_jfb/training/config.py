@@ -31,6 +31,7 @@ class Config:
 
     data: str = "dead-leaves"  # one of DATA, or several joined by "+", in equal shares
     path: str | None = None  # folder of images, for celeba and folder; of several, joined by ":"
+    grain: float = 0.3  # of dead leaves: share of the shapes with grain, which is like noise
     size: int | None = None  # side to resize images to; None keeps them (celeba: 128)
     crop: int | None = 64  # side of the random training crops; None takes whole images
     blur: str = "gaussian:5:5.0"  # or disk:R, box:S, motion:SIZE:SEED, a file, or any
@@ -97,6 +98,11 @@ class Config:
             '`photo` must be true or false, and false but with blur "any".',
             photo=self.photo,
             blur=self.blur,
+        )
+        check(
+            isinstance(self.grain, (int, float)) and 0 <= self.grain <= 0.7,
+            "`grain` must lie in [0, 0.7].",
+            grain=self.grain,
         )
         unknown = sorted(set(self.blur_families) - set(FAMILIES))
         check(

@@ -82,6 +82,7 @@ def _source(config, kind, folder, split):
             10_000,
             config.size or config.crop or 64,
             seed=config.seed + (0 if split == "train" else 1_000_003),
+            grain=config.grain,
         )
     if kind == "celeba":
         return data.celeba(folder, split, config.size or 128, cache=CACHE)
