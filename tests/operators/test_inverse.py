@@ -42,6 +42,17 @@ def test_error_is_within_the_chebyshev_bound(operator, iterations):
     assert float(tf.norm(got - x)) <= (bound + 1e-12) * float(tf.norm(x))
 
 
+@pytest.mark.parametrize("operator", [GaussianBlur(5, 5.0), Blur(KERNEL)])
+def test_a_data_step_is_accurate_where_rho_is_small(operator):
+    """The model that is shipped takes a rho of 0.03 at its lowest noise."""
+    z, d, rho = images(0), images(1), 0.03
+    step, inputs = operator.prox_map(d, rho)
+    x = step(z, *inputs)
+    slope = operator.adjoint(operator(x) - d) + rho * (x - z)
+    start = operator.adjoint(operator(z) - d)
+    assert float(tf.norm(slope)) < 0.07 * float(tf.norm(start))
+
+
 def test_symmetric_and_positive():
     operator, x, y = Blur(KERNEL), images(0), images(1)
     px, py = operator.inverse(x, RHO), operator.inverse(y, RHO)
