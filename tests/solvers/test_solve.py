@@ -323,6 +323,20 @@ def test_anderson_without_history_is_damped_picard():
     )
 
 
+def test_a_misled_history_starts_anew():
+    """Residuals of sizes 1, 1/2, then s: where s > 1/2 the next step is plain, and only there."""
+    solver, plain = Anderson(m=2, beta=0.5, ridge=0.0), []
+    x = tf.zeros([3, 2], tf.float64)
+    state = solver.init(x)
+    for sizes in ([1.0] * 3, [0.5] * 3, [0.4, 0.6, 2.0]):
+        residual = tf.constant([[0.6 * s, -0.8 * s] for s in sizes], tf.float64)
+        before = x
+        x, state = solver.step(before, before + residual, state)
+        plain.append(np.isclose(x, before + 0.5 * residual).all(axis=1).tolist())
+    assert plain == [[True] * 3, [False] * 3, [False, True, True]]
+    np.testing.assert_array_equal(state.count, [2, 1, 1])
+
+
 def test_broyden_starts_with_a_step_of_picard():
     broyden, picard = trajectory(Broyden()), trajectory(Picard())
     np.testing.assert_array_equal(broyden[:, :2], picard[:, :2])

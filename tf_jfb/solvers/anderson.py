@@ -6,6 +6,9 @@ Where this differs from the paper's code:
 2. The history rotates by reference, newest first, and the Gram matrix shifts with it, so an
    iteration computes m inner products, not m^2.
 3. An image whose weights are not finite takes a plain step instead.
+4. An image whose residual grew on the advice of a full history starts its history anew, from a
+   plain step. Where f is an affine contraction no residual grows; elsewhere old ones may mislead
+   for good. While a history fills nothing is reset: weights that tame an f that expands need it.
 """
 
 import dataclasses
@@ -22,7 +25,7 @@ from tf_jfb.solvers.base import Solver
 class AndersonState(NamedTuple):
     """The last m iterates and residuals of every image."""
 
-    count: tf.Tensor  # int32 [], residuals in the history
+    count: tf.Tensor  # int32 [B], residuals in the history
     gram: tf.Tensor  # float64 [B, m, m], <r_i, r_j>, newest first
     mixed: tuple  # m tensors [B, ...], x_i + beta r_i, newest first
     residuals: tuple  # m tensors [B, ...], r_i = f(x_i) - x_i, newest first
@@ -61,16 +64,18 @@ class Anderson(Solver):
 
     def init(self, x0: tf.Tensor) -> AndersonState:
         zeros = (tf.zeros_like(x0),) * self.m
-        gram = tf.zeros(tf.stack([tf.shape(x0)[0], self.m, self.m]), tf.float64)
-        return AndersonState(tf.constant(0), gram, zeros, zeros)
+        batch = tf.shape(x0)[0]
+        gram = tf.zeros(tf.stack([batch, self.m, self.m]), tf.float64)
+        return AndersonState(tf.fill([batch], 0), gram, zeros, zeros)
 
     def step(self, x: tf.Tensor, fx: tf.Tensor, state: AndersonState) -> tuple:
         residual = fx - x
         mixed = (x + self.beta * residual, *state.mixed[:-1])
         residuals = (residual, *state.residuals[:-1])
-        count = tf.minimum(state.count + 1, self.m)
         row = tf.stack([per_image_dot(residual, r) for r in residuals], axis=1)
         gram = _shift(state.gram, tf.cast(row, tf.float64))
+        misled = (state.count == self.m) & (gram[:, 0, 0] > state.gram[:, 0, 0])
+        count = tf.where(misled, 1, tf.minimum(state.count + 1, self.m))
         weights = tf.cast(_weights(gram, count, self.ridge), x.dtype)
         x_next = tf.add_n([per_image(weights[:, i], x) * u for i, u in enumerate(mixed)])
         return x_next, AndersonState(count, gram, mixed, residuals)
@@ -83,15 +88,17 @@ def _shift(gram: tf.Tensor, row: tf.Tensor) -> tf.Tensor:
 
 
 def _weights(gram: tf.Tensor, count: tf.Tensor, ridge: float) -> tf.Tensor:
-    """Minimiser alpha [B, m] with sum 1; slots from `count` on weigh nothing."""
+    """Minimiser alpha [B, m] with sum 1; an image's slots from its `count` on weigh nothing."""
     m = gram.shape[-1]
-    used = tf.cast(tf.range(m) < count, gram.dtype)
+    slots = tf.range(m) < count[:, None]
+    used = tf.cast(slots, gram.dtype)
     eye = tf.eye(m, dtype=gram.dtype)
+    # Chosen, not multiplied: what is left out need not be finite.
+    gram = tf.where(slots[:, :, None] & slots[:, None, :], gram, 0.0)
     trace = tf.linalg.trace(gram)[:, None, None]
     # Unit trace, so that no image's scale can overflow or vanish; unused slots become identity.
     system = tf.math.divide_no_nan(gram, trace) + (ridge + 1e-14) * eye
-    mask = used[:, None] * used[None, :]
-    alpha = _solve_spd(system * mask + (1.0 - mask) * eye, used)
+    alpha = _solve_spd(tf.where(slots[:, :, None], system, eye), used)
     alpha = alpha / tf.reduce_sum(alpha, axis=1, keepdims=True)
     newest = tf.one_hot(tf.zeros_like(count), m, dtype=gram.dtype)
     finite = tf.reduce_all(tf.math.is_finite(alpha), axis=1, keepdims=True)
@@ -99,14 +106,13 @@ def _weights(gram: tf.Tensor, count: tf.Tensor, ridge: float) -> tf.Tensor:
 
 
 def _solve_spd(system: tf.Tensor, rhs: tf.Tensor) -> tf.Tensor:
-    """Solves [B, m, m] y = rhs [m] by Gauss-Jordan elimination.
+    """Solves [B, m, m] y = rhs [B, m] by Gauss-Jordan elimination.
 
     tf.linalg's solvers abort the whole batch when one matrix is singular or NaN, and lower to
     custom calls under XLA; m is small, so plain elimination on the batch does neither.
     """
     m = system.shape[-1]
-    rhs = tf.broadcast_to(rhs[None, :, None], tf.concat([tf.shape(system)[:2], [1]], 0))
-    table = tf.concat([system, rhs], axis=2)
+    table = tf.concat([system, rhs[:, :, None]], axis=2)
     for i in range(m):
         pivot = table[:, i, i]
         # Rounding can leave a pivot at or below zero: push that direction out of the solution.
