@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tf_jfb import models, networks
+from tf_jfb.serving import for_blur
 from tf_jfb.training import Config, build_model, load_run, train, train_denoiser
 from tf_jfb.training.problem import degradation, validation_pairs
 
@@ -43,11 +44,29 @@ def test_a_training_on_photographs_is_audited_and_loaded(tmp_path):
     assert measured["image"].shape == sharp.shape == (2, 10, 10, 3)  # of crops of 16, kernels of 7
 
 
+def test_a_model_of_any_blur_goes_on_for_one(tmp_path):
+    """Trained from the weights of `for_blur`, whose boundary is black, and told the noise."""
+    train(Config(**TINY, model="de-hqs", epochs=1), tmp_path / "any", verbose=0)
+    one = {**TINY, "blur": "gaussian:5:1.0", "noise_high": None, "steps": 1}
+    config = Config(**one, model="de-hqs", initial=str(tmp_path / "any"), epochs=1)
+    before = for_blur(load_run(tmp_path / "any"), config.operator)
+    (measured, sharp), start = validation_pairs(config, degradation(config), 2), build_model(config)
+    np.testing.assert_array_equal(measured["noise"], np.float32([0.005, 0.005]))
+    batch, _ = next(iter(degradation(config).examples([sharp[0]], batch_size=2)))
+    np.testing.assert_array_equal(batch["noise"], measured["noise"])
+    images = [m.restore(measured["image"], noise=0.005).image for m in (before, start)]
+    np.testing.assert_array_equal(*images)
+    after = train(config, tmp_path / "one", verbose=0)
+    assert np.abs(after.restore(measured["image"], noise=0.005).image - images[0]).max() > 0
+    with pytest.raises(ValueError, match="`noise`"):
+        after.restore(measured["image"])
+
+
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"network": "unet"}, 'it needs blur "any"'),
-        ({"network": "unet", "blur": "any"}, "another model than de-grad"),
+        ({"network": "unet"}, "another model than de-grad"),
+        ({"network": "unet", "model": "de-hqs", "noise": 0}, "told the noise, > 0.*noise=0"),
         ({"model": "de-foo"}, "`model` must be one of de-grad"),
         ({"blur": "any", "families": "motion+smear"}, "`families` must be one or several"),
         ({"blur": "any", "families": "none"}, "or none, with `kernel_files`"),

@@ -118,11 +118,11 @@ class Config:
             value = getattr(self, name)
             check(value in known, f"`{name}` must be one of {', '.join(known)}.", **{name: value})
         check(
-            self.network == "dncnn" or self.any_blur and self.model != "de-grad",
-            'A unet is told the noise: it needs blur "any", and another model than de-grad.',
+            self.network == "dncnn" or self.model != "de-grad" and self.noise > 0,
+            "A unet is told the noise, > 0: it needs another model than de-grad.",
             network=self.network,
-            blur=self.blur,
             model=self.model,
+            noise=self.noise,
         )
         check(
             bool(re.fullmatch(r"\d+(:\d+)*", self.scales)),

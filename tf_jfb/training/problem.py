@@ -18,16 +18,26 @@ class Fixed:
 
     operator: Operator | None  # None: the identity
     noise: float
+    told: bool = False  # whether the model is told the noise level
 
     def examples(self, images, start: int = 0, **options) -> tf.data.Dataset:
-        """Endless batches (measured, sharp); options as in `data.examples`."""
-        return data.examples(images, self.operator, self.noise, start=start, **options)
+        """Endless batches (measurements, sharp); options as in `data.examples`."""
+        pairs = data.examples(images, self.operator, self.noise, start=start, **options)
+        if not self.told:
+            return pairs
+        return pairs.map(lambda d, x: ({"image": d, "noise": self._levels(tf.shape(d)[0])}, x))
 
     def measure(self, sharp: np.ndarray, seed: int) -> tuple:
         """(measurements, sharp) of validation images, always the same."""
         unit = np.random.default_rng([seed, 3]).standard_normal(sharp.shape, np.float32)
         blurred = sharp if self.operator is None else self.operator(sharp).numpy()
-        return blurred + self.noise * unit, sharp
+        measured = blurred + self.noise * unit
+        if not self.told:
+            return measured, sharp
+        return {"image": measured, "noise": self._levels(len(sharp)).numpy()}, sharp
+
+    def _levels(self, count) -> tf.Tensor:
+        return tf.fill([count], tf.constant(self.noise, tf.float32))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +68,7 @@ class Drawn:
 def degradation(config) -> Fixed | Drawn:
     """That of the images that a model of `config` restores."""
     if not config.any_blur:
-        return Fixed(config.operator, config.noise)
+        return Fixed(config.operator, config.noise, told=config.network == "unet")
     blurs = data.RandomBlurs(config.blur_families, config.kernel_size, files=config.blur_files)
     return Drawn(blurs, (config.noise, config.noise_high or config.noise), config.photo)
 
