@@ -63,7 +63,7 @@ def _type(field):
 
 def _boolean(text):
     if text not in ("true", "false"):
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"must be true or false. Received: {text!r}")
     return text == "true"
 
 

@@ -7,6 +7,7 @@ from tf_jfb.data import _leaves
 
 SMALLEST = 2.0  # radius in pixels
 LARGEST = 0.6  # radius as a share of the side
+MOST_GRAIN = _leaves.PLAIN
 LAYERS = 5.0  # expected number of shapes over a pixel: e^-5 of it stays background
 
 
@@ -46,9 +47,7 @@ class DeadLeaves:
         check(channels in (1, 3), "`channels` must be 1 or 3.", channels=channels)
         check(seed >= 0, "`seed` must be >= 0.", seed=seed)
         check(shapes is None or shapes >= 1, "`shapes` must be >= 1.", shapes=shapes)
-        check(
-            0 <= grain <= _leaves.PLAIN, f"`grain` must lie in [0, {_leaves.PLAIN}].", grain=grain
-        )
+        check(0 <= grain <= MOST_GRAIN, f"`grain` must lie in [0, {MOST_GRAIN}].", grain=grain)
         self.grain = grain
         self.length, self.size, self.channels, self.seed = length, size, channels, seed
         self.shapes = covering(size) if shapes is None else shapes

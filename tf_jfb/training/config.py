@@ -9,6 +9,7 @@ import yaml
 
 from tf_jfb import gradients
 from tf_jfb._validate import check
+from tf_jfb.data.dead_leaves import MOST_GRAIN
 from tf_jfb.data.random_blurs import FAMILIES
 from tf_jfb.operators import Blur, Operator, kernels
 from tf_jfb.regularizers import Jacobian
@@ -100,8 +101,8 @@ class Config:
             blur=self.blur,
         )
         check(
-            isinstance(self.grain, (int, float)) and 0 <= self.grain <= 0.7,
-            "`grain` must lie in [0, 0.7].",
+            isinstance(self.grain, (int, float)) and 0 <= self.grain <= MOST_GRAIN,
+            f"`grain` must lie in [0, {MOST_GRAIN}].",
             grain=self.grain,
         )
         unknown = sorted(set(self.blur_families) - set(FAMILIES))
