@@ -122,7 +122,14 @@ def test_auditing_a_run(tmp_path):
     assert ran.returncode == 2 and "config.yaml: train first" in ran.stderr
 
 
-def test_a_callback_that_is_none_is_one_line(tmp_path):
-    ran = script("train.py", "--run", tmp_path / "run", "--callback", "keras.callbacks:Nothing")
-    assert ran.returncode == 2 and "`callback` must name a Keras callback" in ran.stderr
+@pytest.mark.parametrize(
+    "option, given, message",
+    [
+        ("--callback", "keras.callbacks:Nothing", "`callback` must name a Keras callback"),
+        ("--photo", "maybe", "--photo: must be true or false. Received: 'maybe'"),
+    ],
+)
+def test_an_option_of_training_is_refused_in_one_line(tmp_path, option, given, message):
+    ran = script("train.py", "--run", tmp_path / "run", option, given)
+    assert ran.returncode == 2 and message in ran.stderr
     assert len(ran.stderr.strip().splitlines()) == 1 and not (tmp_path / "run").exists()

@@ -39,6 +39,7 @@ class Anderson(Solver):
     With residuals $r_i = f(x_i) - x_i$ of the last m iterates and their Gram matrix G,
     $$\alpha = \arg\min_{\sum \alpha_i = 1} \alpha^T (G + \lambda\,\mathrm{tr}(G) I) \alpha,
     \qquad x \leftarrow \sum_i \alpha_i (x_i + \beta r_i).$$
+    An image whose residual grows although its history is full starts its history anew.
 
     Args:
         m: iterates in the history, >= 1; m = 1 is Picard with damping `beta`.
