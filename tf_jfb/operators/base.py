@@ -86,9 +86,8 @@ class Operator:
         """
         g = image_batch("g", g)
         check(iterations >= 1, "`iterations` must be >= 1.", iterations=iterations)
-        normal = lambda x: self.apply_adjoint(self.apply(x))  # noqa: E731
         bound = self.norm_bound(*g.shape[1:])
-        return chebyshev(normal, g, weight(rho, g), bound**2, iterations)
+        return chebyshev(self, g, weight(rho, g), bound**2, iterations)
 
     def prox_map(self, d, rho) -> tuple:
         r"""$z \mapsto \arg\min_x |A x - d|^2 + \rho\,|x - z|^2$, prepared for many z.
@@ -126,14 +125,14 @@ class Operator:
         return cls(**config)
 
 
-def chebyshev(normal, g, rho, bound, iterations: int) -> tf.Tensor:
-    """`Operator.inverse` for `normal` = A^T A, whose spectrum lies in [0, `bound`]."""
+def chebyshev(operator, g, rho, bound, iterations: int) -> tf.Tensor:
+    """`Operator.inverse` where the spectrum of A^T A lies in [0, `bound`]."""
     half = 0.5 * bound
     middle = half + rho
     ratio = half / middle
     x = step = g / middle
     for _ in range(iterations - 1):
-        residual = g - (normal(x) + rho * x)
+        residual = g - (operator.apply_adjoint(operator.apply(x)) + rho * x)
         new = 1.0 / (2.0 * middle / half - ratio)
         step = new * ratio * step + 2.0 * new / half * residual
         x, ratio = x + step, new

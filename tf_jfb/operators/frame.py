@@ -58,9 +58,8 @@ class Frame(Operator):
 
         def step(z, d, rho, transfer, seen, bound):
             frame = Frame(BlurEach.from_transfer(transfer), seen)
-            normal = lambda x: frame.apply_adjoint(frame.apply(x))  # noqa: E731
             missing = frame.apply_adjoint(d - frame.apply(z))
-            return z + chebyshev(normal, missing, rho, bound, PROX_ITERATIONS)
+            return z + chebyshev(frame, missing, rho, bound, PROX_ITERATIONS)
 
         return step, (d, rho, transfer, seen, bound)
 
