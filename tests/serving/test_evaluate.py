@@ -88,7 +88,9 @@ def test_baselines_and_models_on_the_same_images(exported, any_blur, tmp_path, m
     )
     score = float(psnr(sharp, np.clip(restored.image, 0, 1))[0])
     assert rows["one"]["psnr"] == pytest.approx(score, abs=0.01)
-    assert rows["one"]["evaluations"] <= 6
+    assert rows["one"]["evaluations"] <= 6 and "difference" not in rows["one"]
+    difference = rows["TV"]["psnr"] - rows["one"]["psnr"]
+    assert rows["TV"]["difference"] == pytest.approx(difference, abs=1e-4)
     assert all(file.stat().st_size > 10_000 for file in files.values())
     text = evaluate.markdown(tables)
     assert text.startswith("noise 0.005") and text.count("\n") == 3 + len(rows)
@@ -110,6 +112,18 @@ def test_a_protocol_of_eight_circular_kernels(exported, levin):
         scores.append(float(psnr(image[None], np.clip(d, 0, 1))[0]))
     assert one["blurred"]["psnr"] == pytest.approx(np.mean(scores), abs=1e-4)
     assert np.isfinite(tables[noise]["any"]["psnr"]) and tables[noise]["any"]["evaluations"] <= 6
+
+
+def test_differences_are_of_the_same_images_and_kernels():
+    first = {"psnr": np.array([20.0, 30.0, 40.0, 50.0])}  # two kernels, each of two images
+    other = {"psnr": np.array([21.0, 33.0, 43.0, 55.0])}  # ahead by 1, 3, 3, 5: images by 2 and 4
+    found = evaluate._difference(other, first, 2)
+    assert found == {"difference": 3.0, "standard error": pytest.approx(1.0)}
+    assert evaluate._difference(first, first, 2) == {}
+    assert evaluate._difference(other, first, 4) == {
+        "difference": 3.0,
+        "standard error": pytest.approx(np.std([1, 3, 3, 5], ddof=1) / 2),
+    }
 
 
 def test_methods_can_be_told_a_wrong_kernel_and_noise(exported, any_blur, levin):

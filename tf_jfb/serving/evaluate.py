@@ -58,7 +58,9 @@ def compare(args, denoiser=None) -> dict:
         denoiser: trained network for plug-and-play; default none.
 
     Returns:
-        {noise: {method: {figure: value}}}, the baselines tuned on training images.
+        {noise: {method: {figure: value}}}, the baselines tuned on training images. "difference"
+        is the PSNR less that of the first model, "standard error" its own, from the spread of
+        the images, each of which counts once, with the mean over its kernels.
 
     Raises:
         ValueError: an option is outside its range, or a file or folder is not what it should be.
@@ -97,7 +99,13 @@ def compare(args, denoiser=None) -> dict:
             for name, method in methods.items():
                 rows[name].append(_figures(method, *batch))
             progress.add(len(batch[0]))
-        tables[noise] = {name: _mean(parts) for name, parts in rows.items()}
+        every = {name: _joined(parts) for name, parts in rows.items()}
+        first = every[next(iter(models))]
+        tables[noise] = {
+            name: {n: float(np.mean(values)) for n, values in figures.items()}
+            | _difference(figures, first, count)
+            for name, figures in every.items()
+        }
     return tables
 
 
@@ -278,5 +286,14 @@ def _edge_psnr(sharp, restored):
     return -10.0 * np.log10(np.nanmean(error, axis=(1, 2, 3)))
 
 
-def _mean(parts) -> dict:
-    return {name: float(np.mean(np.concatenate([p[name] for p in parts]))) for name in parts[0]}
+def _joined(parts) -> dict:
+    return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+
+
+def _difference(figures, first, images) -> dict:
+    """Of `figures` from those of the first model, kernel by kernel; nothing for that model."""
+    if figures is first:
+        return {}
+    difference = np.reshape(figures["psnr"] - first["psnr"], [-1, images]).mean(0)
+    error = {"standard error": float(difference.std(ddof=1) / images**0.5)} if images > 1 else {}
+    return {"difference": float(difference.mean()), **error}
