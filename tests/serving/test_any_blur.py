@@ -10,6 +10,7 @@ from tf_jfb.data import Photo
 from tf_jfb.operators import kernels
 from tf_jfb.serving import _noise, deblur, export, for_blur, load_model, report
 from tf_jfb.serving.deblur import deblur_batch
+from tf_jfb.training.callbacks import load_weights
 
 KERNEL = kernels.gaussian(5, 1.0)
 
@@ -83,6 +84,20 @@ def test_a_model_made_for_one_blur_is_told_the_noise(model, tmp_path):
     np.testing.assert_allclose(result.photo.pixels, np.clip(expected, 0, 1), atol=1e-4)
     with pytest.raises(ValueError, match="`blur` must be given to a model that takes any blur"):
         deblur(loaded, d, blur=KERNEL)
+
+
+def test_weights_that_nothing_is_folded_into_are_saved_once(tmp_path):
+    unbounded = models.DEHQS(None, networks.UNet((4, 6), blocks=1))
+    unbounded.build((None, None, None, 3))
+    saved = tf.train.load_checkpoint(str(export(unbounded, tmp_path / "1") / "variables/variables"))
+    sizes = [np.prod(shape, dtype=int) for shape in saved.get_variable_to_shape_map().values()]
+    beside = 3  # tolerance, cap, and the graph of what is saved
+    assert sum(sizes) == unbounded.count_params() + beside
+    before = unbounded.get_weights()
+    unbounded.set_weights([0 * weight for weight in before])
+    load_weights(tmp_path / "1", unbounded)
+    for old, new in zip(before, unbounded.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
 
 
 def test_what_is_missing_or_too_much_is_said(folder):

@@ -23,9 +23,7 @@ class _Served(tf.Module):
         rtol = tf.TensorSpec([], tf.float32, name="rtol")
         cap = tf.TensorSpec([], tf.int32, name="max_evaluations")
         inputs = _inputs(model, channels)
-        # Computed once, here: the programs below need not fold the network's normalisations.
-        variable = lambda t: None if t is None else tf.Variable(t, trainable=False)  # noqa: E731
-        self.folded = tf.nest.map_structure(variable, model.folded())
+        self.folded = _folded(model.network)
         # Variables, so that a program that loads the export can read its defaults.
         self.rtol = tf.Variable(float(model.solver.rtol), trainable=False)
         self.max_evaluations = tf.Variable(model.solver.max_evaluations, trainable=False)
@@ -64,6 +62,19 @@ class _Served(tf.Module):
             self.programs["trace_photo"] = program(functools.partial(trace, photo=True), rtol)
         defaults = lambda *values: restore(*values, self.rtol, self.max_evaluations)  # noqa: E731
         self.programs["serving_default"] = program(defaults)
+
+
+def _folded(network):
+    """Its normalisations, computed once so that the programs need not, as variables.
+
+    What there was nothing to fold into is the network's own variable, and saved once.
+    """
+
+    def variable(tensor):
+        known = tensor is None or isinstance(tensor, tf.Variable)
+        return tensor if known else tf.Variable(tensor, trainable=False)
+
+    return tf.nest.map_structure(variable, network.folded()) if hasattr(network, "folded") else None
 
 
 def _inputs(model, channels) -> dict:
