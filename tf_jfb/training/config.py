@@ -20,6 +20,21 @@ MODELS = ("de-grad", "de-prox", "de-hqs", "de-admm")
 NETWORKS = ("dncnn", "unet")
 ANY = "any"  # a blur of every image's own
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+_NAMES = {"precision": PRECISIONS, "model": MODELS, "network": NETWORKS, "optimizer": OPTIMIZERS}
+
+
+_REAL = (int, float)
+_COUNTS = "depth channels blocks m max_evaluations batch_size epochs steps validation"
+_POSITIVE = "eta rho level gain learning_rate denoiser_weight denoiser_noise"
+_NOT_NEGATIVE = "noise rtol warmup audit jacobian_weight jacobian_bound jacobian_power"
+_NUMBERS = (  # options, their type, what they must do, whether one does
+    (_COUNTS, int, "be an integer >= 1", lambda x: x >= 1),
+    (_POSITIVE, _REAL, "be positive", lambda x: x > 0),
+    (_NOT_NEGATIVE, _REAL, "be >= 0", lambda x: x >= 0),
+    ("grain", _REAL, f"lie in [0, {MOST_GRAIN}]", lambda x: 0 <= x <= MOST_GRAIN),
+    ("beta", _REAL, "lie in (0, 1]", lambda x: 0 < x <= 1),
+    ("ema", _REAL, "lie in [0, 1)", lambda x: 0 <= x < 1),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +96,16 @@ class Config:
     seed: int = 0
 
     def __post_init__(self):
+        self._check_images()
+        self._check_names()
+        for names, kind, rule, holds in _NUMBERS:
+            for name in names.split():
+                value = getattr(self, name)
+                valid = isinstance(value, kind) and holds(value)
+                check(valid, f"`{name}` must {rule}.", **{name: value})
+        gradients.named(self.gradient)
+
+    def _check_images(self):
         kinds = self.data.split("+")
         check(
             set(kinds) <= set(DATA),
@@ -100,11 +125,6 @@ class Config:
             photo=self.photo,
             blur=self.blur,
         )
-        check(
-            isinstance(self.grain, (int, float)) and 0 <= self.grain <= MOST_GRAIN,
-            f"`grain` must lie in [0, {MOST_GRAIN}].",
-            grain=self.grain,
-        )
         unknown = sorted(set(self.blur_families) - set(FAMILIES))
         check(
             not unknown and bool(self.blur_families or self.kernel_files),
@@ -113,9 +133,9 @@ class Config:
             families=self.families,
             kernel_files=self.kernel_files,
         )
-        names = {"precision": PRECISIONS, "model": MODELS, "network": NETWORKS}
-        names |= {"optimizer": OPTIMIZERS}
-        for name, known in names.items():
+
+    def _check_names(self):
+        for name, known in _NAMES.items():
             value = getattr(self, name)
             check(value in known, f"`{name}` must be one of {', '.join(known)}.", **{name: value})
         check(
@@ -130,53 +150,6 @@ class Config:
             "`scales` must be channels per scale, as 32:64:128.",
             scales=self.scales,
         )
-        for name in (
-            "depth",
-            "channels",
-            "m",
-            "max_evaluations",
-            "batch_size",
-            "epochs",
-            "steps",
-            "validation",
-            "blocks",
-        ):
-            value = getattr(self, name)
-            check(
-                isinstance(value, int) and value >= 1,
-                f"`{name}` must be an integer >= 1.",
-                **{name: value},
-            )
-        positive = ("eta", "rho", "level", "gain", "learning_rate", "denoiser_weight")
-        for name in (*positive, "denoiser_noise"):
-            value = getattr(self, name)
-            check(
-                isinstance(value, (int, float)) and value > 0,
-                f"`{name}` must be positive.",
-                **{name: value},
-            )
-        for name in (
-            "noise",
-            "rtol",
-            "warmup",
-            "jacobian_weight",
-            "jacobian_bound",
-            "jacobian_power",
-            "audit",
-        ):
-            value = getattr(self, name)
-            check(
-                isinstance(value, (int, float)) and value >= 0,
-                f"`{name}` must be >= 0.",
-                **{name: value},
-            )
-        check(
-            isinstance(self.beta, (int, float)) and 0 < self.beta <= 1,
-            "`beta` must lie in (0, 1].",
-            beta=self.beta,
-        )
-        check(0 <= self.ema < 1, "`ema` must lie in [0, 1).", ema=self.ema)
-        gradients.named(self.gradient)
 
     @property
     def regularizers(self) -> tuple:
