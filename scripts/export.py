@@ -5,14 +5,15 @@ import dataclasses
 import _cli
 
 EXAMPLE = """
-example:
-  python scripts/export.py runs/paper -o saved_models/celeba-g5s5/1 --rtol 2e-4
+examples:
+  python scripts/export.py runs/mine -o saved_models/mine/1 --rtol 2e-4
+  python scripts/export.py saved_models/deblur/1 -o saved_models/microscope/1 --blur psf.npy
 """
 
 
 def main() -> None:
     p = _cli.Parser(description=__doc__, epilog=EXAMPLE)
-    p.add_argument("run", help="run folder of scripts/train.py")
+    p.add_argument("run", help="run folder of scripts/train.py, or an exported model's version")
     p.add_argument("-o", "--output", required=True, help="folder to make: NAME/VERSION")
     p.add_argument("--rtol", type=float, help="default tolerance of the export; else the run's")
     p.add_argument("--max-evaluations", type=int, help="default cap of the export; else the run's")

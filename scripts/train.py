@@ -3,6 +3,8 @@
 import argparse
 import dataclasses
 import importlib
+import inspect
+import re
 
 import _cli
 
@@ -46,14 +48,21 @@ def parser() -> argparse.ArgumentParser:
         metavar="MODULE:CLASS",
         help="another Keras callback, made without arguments; may be repeated",
     )
+    meanings = _meanings(Config)
     for field in dataclasses.fields(Config):
         p.add_argument(
             f"--{field.name.replace('_', '-')}",
             type=_type(field),
             default=None,
-            help=f"default {field.default}",
+            help=f"{meanings[field.name]} (default: {field.default})",
         )
     return p
+
+
+def _meanings(config) -> dict:
+    """{option: what the comment beside it says}."""
+    rows = re.findall(r"^    (\w+): .*?  # (.*)$", inspect.getsource(config), re.MULTILINE)
+    return {name: meaning.replace("%", "%%") for name, meaning in rows}
 
 
 def _type(field):

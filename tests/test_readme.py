@@ -85,7 +85,9 @@ def test_every_command_is_exercised(command, checkout):
         assert any(line.startswith(start) for line in lines), EXERCISED[command]
 
 
-PAGES = ["README.md", "docs/development.md", "docs/gradients.md", "docs/models.md"]
+PAGES = ["README.md"] + [
+    f"docs/{name}.md" for name in ("development", "gradients", "layer", "models", "restoring")
+]
 
 
 @pytest.mark.parametrize("page", PAGES)

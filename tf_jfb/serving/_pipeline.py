@@ -151,10 +151,10 @@ class Restore(beam.DoFn):
         paths, photos = zip(*self.groups.pop(size), strict=True)
         results = self._solve(photos)
         records = [self._write(*pair) for pair in zip(paths, results, strict=True)]
-        lines = [json.dumps(record) for record in records if record["output"]]
+        lines = [json.dumps(record) + "\n" for record in records if record["output"]]
         if lines:
             target = f"{self.job.output}/records/{uuid.uuid4().hex}.jsonl"
-            publish(self.job, target, "\n".join(lines).encode())
+            publish(self.job, target, "".join(lines).encode())
         return records
 
     def _solve(self, photos) -> list:

@@ -45,55 +45,55 @@ class Config:
         ValueError: an option is outside its range.
     """
 
-    data: str = "dead-leaves"  # one of DATA, or several joined by "+", in equal shares
+    data: str = "dead-leaves"  # or celeba, or folder; or several joined by "+", in equal shares
     path: str | None = None  # folder of images, for celeba and folder; of several, joined by ":"
     grain: float = 0.3  # of dead leaves: share of the shapes with grain, which is like noise
     size: int | None = None  # side to resize images to; None keeps them (celeba: 128)
     crop: int | None = 64  # side of the random training crops; None takes whole images
-    blur: str = "gaussian:5:5.0"  # or disk:R, box:S, motion:SIZE:SEED, a file, or any
+    blur: str = "gaussian:5:5.0"  # a name or file of a kernel; or any: blurs are drawn
     noise: float = 0.005  # standard deviation in [0, 1] units
     noise_high: float | None = None  # with blur "any": drawn from `noise` to this
     kernel_size: int = 25  # with blur "any": side of the kernels
     families: str = "+".join(FAMILIES)  # with blur "any": what they are drawn from; or none
     kernel_files: str | None = None  # with blur "any": drawn from too, as one family; joined by ","
     photo: bool = False  # with blur "any": the images are frames of scenes; else they wrap around
-    model: str = "de-grad"  # one of MODELS
-    network: str = "dncnn"  # or unet, with blur "any"
+    model: str = "de-grad"  # the map T: or de-prox, de-hqs, de-admm
+    network: str = "dncnn"  # or unet, which is told the noise, in any model but de-grad
     scales: str = "32:64:128"  # of a U-Net: channels per scale
     blocks: int = 2  # of a U-Net: residual blocks per scale and direction
     rho: float = 0.25  # of de-hqs and de-admm, at first, at noise 0.01
     level: float = 0.02  # what a U-Net is told of the noise, at first, at noise 0.01
-    depth: int = 17
-    channels: int = 64
+    depth: int = 17  # of a DnCNN: convolutions
+    channels: int = 64  # of a DnCNN: their width
     lipschitz: float | None = None  # bound on every folded layer's operator norm
     gain: float = 1.0  # constant factor on the network's output
     momentum: float = 0.99  # of batch statistics; 1 keeps the pretrained ones
     eta: float = 1.0  # initial step size
     precondition: float | None = None  # rho of (A^T A + rho I)^-1 in T; None: the paper's T
-    gradient: str = "jfb"  # or neumann:K, phantom:K:DAMPING, implicit, unrolled:K
+    gradient: str = "jfb"  # the estimator: or neumann:K, phantom:K:DAMPING, implicit, unrolled:K
     m: int = 5  # Anderson's history
     beta: float = 1.0  # Anderson's mixing weight of the residuals, in (0, 1]
-    rtol: float = 1e-3
-    max_evaluations: int = 50
+    rtol: float = 1e-3  # tolerance of the solves, on |T(x) - x| / |T(x)|
+    max_evaluations: int = 50  # of T, the cap of a solve
     pretrained: str | None = None  # run folder of a denoiser
     initial: str | None = None  # run folder or exported model to go on from
     jacobian_weight: float = 0.0  # of the penalty on the Jacobian of T at the fixed point
-    jacobian_bound: float = 1.0  # below which it is not penalised
+    jacobian_bound: float = 1.0  # of its singular values, below which it is not penalised
     jacobian_power: int = 1  # steps of the power method towards the largest singular value
     denoiser_weight: float = 1.0  # factor on the pretrained network's output
     denoiser_noise: float = 0.02  # noise that the denoiser is trained on
     denoiser_noise_high: float | None = None  # of a U-Net: drawn from `denoiser_noise` to this
-    precision: str = "float32"  # one of PRECISIONS; solver and images stay in float32
-    batch_size: int = 8
-    epochs: int = 50
+    precision: str = "float32"  # of the network: or mixed_bfloat16, mixed_float16
+    batch_size: int = 8  # images per step, on all devices together
+    epochs: int = 50  # of `steps` each
     steps: int = 200  # per epoch
-    optimizer: str = "adam"  # one of OPTIMIZERS
+    optimizer: str = "adam"  # or lamb, and with tensorflow-addons lookahead, swa
     learning_rate: float = 1e-3  # start of a cosine decay to 1 % of it
     warmup: int = 0  # steps of a linear rise to it: Adam's first steps are its rashest
     ema: float = 0.0  # momentum of the weights' moving average, validated and kept; 0: none
     validation: int = 16  # images of the validation set that are used
     audit: int = 0  # validation crops on which the gradient is audited after every epoch
-    seed: int = 0
+    seed: int = 0  # of weights, crops, blurs and noise
 
     def __post_init__(self):
         self._check_images()
