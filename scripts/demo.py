@@ -17,10 +17,10 @@ example:
 
 def main() -> None:
     p = _cli.Parser(description=__doc__, epilog=EXAMPLE)
-    p.add_argument("--output", default="runs/demo", help="folder to make anew for the results")
+    p.add_argument("--output", default="runs/demo", help="folder for the results")
     folder = pathlib.Path(p.parse_args().output)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder / "run", ignore_errors=True)  # the demo's before: it would be gone on with
 
     print("1. Restoring a photograph, blurred by a shaken camera, with the shipped model\n")
     _script(

@@ -31,7 +31,8 @@ def main() -> None:
     options = {"rtol": args.rtol, "max_evaluations": args.max_evaluations}
     options = {name: value for name, value in options.items() if value is not None}
     model.solver = dataclasses.replace(model.solver, **options)
-    extra = {CONFIG_OF_EXPORT: config_for_export(args.run)}
+    own = {"blur": args.blur, "photo": False} if args.blur is not None else {}
+    extra = {CONFIG_OF_EXPORT: config_for_export(args.run, **options, **own)}
     print(f"wrote {export(model, args.output, extra=extra)}")
 
 

@@ -22,6 +22,14 @@ def paths(variables, model) -> list:
     return [f"{owners.get(id(v), model.name)}/{n}" for v, n in zip(variables, names, strict=True)]
 
 
+def full_precision(kwargs: dict) -> dict:
+    """`kwargs` of a layer that computes in its variables' dtype under any global policy.
+
+    The images of a solve stay in it; a network within has a policy of its own.
+    """
+    return {"dtype": keras.mixed_precision.global_policy().variable_dtype, **kwargs}
+
+
 register = keras.saving.register_keras_serializable("tf_jfb")
 
 

@@ -53,6 +53,17 @@ def test_a_data_step_is_accurate_where_rho_is_small(operator):
     assert float(tf.norm(slope)) < 0.07 * float(tf.norm(start))
 
 
+def test_the_norm_is_bounded_where_the_size_is_known_only_when_the_graph_runs():
+    x, operator = images(), Half()
+    anywhere = tf.function(
+        lambda g: (operator.inverse(g, RHO), operator.inverse_for(g)(g, RHO)),
+        input_signature=[tf.TensorSpec([None, None, None, 3], tf.float64)],
+    )
+    expected = operator.inverse(x, RHO)
+    for got in anywhere(x):
+        np.testing.assert_allclose(got, expected, rtol=1e-6)
+
+
 def test_symmetric_and_positive():
     operator, x, y = Blur(KERNEL), images(0), images(1)
     px, py = operator.inverse(x, RHO), operator.inverse(y, RHO)

@@ -126,6 +126,13 @@ def test_differences_are_of_the_same_images_and_kernels():
     }
 
 
+def test_models_of_one_name_are_told_apart():
+    names = evaluate._names(["a/deblur/1", "a/deblur/2", "a/other/1", "b/last"])
+    assert list(names) == ["a/deblur/1", "a/deblur/2", "other", "last"]
+    with pytest.raises(ValueError, match="`model` must name different models"):
+        evaluate._names(["a/deblur", "a/deblur"])
+
+
 def test_methods_can_be_told_a_wrong_kernel_and_noise(exported, any_blur, levin):
     protocol = PROTOCOLS["set3c-levin"]
     given = options(model=exported[:1], protocol="set3c-levin", no_baselines=True, **levin)

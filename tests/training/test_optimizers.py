@@ -7,6 +7,7 @@ import pytest
 
 from tf_jfb._compat import KERAS_3
 from tf_jfb.training import Config, train
+from tf_jfb.training.fit import _schedule
 
 ADDONS = importlib.util.find_spec("tensorflow_addons") is not None
 TINY = {
@@ -45,6 +46,14 @@ def test_an_average_needs_adam_and_keras_3(tmp_path):
     if not KERAS_3:
         with pytest.raises(ValueError, match="`ema` needs Keras 3"):
             train(Config(**TINY, ema=0.9), tmp_path / "2", verbose=0)
+
+
+@pytest.mark.parametrize("warmup", [0, 4, 9])
+def test_the_rate_rises_to_its_value_and_falls_to_one_per_cent(warmup):
+    schedule = _schedule(Config(epochs=4, steps=5, warmup=warmup, learning_rate=2.0))
+    rates = [float(schedule(step)) for step in range(21)]
+    assert np.argmax(rates) == warmup and rates[warmup] == pytest.approx(2.0)
+    assert rates[20] == pytest.approx(0.02)
 
 
 def test_unknown_names_are_refused():

@@ -10,12 +10,14 @@ import time
 
 import numpy as np
 import pytest
+import yaml
 
 from tf_jfb._compat import KERAS_3
 from tf_jfb.data import Photo, write_image
 from tf_jfb.serving import export
 from tf_jfb.training import Config, build_model, load_run, train, train_denoiser
-from tf_jfb.training.build import CONFIG_OF_EXPORT
+from tf_jfb.training.build import CONFIG_OF_EXPORT, config_for_export
+from tf_jfb.training.callbacks import Checkpoint
 from tf_jfb.training.config import load_config, save_config
 from tf_jfb.training.problem import degradation, source, validation_pairs
 
@@ -76,6 +78,30 @@ def test_a_run_folder_refuses_another_configuration(tmp_path):
     np.testing.assert_array_equal(trained.predict(d, verbose=0), again.predict(d, verbose=0))
 
 
+def test_the_best_epoch_is_among_those_of_a_finite_psnr(tmp_path):
+    checkpoint = Checkpoint(tmp_path)
+    checkpoint.set_model(build_model(CONFIG))
+    checkpoint.model.compile("adam")
+    for epoch, psnr in enumerate([np.nan, 20.0, 19.0]):
+        checkpoint.on_test_end()
+        checkpoint.on_epoch_end(epoch, {"val_psnr": psnr} | ({"rate": 1.0} if epoch else {}))
+        assert (tmp_path / "best.npz").exists() == (epoch == 1)  # which is taken away below
+        (tmp_path / "best.npz").unlink(missing_ok=True)
+    log = (tmp_path / "log.csv").read_text().splitlines()
+    assert log == ["epoch,val_psnr,rate", "1,nan,nan", "2,20,1", "3,19,1"]
+
+
+def test_a_training_without_a_finite_psnr_says_so(tmp_path, monkeypatch):
+    note = Checkpoint.on_epoch_end
+    lost = {"val_psnr": np.nan}
+    monkeypatch.setattr(
+        Checkpoint, "on_epoch_end", lambda self, e, logs: note(self, e, logs | lost)
+    )
+    few = dataclasses.replace(CONFIG, epochs=1, steps=1)
+    with pytest.raises(ValueError, match="PSNR was never finite. Lower `learning_rate`"):
+        train(few, tmp_path, verbose=0)
+
+
 def test_few_converged_images_print_advice(tmp_path, capsys):
     config = dataclasses.replace(CONFIG, epochs=1, steps=1, max_evaluations=1, rtol=0.0)
     train(config, tmp_path / "run", verbose=0)
@@ -111,6 +137,15 @@ def test_shipped_configurations_are_valid(file):
     config = Config(**options)
     if not config.any_blur:
         assert config.operator.norm_bound(64, 64) == pytest.approx(1.0)
+
+
+def test_an_export_made_for_one_blur_records_it(tmp_path):
+    options = {"data": "folder", "path": "/home/me/photos", "model": "de-hqs", "network": "unet"}
+    save_config(tmp_path / "config.yaml", Config(**options, blur="any", photo=True))
+    (tmp_path / "best.npz").touch()
+    changes = {"blur": "gaussian:5:1.0", "photo": False, "rtol": 1e-2}
+    text = config_for_export(tmp_path, **changes)
+    assert Config(**yaml.safe_load(text)) == Config(**options | {"path": "photos"} | changes)
 
 
 def test_training_goes_on_from_a_run_and_from_an_export(tmp_path):

@@ -63,7 +63,8 @@ def examples(
 
     def degrade_batch(sharp, unit):
         blurred = sharp if operator is None else operator(sharp)
-        return blurred + noise * unit, sharp
+        height, width = tf.unstack(tf.shape(blurred)[1:3])
+        return blurred + noise * unit[:, :height, :width], sharp
 
     numbers = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
     part = batch_size // count

@@ -4,7 +4,7 @@ import inspect
 
 import keras
 
-from tf_jfb._compat import KERAS_3, register
+from tf_jfb._compat import KERAS_3, full_precision, register
 from tf_jfb._types import Solution
 from tf_jfb._validate import check
 from tf_jfb.gradients import JFB, Estimator
@@ -38,7 +38,7 @@ class FixedPoint(keras.layers.Layer):
     def __init__(
         self, f, solver: Solver | None = None, gradient: Estimator | None = None, **kwargs
     ):
-        super().__init__(**kwargs)
+        super().__init__(**full_precision(kwargs))
         self.f = f
         self.solver = Anderson() if solver is None else solver
         self.gradient = JFB() if gradient is None else gradient

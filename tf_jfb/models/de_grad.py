@@ -85,18 +85,21 @@ class DEGrad(Equilibrium):
 
     def equilibrium_map(self, m, network):
         make, tensors = self.forward_model(m)
-        eta, right = self.eta, make(*tensors).adjoint(m.image)
+        operator = make(*tensors)
+        eta, right = self.eta, operator.adjoint(m.image)
+        known = None if tensors else operator.inverse_for(right)
+
+        def preconditioned(operator, g):
+            inverse = known or operator.inverse
+            return g if self.precondition is None else inverse(g, self.precondition)
 
         def T(x, right, *tensors, observe=False):  # noqa: N802
             operator = make(*tensors)
             gradient = operator.adjoint(operator(x)) - right
             regulariser = tf.cast(network(x, observe=observe), x.dtype)
-            return x - eta * self._preconditioned(operator, gradient + regulariser)
+            return x - eta * preconditioned(operator, gradient + regulariser)
 
-        return self._preconditioned(make(*tensors), right), T, (right, *tensors)
-
-    def _preconditioned(self, operator, g):
-        return g if self.precondition is None else operator.inverse(g, self.precondition)
+        return preconditioned(operator, right), T, (right, *tensors)
 
     def get_config(self) -> dict:
         return {**super().get_config(), "eta": self.initial_eta, "precondition": self.precondition}

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_jfb import _replicas
-from tf_jfb._compat import KERAS_3, Model
+from tf_jfb._compat import KERAS_3, Model, full_precision
 from tf_jfb._types import Solution, Status
 from tf_jfb._validate import check
 from tf_jfb.gradients import JFB, Estimator
@@ -75,7 +75,7 @@ class Equilibrium(Model):
         photo: bool = False,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(**full_precision(kwargs))
         check(
             isinstance(warm_start, int) and warm_start >= 0,
             "`warm_start` must be the number of training examples, or 0.",
@@ -111,6 +111,10 @@ class Equilibrium(Model):
     def image_of(self, state: tf.Tensor) -> tf.Tensor:
         """The image in a fixed point."""
         return state
+
+    def shown(self, state: tf.Tensor, solved: Measurement, given: Measurement) -> tf.Tensor:
+        """`image_of`; where a scene was `solved` for, the frame of it that was `given`."""
+        return self.image_of(state) if solved.seen is None else self.frame_of(state, given.image)
 
     def frame_of(self, state: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
         """`image_of`, of which only what `image` [B, H, W, C] shows."""
@@ -214,12 +218,12 @@ class Equilibrium(Model):
             if training and self.regularizers:
                 self._solves.keep(Solved(T, x0, solution.x, self.solver, self._step()))
             fixed = self.gradient.attach(T, solution.x, observed, report)
-            return self.frame_of(fixed, given.image)
+            return self.shown(fixed, m, given)
         x = self.gradient.attach(T, x0, observed, report)
         # What was iterated without a solver is judged by one evaluation more.
         last = solve(T, tf.stop_gradient(x), self.solver, max_evaluations=1)
         _log(self.solve_metrics, last._replace(evaluations=last.evaluations + self.gradient.steps))
-        return self.frame_of(x, given.image)
+        return self.shown(x, m, given)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, **kwargs):
         """The compiled loss and, in training, the weighted regularisers."""
@@ -299,11 +303,12 @@ class Equilibrium(Model):
         cap, rtol = int(cap) if trace else tf.constant(cap), tf.constant(rtol, tf.float32)
         if start is not None:
             start = _check_images("start", start)
+            shape = blurred if self.operator is None else self.operator.adjoint(blurred)
             check(
-                start.shape == blurred.shape,
-                "`start` must have the shape of `blurred`.",
+                start.shape == shape.shape,
+                "`start` must have the shape of the restored images.",
                 start=tuple(start.shape),
-                blurred=tuple(blurred.shape),
+                restored=tuple(shape.shape),
             )
         check(
             self.takes_kernel or not photo,
@@ -359,9 +364,8 @@ class Equilibrium(Model):
         options = {"rtol": rtol, "max_evaluations": max_evaluations, "trace": trace}
         x0 = x0 if start is None else self.state_of(tf.cast(start, x0.dtype))
         s = solve(T, x0, self.solver, told, compact=compact, **options)
-        return Restoration(
-            self.frame_of(s.x, given.image), s.evaluations, s.residual, s.status, s.trace
-        )
+        image = self.shown(s.x, m, given)
+        return Restoration(image, s.evaluations, s.residual, s.status, s.trace)
 
     @property
     def metrics(self):
@@ -385,7 +389,7 @@ class Equilibrium(Model):
         saved = {k: keras.saving.serialize_keras_object(v) for k, v in parts.items()}
         penalties = [keras.saving.serialize_keras_object(r) for r in self.regularizers]
         own = {"warm_start": self.warm_start, "photo": self.photo, "name": self.name}
-        return {**saved, "regularizers": penalties, **own}
+        return {**saved, "regularizers": penalties, **own, "dtype": self.variable_dtype}
 
     @classmethod
     def from_config(cls, config: dict, custom_objects=None) -> "Equilibrium":

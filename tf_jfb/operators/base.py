@@ -86,8 +86,26 @@ class Operator:
         """
         g = image_batch("g", g)
         check(iterations >= 1, "`iterations` must be >= 1.", iterations=iterations)
-        bound = self.norm_bound(*g.shape[1:])
-        return chebyshev(self, g, weight(rho, g), bound**2, iterations)
+        return self._chebyshev_for(g)(g, rho, iterations)
+
+    def inverse_for(self, like):
+        """`inverse` for many images of the size of `like` [B, H, W, C]: its norm is bounded once.
+
+        Where the size is unknown until the graph runs, an operator without a `norm_bound` of its
+        own has its norm measured there, by 200 applications of A and its adjoint.
+        """
+        closed = type(self).inverse is not Operator.inverse
+        return self.inverse if closed else self._chebyshev_for(like)
+
+    def _chebyshev_for(self, like):
+        if None in like.shape[1:] and type(self).norm_bound is Operator.norm_bound:
+            shape = [1, *tf.unstack(tf.shape(like)[1:])]
+            part = tf.random.stateless_normal(shape, [0, 0], dtype=tf.float64)
+            norm = self._power_iteration(1.0 + 0.1 * part, tf.constant(200))
+            bound = tf.cast(1.01 * norm, like.dtype)
+        else:
+            bound = self.norm_bound(*like.shape[1:])
+        return lambda g, rho, iterations=6: chebyshev(self, g, weight(rho, g), bound**2, iterations)
 
     def prox_map(self, d, rho) -> tuple:
         r"""$z \mapsto \arg\min_x |A x - d|^2 + \rho\,|x - z|^2$, prepared for many z.
@@ -104,9 +122,10 @@ class Operator:
         """
         d = image_batch("d", d)
         rho = tf.broadcast_to(tf.reshape(cast(rho, d.dtype), [-1]), tf.shape(d)[:1])
+        inverse = self.inverse_for(self.adjoint(d))
 
         def step(z, d, rho):
-            return z + self.inverse(self.adjoint(d - self(z)), rho, PROX_ITERATIONS)
+            return z + inverse(self.adjoint(d - self(z)), rho, PROX_ITERATIONS)
 
         return step, (d, rho)
 

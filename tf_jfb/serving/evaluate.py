@@ -79,7 +79,7 @@ def compare(args, denoiser=None) -> dict:
     given = {name: getattr(args, name) for name in ("side", "boundary")}
     protocol = dataclasses.replace(protocol, **{n: v for n, v in given.items() if v is not None})
     kernels = protocol.kernels(args.kernels)
-    models = {_name(path): open_model(path) for path in args.model}
+    models = {name: open_model(path) for name, path in _names(args.model).items()}
     margin = max(map(protocol.margin, kernels.values()))
     images = protocol.source(args.path, "test", margin)
     count = min(args.images, len(images))
@@ -123,9 +123,16 @@ def _table(rows):
     return "\n".join(lines)
 
 
-def _name(path):
-    path = pathlib.Path(path)
-    return path.parent.name if path.name.isdigit() else path.name
+def _names(paths) -> dict:
+    """{name: path}, the name being the folder's without its version; the path where names meet."""
+
+    def name(path):
+        return path.parent.name if path.name.isdigit() else path.name
+
+    folders = [pathlib.Path(path) for path in paths]
+    check(len(set(folders)) == len(folders), "`model` must name different models.", model=paths)
+    short = [name(folder) for folder in folders]
+    return {s if short.count(s) == 1 else str(f): f for s, f in zip(short, folders, strict=True)}
 
 
 def _batches(images, count, protocol, kernels, noise, args):

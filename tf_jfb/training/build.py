@@ -76,13 +76,12 @@ def config_of(run) -> Config:
     return Config(**load_config(file))
 
 
-def config_for_export(run) -> str:
-    """That of a run folder as YAML, its folders of images by their names alone."""
+def config_for_export(run, **changes) -> str:
+    """That of a run folder with `changes`, as YAML, its folders of images by their names alone."""
     config = config_of(run)
     names = os.pathsep.join(pathlib.Path(folder).name for folder in config.folders) or None
-    return yaml.safe_dump(
-        dataclasses.asdict(dataclasses.replace(config, path=names)), sort_keys=False
-    )
+    config = dataclasses.replace(config, path=names, **changes)
+    return yaml.safe_dump(dataclasses.asdict(config), sort_keys=False)
 
 
 def _load(build, run, precision="float32"):

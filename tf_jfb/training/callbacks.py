@@ -45,7 +45,8 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         row = {k: float(v) for k, v in (logs or {}).items()}
-        rises = row[self.monitor] > max((r[self.monitor] for r in self.history), default=-np.inf)
+        before = [r[self.monitor] for r in self.history if np.isfinite(r[self.monitor])]
+        rises = row[self.monitor] > max(before, default=-np.inf)
         self.history.append({"epoch": epoch + 1, **row})
         arrays = _arrays(_variables(self.model))  # on all workers: reading may need them all
         if not is_chief(self.model.distribute_strategy):
@@ -56,8 +57,9 @@ class Checkpoint(keras.callbacks.Callback):
         self._write_log()
 
     def _write_log(self):
-        names = list(self.history[-1])
-        lines = [",".join(names)] + [",".join(f"{r[n]:.6g}" for n in names) for r in self.history]
+        names = dict.fromkeys(name for row in self.history for name in row)
+        table = [[f"{row.get(name, np.nan):.6g}" for name in names] for row in self.history]
+        lines = [",".join(row) for row in [names, *table]]
         _replace(self.folder / "log.csv", lambda p: p.write_text("\n".join(lines) + "\n"))
 
 

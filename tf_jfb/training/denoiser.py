@@ -1,6 +1,6 @@
 """The pretraining task: a network that estimates Gaussian noise."""
 
-from tf_jfb._compat import Model, register
+from tf_jfb._compat import Model, full_precision, register
 from tf_jfb.metrics import PSNR
 
 
@@ -12,7 +12,7 @@ class Denoiser(Model):
     """
 
     def __init__(self, network, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(**full_precision(kwargs))
         self.network = network
 
     def build(self, input_shape):

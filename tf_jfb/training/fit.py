@@ -114,6 +114,12 @@ def _finish(task, run, model, pairs, strategy):
         strategies.wait_for_all(strategy)  # for best.npz
         if tf.distribute.get_strategy() is not strategy:
             model = task.make()
+        check(
+            (run / "best.npz").is_file(),
+            "The training kept no weights: the validation PSNR was never finite. Lower "
+            "`learning_rate`, or add a `warmup`.",
+            run=str(run),
+        )
         load_weights(run, model)
         if strategies.is_chief(strategy):
             plot_log(run)
@@ -174,8 +180,9 @@ def _schedule(config):
     steps, rate = config.epochs * config.steps, config.learning_rate
     if not config.warmup:
         return keras.optimizers.schedules.CosineDecay(rate, steps, alpha=0.01)
+    decay = max(1, steps - config.warmup)
     return keras.optimizers.schedules.CosineDecay(
-        0.01 * rate, steps, alpha=0.01, warmup_target=rate, warmup_steps=config.warmup
+        0.01 * rate, decay, alpha=0.01, warmup_target=rate, warmup_steps=config.warmup
     )
 
 

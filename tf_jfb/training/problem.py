@@ -29,8 +29,8 @@ class Fixed:
 
     def measure(self, sharp: np.ndarray, seed: int) -> tuple:
         """(measurements, sharp) of validation images, always the same."""
-        unit = np.random.default_rng([seed, 3]).standard_normal(sharp.shape, np.float32)
         blurred = sharp if self.operator is None else self.operator(sharp).numpy()
+        unit = np.random.default_rng([seed, 3]).standard_normal(blurred.shape, np.float32)
         measured = blurred + self.noise * unit
         if not self.told:
             return measured, sharp

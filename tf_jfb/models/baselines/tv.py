@@ -31,16 +31,17 @@ def tv(d, operator: Operator, weight: float, iterations: int = 200) -> tf.Tensor
         iterations: fixed number, >= 1.
 
     Returns:
-        [B, H, W, C] in [0, 1].
+        Images in [0, 1], of the shape of A^T d.
 
     Raises:
         ValueError: an argument is outside its range, or the size of `d` is unknown.
     """
     d = checked(d, operator, weight, iterations)
     check(None not in d.shape[1:], "The image size must be known.", shape=tuple(d.shape))
-    bound = _norm_bound(operator, *d.shape[1:])
+    back = operator.adjoint(d)
+    bound = _norm_bound(operator, *back.shape[1:])
     weight, bound = tf.constant(weight, d.dtype), tf.constant(bound, d.dtype)
-    return _program(operator)(d, weight, bound, tf.constant(iterations))
+    return _program(operator)(d, back, weight, bound, tf.constant(iterations))
 
 
 @functools.lru_cache(maxsize=32)
@@ -53,7 +54,7 @@ def _program(operator):
     return tf.function(functools.partial(_primal_dual, operator), reduce_retracing=True)
 
 
-def _primal_dual(operator, d, weight, norm, iterations):
+def _primal_dual(operator, d, back, weight, norm, iterations):
     # Everything divided by |A|^2, so that the step sizes suit an operator of any scale.
     radius = weight / norm**2
     sigma_p = 0.5 / (TAU * GRADIENT_NORM_SQUARED)
@@ -69,8 +70,8 @@ def _primal_dual(operator, d, weight, norm, iterations):
         pairs = ((x, x_new), (p1, p1_new), (p2, p2_new), (q, q_new))
         return i + 1, *(old + RELAXATION * (new - old) for old, new in pairs)
 
-    zero = tf.zeros_like(d)
-    start = (tf.constant(0), _clip(operator.adjoint(d) / norm**2), zero, zero, zero)
+    zero = tf.zeros_like(back)
+    start = (tf.constant(0), _clip(back / norm**2), zero, zero, tf.zeros_like(d))
     # Over-relaxation leaves the interval a little until it has converged.
     return _clip(tf.while_loop(lambda i, *_: i < iterations, body, start)[1])
 
