@@ -27,7 +27,7 @@ def test_super_resolution_returns_the_large_image(kind, sharp):
     model, d = kind(HALVE, network()), HALVE(sharp)
     restored = model.restore(d, max_evaluations=30)
     assert restored.image.shape == sharp.shape
-    np.testing.assert_allclose(HALVE(restored.image), d, atol=0.05)
+    np.testing.assert_allclose(HALVE(restored.image), d, atol=0.15)
     further = model.restore(d, start=restored.image, max_evaluations=1)
     assert further.image.shape == sharp.shape and np.isfinite(further.residual[0])
     with pytest.raises(ValueError, match="`start` must have the shape of the restored images"):
