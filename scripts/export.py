@@ -1,6 +1,7 @@
 """Export the best model of a training run as a SavedModel that still iterates."""
 
 import dataclasses
+import os
 
 import _cli
 
@@ -31,7 +32,10 @@ def main() -> None:
     options = {"rtol": args.rtol, "max_evaluations": args.max_evaluations}
     options = {name: value for name, value in options.items() if value is not None}
     model.solver = dataclasses.replace(model.solver, **options)
-    own = {"blur": args.blur, "photo": False} if args.blur is not None else {}
+    own = {}
+    if args.blur is not None:
+        named = args.blur.split(":")[0] in kernels.FORMS
+        own = {"blur": args.blur if named else os.path.abspath(args.blur), "photo": False}
     extra = {CONFIG_OF_EXPORT: config_for_export(args.run, **options, **own)}
     print(f"wrote {export(model, args.output, extra=extra)}")
 

@@ -30,6 +30,18 @@ def full_precision(kwargs: dict) -> dict:
     return {"dtype": keras.mixed_precision.global_policy().variable_dtype, **kwargs}
 
 
+def loss_scaled(optimizer, network):
+    """`optimizer`, with loss scaling where `network` computes in float16, as Keras would.
+
+    Keras looks at the model, whose images stay in full precision.
+    """
+    scaling = keras.mixed_precision.LossScaleOptimizer
+    half = getattr(network, "compute_dtype", None) == "float16"
+    if not half or isinstance(optimizer, scaling):
+        return optimizer
+    return scaling(keras.optimizers.get(optimizer))
+
+
 register = keras.saving.register_keras_serializable("tf_jfb")
 
 

@@ -1,12 +1,14 @@
 """Photographs survive reading and writing."""
 
+import io
 import os
+import struct
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, TiffImagePlugin
 
-from tf_jfb.data import Photo, read_image, write_image
+from tf_jfb.data import FolderSource, Photo, read_image, write_image
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (5, 7, 3)).astype(np.float32) / 255
@@ -179,6 +181,75 @@ def test_damaged_files_raise_value_errors_naming_them(tmp_path, suffix, bits):
             ValueError, match=f"not a readable image .*Received: path='.*a{suffix}'"
         ):
             read_image(tmp_path / f"a{suffix}")
+
+
+def write_tiff(path, strip, bits=16, photometric=1, sample_format=1, channels=1):
+    """Two pixels, side by side."""
+    tags = TiffImagePlugin.ImageFileDirectory_v2(prefix=b"II")
+    tags[256], tags[257], tags[258], tags[259] = 2, 1, (bits,) * channels, 1
+    tags[262], tags[277], tags[339] = photometric, channels, sample_format
+    tags[273], tags[278], tags[279] = 0, 1, len(strip)
+    content = io.BytesIO()
+    tags.save(content)
+    path.write_bytes(content.getvalue() + strip)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("strip", "options", "expected"),
+    [
+        (b"\x00\x00\x60\xea", {}, [0, 60000 / 65535]),
+        (b"\x00\x00\x60\xea", {"photometric": 0}, [1, 5535 / 65535]),
+        (b"\x00\x0f\xff", {"bits": 12}, [0, 1]),
+    ],
+    ids=["black is zero", "white is zero", "12 bits"],
+)
+def test_scientific_tiffs_keep_their_scale(tmp_path, strip, options, expected):
+    photo = read_image(write_tiff(tmp_path / "a.tif", strip, **options))
+    np.testing.assert_allclose(photo.pixels.ravel(), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sample_format": 2}, "its pixels are signed numbers"),
+        ({"bits": 32}, "it has 32 bits per channel"),
+        ({"photometric": 5, "channels": 4}, "it has 16 bits per ink"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_and_left_out_of_folders(tmp_path, options, message):
+    path = write_tiff(tmp_path / "a.tif", bytes(16), **options)
+    with pytest.raises(ValueError, match=message):
+        read_image(path)
+    write_image(tmp_path / "b.png", Photo(PIXELS))
+    with pytest.warns(UserWarning, match="Skipped 1 unreadable.*a.tif"):
+        assert len(FolderSource(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(("mode", "colours"), [("L", (7, 9)), ("RGB", ((1, 2, 3), (4, 5, 6)))])
+def test_one_transparent_colour_is_alpha(tmp_path, mode, colours):
+    image = Image.new(mode, (2, 1), colours[0])
+    image.putpixel((1, 0), colours[1])
+    image.save(tmp_path / "a.png", transparency=colours[0])
+    photo = read_image(tmp_path / "a.png")
+    np.testing.assert_array_equal(photo.alpha.ravel(), [0, 1])
+    assert photo.pixels.shape == (1, 2, len(image.getbands()))
+
+
+def test_metadata_that_cannot_be_written_again_are_dropped(tmp_path):
+    exif = Image.Exif()
+    exif[282] = 72.0  # resolution, a rational, made a signed one of -72 below
+    content = io.BytesIO()
+    Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(content, "JPEG", exif=exif)
+    old = struct.pack(">HHI", 282, 5, 1), struct.pack(">II", 72, 1)
+    new = struct.pack(">HHI", 282, 10, 1), struct.pack(">ii", -72, 1)
+    jpeg = content.getvalue()
+    for before, after in zip(old, new, strict=True):
+        assert before in jpeg
+        jpeg = jpeg.replace(before, after)
+    (tmp_path / "a.jpg").write_bytes(jpeg)
+    photo = read_image(tmp_path / "a.jpg")
+    assert photo.pixels.shape == (4, 4, 3) and photo.exif is None
 
 
 def test_floating_point_files_are_refused(tmp_path):

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tf_jfb import data, layers, models, networks, operators
 from tf_jfb.models import baselines
+from tf_jfb.solvers import Anderson
 
 HALVE = operators.Downsample(2)
 KINDS = [models.DEGrad, models.DEProx, models.DEHQS, models.DEADMM]
@@ -52,19 +53,29 @@ def test_every_baseline_of_a_small_measurement_is_large(sharp):
         np.testing.assert_allclose(HALVE(restored), d, atol=0.05)
 
 
+@pytest.fixture(params=["mixed_bfloat16", "mixed_float16"])
+def policy(request):
+    keras.mixed_precision.set_global_policy(request.param)
+    yield request.param
+    keras.mixed_precision.set_global_policy("float32")
+
+
 @pytest.mark.parametrize("kind", KINDS[:3])
-def test_under_a_mixed_policy_the_network_alone_is_rounded(kind, sharp):
-    keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    try:
-        model = kind(operators.GaussianBlur(3, 0.5), network())
-        layer = layers.FixedPoint(lambda x, d: 0.5 * x + d)
-        fixed = layer(tf.zeros([1, 1]), tf.fill([1, 1], 0.501))  # bfloat16 has no 0.501
-        assert float(fixed[0, 0]) == pytest.approx(1.002, abs=2e-3)
-        model.compile("adam")
-        model.fit(sharp, sharp, verbose=0)
-        assert model.network.compute_dtype == "bfloat16" and model(sharp).dtype == tf.float32
-    finally:
-        keras.mixed_precision.set_global_policy("float32")
+def test_under_a_mixed_policy_the_network_alone_is_rounded(kind, sharp, policy):
+    model = kind(operators.GaussianBlur(3, 0.5), network())
+    model.compile("adam")
+    model.fit(sharp, sharp, verbose=0)
+    assert model.network.compute_dtype == policy[6:] and model(sharp).dtype == tf.float32
+    scaled = isinstance(model.optimizer, keras.mixed_precision.LossScaleOptimizer)
+    assert scaled == (policy == "mixed_float16")
+
+
+def test_under_a_mixed_policy_a_fixed_point_is_not_rounded(policy):
+    x, d = tf.zeros([1, 1]), tf.fill([1, 1], 0.501)  # half precision has no 0.501
+    fixed = layers.FixedPoint(lambda x, d: 0.5 * x + d, Anderson(rtol=1e-6))(x, d)
+    assert float(fixed[0, 0]) == pytest.approx(1.002, abs=1e-5)
+    cell = keras.layers.Dense(1, kernel_initializer=keras.initializers.Constant(0.5))
+    assert layers.FixedPoint(cell)(d).dtype == tf.float32 and cell.compute_dtype == policy[6:]
 
 
 def test_float64_is_kept_on_saving(sharp, tmp_path):
@@ -75,3 +86,19 @@ def test_float64_is_kept_on_saving(sharp, tmp_path):
     after = loaded.restore(tf.cast(sharp, tf.float64)).image
     assert after.dtype == tf.float64
     np.testing.assert_allclose(after, before, rtol=1e-12)
+
+
+def test_the_norm_of_an_operator_is_measured_only_for_a_preconditioner(sharp, monkeypatch):
+    class Plain(operators.Operator):
+        def apply(self, x):
+            return 0.5 * x
+
+        apply_adjoint = apply
+
+    def norm(self, *size):
+        raise AssertionError("measured")
+
+    monkeypatch.setattr(operators.Operator, "norm_bound", norm)
+    assert models.DEGrad(Plain(), network()).restore(sharp).image.shape == sharp.shape
+    with pytest.raises(AssertionError, match="measured"):
+        models.DEGrad(Plain(), network(), precondition=0.1).restore(sharp)

@@ -212,6 +212,29 @@ def test_work_of_other_settings_is_refused(ran, photos, model):
     assert stamps(pathlib.Path(job.output)) == before
 
 
+def test_another_kernel_or_model_of_the_same_name_is_refused(pipeline, model, tmp_path):
+    write(tmp_path / "in" / "a.png", 16, 16)
+    job = bulk.Job(f"{tmp_path}/in/*", f"{tmp_path}/model", tmp_path / "out")
+    (tmp_path / "model").mkdir()
+    exported(tmp_path / "model" / "1", channels=3)
+    assert bulk.run(job)["images"] == bulk.run(job)["kept"] == 1
+    exported(tmp_path / "model" / "2", channels=3)
+    with pytest.raises(ValueError, match="holds work with other settings"):
+        bulk.run(job)
+    kernel, digests = tmp_path / "k.txt", []
+    for text in ("1 2 1", "1 2 1", "1 3 1"):
+        kernel.write_text(f"{text}\n")
+        one = bulk.Job(f"{tmp_path}/in/*", model, tmp_path / "out", kernel=str(kernel))
+        digests.append(pipeline._contents(one)["kernel content"])
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_a_noise_of_no_use_is_refused_before_any_work(pipeline, photos, model, tmp_path):
+    with pytest.raises(ValueError, match="`noise` must be left out"):
+        bulk.run(bulk.Job(f"{photos}/**", model, tmp_path / "out", noise=0.01))
+    assert not (tmp_path / "out").exists()
+
+
 def test_images_that_would_share_an_output_are_errors(pipeline, model, tmp_path):
     write(tmp_path / "in" / "a.png", 16, 16)
     write(tmp_path / "in" / "a.jpg", 16, 16)

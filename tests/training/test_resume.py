@@ -116,11 +116,24 @@ def test_few_converged_images_print_advice(tmp_path, capsys):
         ({"precision": "float8"}, "`precision` must be one of"),
         ({"data": "folder"}, "`path` must name a folder"),
         ({"noise": -1.0}, "`noise` must be >= 0"),
+        ({"noise_high": "0.1"}, "`noise_high` must be positive, or null"),
+        ({"crop": 0}, "`crop` must be an integer >= 1, or null"),
+        ({"momentum": 3}, r"`momentum` must lie in \[0, 1\]"),
+        ({"seed": "x"}, "`seed` must be an integer >= 0"),
     ],
 )
 def test_bad_options_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         Config(**options)
+
+
+def test_numbers_that_yaml_takes_for_text_are_read(tmp_path):
+    (tmp_path / "c.yaml").write_text("learning_rate: 1e-4\nnoise_high: 5e-2\nblur: any\nsize: 32\n")
+    config = Config(**load_config(tmp_path / "c.yaml"))
+    assert (config.learning_rate, config.noise_high, config.size) == (1e-4, 5e-2, 32)
+    (tmp_path / "c.yaml").write_text("noise: little\n")
+    with pytest.raises(ValueError, match="`noise` must be >= 0. Received: noise='little'"):
+        Config(**load_config(tmp_path / "c.yaml"))
 
 
 def test_unknown_names_in_a_file_are_refused(tmp_path):

@@ -104,6 +104,7 @@ def test_values_become_options():
     ("space", "message"),
     [
         ([], "must hold `name: choices`"),
+        ({"grain": [0.0, 0.3]}, r"may hold .*unknown=\['grain'\]"),
         ({"etta": [1.0]}, r"may hold .*eta.*unknown=\['etta'\]"),
         ({"epochs": [1, 2]}, r"unknown=\['epochs'\]"),
         ({"eta": []}, "must be different, and at least one. Received: eta="),

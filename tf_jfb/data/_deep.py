@@ -22,6 +22,17 @@ def is_deep(image, path) -> bool:
     return image.format == "TIFF" and 16 in np.atleast_1d(image.tag_v2.get(258, 8))
 
 
+def refusal(image, path) -> str | None:
+    """Why the pixels of the open Pillow `image` of the file `path` cannot be used, if so."""
+    deep = is_deep(image, path)
+    if image.mode == "F" or image.mode == "I" and not deep:
+        return "it has 32 bits per channel"
+    if image.mode == "CMYK" and deep:
+        return "it has 16 bits per ink"
+    signed = image.format == "TIFF" and 2 in np.atleast_1d(image.tag_v2.get(339, 1))
+    return "its pixels are signed numbers" if signed else None
+
+
 def decode(image, path) -> np.ndarray:
     """float32 [H, W, 1 to 4] in [0, 65535], upright; colour as RGB."""
     from PIL import ImageOps
@@ -29,7 +40,7 @@ def decode(image, path) -> np.ndarray:
     orientation = image.getexif().get(_exif.ORIENTATION, 1)
     image.load()  # raises on a truncated file, which OpenCV fills up with black
     if image.mode.startswith("I"):
-        return np.asarray(ImageOps.exif_transpose(image), np.float32)[..., None]
+        return _grey(image, np.asarray(ImageOps.exif_transpose(image), np.float32))[..., None]
     array = _decode_colour(path)
     if image.mode == "LA":
         array = array[..., [0, -1]]
@@ -89,6 +100,16 @@ def encode_tiff(levels: np.ndarray, icc: bytes | None, exif: bytes | None) -> by
 
 
 ENCODERS = {".png": encode_png, ".tif": encode_tiff, ".tiff": encode_tiff}
+
+
+def _grey(image, array):
+    """`array` so that black is 0 and white 65535, as a TIFF's tags have it."""
+    if image.format != "TIFF":
+        return array
+    tags = image.tag_v2
+    bits = int(np.max(tags.get(258, 16)))
+    array = array * (65535.0 / (2**bits - 1)) if bits < 16 else array
+    return 65535.0 - array if tags.get(262) == 0 else array
 
 
 def _decode_colour(path) -> np.ndarray:

@@ -1,5 +1,7 @@
 """EXIF blocks that still hold once the image is upright and re-encoded."""
 
+import struct
+
 ORIENTATION = 0x0112
 SUB_BLOCKS = (0x8769, 0x8825)  # exposure data, position
 # A TIFF's tags mix the photograph's description with its storage (strips, compression, ...):
@@ -10,6 +12,8 @@ _DESCRIPTIVE = {270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 33432, *SUB_BL
 def keep(image) -> bytes | None:
     """The EXIF block of an open Pillow image, orientation reset; None if nothing is left.
 
+    A block that holds a value which its type does not is left out.
+
     >>> from PIL import Image
     >>> keep(Image.new("L", (2, 2))) is None
     True
@@ -19,7 +23,10 @@ def keep(image) -> bytes | None:
     for tag in list(exif):
         if tag != ORIENTATION and (image.format != "TIFF" or tag in _DESCRIPTIVE):
             kept[tag] = exif.get_ifd(tag) if tag in SUB_BLOCKS else exif[tag]
-    return kept.tobytes() if len(kept) else None
+    try:
+        return kept.tobytes() if len(kept) else None
+    except (struct.error, ValueError, TypeError, OverflowError):
+        return None
 
 
 def items(block: bytes) -> dict:

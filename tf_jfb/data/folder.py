@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_jfb._validate import check
+from tf_jfb.data import _deep
 from tf_jfb.data.image_io import EXTENSIONS, read_image
 
 
@@ -145,6 +146,6 @@ def _opens(file) -> bool:
         with Image.open(file) as image:
             image.draft("RGB", (1, 1))  # JPEG: decode an eighth, still detects truncation
             image.load()
-            return image.mode != "F"
+            return _deep.refusal(image, file) is None
     except Exception:  # decoders raise nearly anything on a damaged file
         return False

@@ -91,14 +91,14 @@ def write_image(path, photo: Photo) -> None:
 def _decode(image, path, size) -> Photo:
     from PIL import Image, ImageOps
 
+    if reason := _deep.refusal(image, path):
+        raise ValueError(reason)
     exif = _exif.keep(image)
     # A profile for inks or Lab would misread the RGB that such an image becomes.
     icc = image.info.get("icc_profile") if image.mode not in ("CMYK", "LAB") else None
     if _deep.is_deep(image, path):
         array = _deep.resize(_deep.decode(image, path), size)
         return _photo(array / 65535.0, 16, icc, exif)
-    if image.mode in ("I", "F"):
-        raise ValueError("it has 32 bits per channel")
     image = _plain_mode(ImageOps.exif_transpose(image))
     if size is not None:
         image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
@@ -108,6 +108,8 @@ def _decode(image, path, size) -> Photo:
 
 def _plain_mode(image):
     """As L, LA, RGB or RGBA."""
+    if image.mode in ("L", "RGB") and "transparency" in image.info:  # one colour is
+        return image.convert(f"{image.mode}A")
     if image.mode in ("L", "LA", "RGB", "RGBA"):
         return image
     if image.mode == "1":

@@ -3,6 +3,7 @@
 import inspect
 
 import keras
+import tensorflow as tf
 
 from tf_jfb._compat import KERAS_3, full_precision, register
 from tf_jfb._types import Solution
@@ -22,7 +23,8 @@ class FixedPoint(keras.layers.Layer):
     not save a functional model whose layer has further inputs in a way that it can load.
 
     Args:
-        f: Keras layer or function of (x, *inputs) that returns the shape and dtype of x.
+        f: Keras layer or function of (x, *inputs) that returns the shape and dtype of x; what a
+            layer in mixed precision returns is cast to that dtype.
         solver: a `Solver`; default `Anderson()`.
         gradient: an `Estimator`; default `JFB()`.
 
@@ -73,7 +75,7 @@ class FixedPoint(keras.layers.Layer):
         mapped = self._explicit()
         if hasattr(self.f, "frozen"):
             frozen = self.f.frozen(training=bool(training))
-            f = lambda x: frozen(x, *inputs)  # noqa: E731
+            f = lambda x: tf.cast(frozen(x, *inputs), x.dtype)  # noqa: E731
         else:
             f = lambda x: mapped(x, *inputs)  # noqa: E731
         f.explicit, f.inputs = mapped, inputs
@@ -82,9 +84,11 @@ class FixedPoint(keras.layers.Layer):
     def _explicit(self):
         """The map as a function of (x, *inputs) that reads nothing else but variables."""
         if hasattr(self.f, "frozen"):
-            return lambda x, *inputs: self.f.frozen(training=False)(x, *inputs)
+            frozen = lambda x, *inputs: self.f.frozen(training=False)(x, *inputs)  # noqa: E731
+            return lambda x, *inputs: tf.cast(frozen(x, *inputs), x.dtype)
         if isinstance(self.f, keras.layers.Layer):
-            return lambda x, *inputs: self.f(x, *inputs, **_inference(self.f))
+            options = _inference(self.f)
+            return lambda x, *inputs: tf.cast(self.f(x, *inputs, **options), x.dtype)
         return self.f
 
     def compute_output_shape(self, x0_shape, inputs_shape=None):

@@ -87,7 +87,8 @@ class DEGrad(Equilibrium):
         make, tensors = self.forward_model(m)
         operator = make(*tensors)
         eta, right = self.eta, operator.adjoint(m.image)
-        known = None if tensors else operator.inverse_for(right)
+        unknown = tensors or self.precondition is None
+        known = None if unknown else operator.inverse_for(right)
 
         def preconditioned(operator, g):
             inverse = known or operator.inverse

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_jfb import _replicas
-from tf_jfb._compat import KERAS_3, Model, full_precision
+from tf_jfb._compat import KERAS_3, Model, full_precision, loss_scaled
 from tf_jfb._types import Solution, Status
 from tf_jfb._validate import check
 from tf_jfb.gradients import JFB, Estimator
@@ -178,6 +178,7 @@ class Equilibrium(Model):
 
     def compile(self, optimizer="adam", loss="mse", metrics=None, **kwargs):
         """As in Keras; default loss mean squared error, default metric PSNR on [0, 1]."""
+        optimizer = loss_scaled(optimizer, self.network)
         super().compile(optimizer, loss, metrics=[PSNR()] if metrics is None else metrics, **kwargs)
 
     def compile_from_config(self, config):

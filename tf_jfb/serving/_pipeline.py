@@ -2,6 +2,7 @@
 
 import collections
 import functools
+import hashlib
 import json
 import logging
 import math
@@ -55,7 +56,12 @@ def run(job: Job, flags: list) -> dict:
         "`images` must match at least one file.",
         images=job.images,
     )
-    load(job.model, job.kernel)
+    model = load(job.model, job.kernel)
+    check(
+        job.noise is None or "noise" in inputs_of(model),
+        "`noise` must be left out: the model was made for one level.",
+        noise=job.noise,
+    )
     _prepare(job)
     local = options.view_as(StandardOptions).runner is None
     pipeline = beam.Pipeline(runner=FnApiRunner() if local else None, options=options)
@@ -302,9 +308,11 @@ def _options(flags: list) -> PipelineOptions:
 def _prepare(job: Job) -> None:
     """Holds the folder to one kind of work, and clears what a killed run left half done."""
     settings = {name: getattr(job, name) for name in SETTINGS}
+    contents = _contents(job)
+    settings |= contents
     path = f"{job.output}/settings.json"
     # Work of an earlier version, which had fewer settings, had none of the others.
-    unset = dict.fromkeys(SETTINGS)
+    unset = dict.fromkeys(SETTINGS) | contents
     earlier = unset | json.loads(read_file(path)) if FileSystems.exists(path) else settings
     check(
         earlier == settings,
@@ -316,6 +324,26 @@ def _prepare(job: Job) -> None:
     _clear(f"{job.output}/partial/*")
     _clear(f"{job.output}/manifest/**")
     publish(job, path, json.dumps(settings, indent=1).encode())
+
+
+def _contents(job: Job) -> dict:
+    """Digests of what two settings only name: the files of the kernel and of the model."""
+    kernel = None if job.blur is None else _digest(job.blur.tobytes())
+    folder = job.model
+    found = FileSystems.match([f"{folder}/fingerprint.pb", f"{folder}/*/fingerprint.pb"])
+    prints = [metadata.path for match in found for metadata in match.metadata_list]
+    newest = max(prints, key=_version, default=None)
+    model = None if newest is None else _digest(read_file(newest))
+    return {"kernel content": kernel, "model content": model}
+
+
+def _version(path: str) -> int:
+    name = path.split("/")[-2]
+    return int(name) if name.isdigit() else -1
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def _clear(pattern: str) -> None:

@@ -23,14 +23,19 @@ PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 _NAMES = {"precision": PRECISIONS, "model": MODELS, "network": NETWORKS, "optimizer": OPTIMIZERS}
 
 
-_REAL = (int, float)
-_COUNTS = "depth channels blocks m max_evaluations batch_size epochs steps validation"
+_REAL = int | float
+_COUNTS = "depth channels blocks m max_evaluations batch_size epochs steps validation kernel_size"
 _POSITIVE = "eta rho level gain learning_rate denoiser_weight denoiser_noise"
 _NOT_NEGATIVE = "noise rtol warmup audit jacobian_weight jacobian_bound jacobian_power"
+_OPTIONAL = "noise_high denoiser_noise_high precondition lipschitz"
 _NUMBERS = (  # options, their type, what they must do, whether one does
     (_COUNTS, int, "be an integer >= 1", lambda x: x >= 1),
     (_POSITIVE, _REAL, "be positive", lambda x: x > 0),
     (_NOT_NEGATIVE, _REAL, "be >= 0", lambda x: x >= 0),
+    ("size crop", int | None, "be an integer >= 1, or null", lambda x: x is None or x >= 1),
+    (_OPTIONAL, _REAL | None, "be positive, or null", lambda x: x is None or x > 0),
+    ("seed", int, "be an integer >= 0", lambda x: x >= 0),
+    ("momentum", _REAL, "lie in [0, 1]", lambda x: 0 <= x <= 1),
     ("grain", _REAL, f"lie in [0, {MOST_GRAIN}]", lambda x: 0 <= x <= MOST_GRAIN),
     ("beta", _REAL, "lie in (0, 1]", lambda x: 0 < x <= 1),
     ("ema", _REAL, "lie in [0, 1)", lambda x: 0 <= x < 1),
@@ -96,13 +101,13 @@ class Config:
     seed: int = 0  # of weights, crops, blurs and noise
 
     def __post_init__(self):
-        self._check_images()
-        self._check_names()
         for names, kind, rule, holds in _NUMBERS:
             for name in names.split():
                 value = getattr(self, name)
                 valid = isinstance(value, kind) and holds(value)
                 check(valid, f"`{name}` must {rule}.", **{name: value})
+        self._check_images()
+        self._check_names()
         gradients.named(self.gradient)
 
     def _check_images(self):
@@ -211,10 +216,18 @@ def load_config(path) -> dict:
         "The configuration file must hold `name: value` lines.",
         path=str(path),
     )
-    known = {field.name for field in dataclasses.fields(Config)}
-    unknown = sorted(set(options) - known)
+    known = {field.name: str(field.type) for field in dataclasses.fields(Config)}
+    unknown = sorted(set(options) - set(known))
     check(not unknown, f"Unknown option; known are {', '.join(sorted(known))}.", unknown=unknown)
-    return options
+    return {n: _real(v) if "float" in known[n] else v for n, v in options.items()}
+
+
+def _real(value):
+    """A number where `value` is the text of one: YAML takes 1e-4, without a point, for text."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def save_config(path, config: Config) -> None:

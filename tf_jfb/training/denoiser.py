@@ -1,6 +1,6 @@
 """The pretraining task: a network that estimates Gaussian noise."""
 
-from tf_jfb._compat import Model, full_precision, register
+from tf_jfb._compat import Model, full_precision, loss_scaled, register
 from tf_jfb.metrics import PSNR
 
 
@@ -23,6 +23,7 @@ class Denoiser(Model):
         self.built = True
 
     def compile(self, optimizer="adam", loss="mse", metrics=None, **kwargs):
+        optimizer = loss_scaled(optimizer, self.network)
         super().compile(optimizer, loss, metrics=[PSNR()] if metrics is None else metrics, **kwargs)
 
     def call(self, x, training=None):

@@ -129,10 +129,7 @@ def _finish(task, run, model, pairs, strategy):
 
 
 def _compile(model, config):
-    optimizer = optimizers.make(config, _schedule(config))
-    if config.precision == "mixed_float16":
-        optimizer = keras.mixed_precision.LossScaleOptimizer(optimizer)
-    model.compile(optimizer)
+    model.compile(optimizers.make(config, _schedule(config)))
     optimizers.build(model.optimizer, model.trainable_variables)
 
 

@@ -25,7 +25,7 @@ DEFAULT = {
 SHARED = (
     *("data", "path", "size", "crop", "blur", "noise", "validation", "seed", "epochs", "steps"),
     *("audit", "pretrained", "initial", "denoiser_noise", "denoiser_noise_high"),
-    *("noise_high", "kernel_size"),
+    *("noise_high", "kernel_size", "families", "kernel_files", "photo", "grain"),
 )
 SAMPLINGS = ("linear", "log")
 KINDS = {f.name: (typing.get_args(f.type) or (f.type,))[0] for f in dataclasses.fields(Config)}

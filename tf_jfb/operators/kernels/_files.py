@@ -13,7 +13,7 @@ from tf_jfb.operators.kernels._motion import motion
 
 IMAGES = {".bmp", ".gif", ".jpeg", ".jpg", ".png"}
 INTEGERS = {"SIZE", "SEED"}
-FORMS = {
+FORMS = {  # {name: {form of what follows it: maker}}
     "box": {"SIZE": box},
     "disk": {"RADIUS": disk},
     "gaussian": {"SIZE:STD": gaussian, "SIZE:STD1:STD2:ANGLE": anisotropic},
