@@ -223,7 +223,7 @@ def test_another_kernel_or_model_of_the_same_name_is_refused(pipeline, model, tm
         bulk.run(job)
     kernel, digests = tmp_path / "k.txt", []
     for text in ("1 2 1", "1 2 1", "1 3 1"):
-        kernel.write_text(f"{text}\n")
+        kernel.write_text(f"{text}\n{text}\n")
         one = bulk.Job(f"{tmp_path}/in/*", model, tmp_path / "out", kernel=str(kernel))
         digests.append(pipeline._contents(one)["kernel content"])
     assert digests[0] == digests[1] != digests[2]
