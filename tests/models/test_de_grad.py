@@ -94,7 +94,7 @@ def test_restore_goes_on_from_a_given_start():
     again = model.restore(blurred, rtol=1e-4, start=first.image)
     np.testing.assert_array_equal(again.evaluations, [1] * 4)
     np.testing.assert_allclose(again.image, first.image, atol=1e-6)
-    with pytest.raises(ValueError, match="`start` must have the shape of `blurred`. Received:"):
+    with pytest.raises(ValueError, match="`start` must have the shape of the restored images. Rec"):
         model.restore(blurred, start=first.image[:1])
 
 
