@@ -87,12 +87,14 @@ class DEGrad(Equilibrium):
         make, tensors = self.forward_model(m)
         operator = make(*tensors)
         eta, right = self.eta, operator.adjoint(m.image)
-        unknown = tensors or self.precondition is None
-        known = None if unknown else operator.inverse_for(right)
+        # An operator that comes with the images is made anew from `tensors` wherever T runs.
+        fixed = self.precondition is not None and not tensors
+        inverse = operator.inverse_for(right) if fixed else None
 
         def preconditioned(operator, g):
-            inverse = known or operator.inverse
-            return g if self.precondition is None else inverse(g, self.precondition)
+            if self.precondition is None:
+                return g
+            return (inverse or operator.inverse)(g, self.precondition)
 
         def T(x, right, *tensors, observe=False):  # noqa: N802
             operator = make(*tensors)

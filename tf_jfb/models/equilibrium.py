@@ -112,7 +112,7 @@ class Equilibrium(Model):
         """The image in a fixed point."""
         return state
 
-    def shown(self, state: tf.Tensor, solved: Measurement, given: Measurement) -> tf.Tensor:
+    def _shown(self, state: tf.Tensor, solved: Measurement, given: Measurement) -> tf.Tensor:
         """`image_of`; where a scene was `solved` for, the frame of it that was `given`."""
         return self.image_of(state) if solved.seen is None else self.frame_of(state, given.image)
 
@@ -219,12 +219,12 @@ class Equilibrium(Model):
             if training and self.regularizers:
                 self._solves.keep(Solved(T, x0, solution.x, self.solver, self._step()))
             fixed = self.gradient.attach(T, solution.x, observed, report)
-            return self.shown(fixed, m, given)
+            return self._shown(fixed, m, given)
         x = self.gradient.attach(T, x0, observed, report)
         # What was iterated without a solver is judged by one evaluation more.
         last = solve(T, tf.stop_gradient(x), self.solver, max_evaluations=1)
         _log(self.solve_metrics, last._replace(evaluations=last.evaluations + self.gradient.steps))
-        return self.shown(x, m, given)
+        return self._shown(x, m, given)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, **kwargs):
         """The compiled loss and, in training, the weighted regularisers."""
@@ -365,7 +365,7 @@ class Equilibrium(Model):
         options = {"rtol": rtol, "max_evaluations": max_evaluations, "trace": trace}
         x0 = x0 if start is None else self.state_of(tf.cast(start, x0.dtype))
         s = solve(T, x0, self.solver, told, compact=compact, **options)
-        image = self.shown(s.x, m, given)
+        image = self._shown(s.x, m, given)
         return Restoration(image, s.evaluations, s.residual, s.status, s.trace)
 
     @property

@@ -307,9 +307,8 @@ def _options(flags: list) -> PipelineOptions:
 
 def _prepare(job: Job) -> None:
     """Holds the folder to one kind of work, and clears what a killed run left half done."""
-    settings = {name: getattr(job, name) for name in SETTINGS}
     contents = _contents(job)
-    settings |= contents
+    settings = {name: getattr(job, name) for name in SETTINGS} | contents
     path = f"{job.output}/settings.json"
     # Work of an earlier version, which had fewer settings, had none of the others.
     unset = dict.fromkeys(SETTINGS) | contents
@@ -329,8 +328,8 @@ def _prepare(job: Job) -> None:
 def _contents(job: Job) -> dict:
     """Digests of what two settings only name: the files of the kernel and of the model."""
     kernel = None if job.blur is None else _digest(job.blur.tobytes())
-    folder = job.model
-    found = FileSystems.match([f"{folder}/fingerprint.pb", f"{folder}/*/fingerprint.pb"])
+    patterns = [f"{job.model}/{below}fingerprint.pb" for below in ("", "*/")]
+    found = FileSystems.match(patterns)
     prints = [metadata.path for match in found for metadata in match.metadata_list]
     newest = max(prints, key=_version, default=None)
     model = None if newest is None else _digest(read_file(newest))

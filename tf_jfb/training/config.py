@@ -4,6 +4,7 @@ import dataclasses
 import os
 import pathlib
 import re
+import typing
 
 import yaml
 
@@ -21,7 +22,6 @@ NETWORKS = ("dncnn", "unet")
 ANY = "any"  # a blur of every image's own
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 _NAMES = {"precision": PRECISIONS, "model": MODELS, "network": NETWORKS, "optimizer": OPTIMIZERS}
-
 
 _REAL = int | float
 _COUNTS = "depth channels blocks m max_evaluations batch_size epochs steps validation kernel_size"
@@ -201,6 +201,10 @@ class Config:
         return None if self.any_blur else Blur(kernels.parse(self.blur))
 
 
+# {option: its type, but for None}
+KINDS = {f.name: (typing.get_args(f.type) or (f.type,))[0] for f in dataclasses.fields(Config)}
+
+
 def load_config(path) -> dict:
     """The options of a YAML file. Raises ValueError on an unknown name or a malformed file."""
     path = pathlib.Path(path)
@@ -216,18 +220,19 @@ def load_config(path) -> dict:
         "The configuration file must hold `name: value` lines.",
         path=str(path),
     )
-    known = {field.name: str(field.type) for field in dataclasses.fields(Config)}
-    unknown = sorted(set(options) - set(known))
-    check(not unknown, f"Unknown option; known are {', '.join(sorted(known))}.", unknown=unknown)
-    return {n: _real(v) if "float" in known[n] else v for n, v in options.items()}
+    unknown = sorted(set(options) - set(KINDS))
+    check(not unknown, f"Unknown option; known are {', '.join(sorted(KINDS))}.", unknown=unknown)
+    return {name: number(name, value) for name, value in options.items()}
 
 
-def _real(value):
-    """A number where `value` is the text of one: YAML takes 1e-4, without a point, for text."""
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
+def number(name: str, value):
+    """`value` as a float where the option is one; YAML takes 1e-3, without a point, for text."""
+    if isinstance(value, (str, int)) and not isinstance(value, bool) and KINDS[name] is float:
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
 
 
 def save_config(path, config: Config) -> None:

@@ -2,12 +2,11 @@
 
 import dataclasses
 import pathlib
-import typing
 
 import yaml
 
 from tf_jfb._validate import check
-from tf_jfb.training.config import Config
+from tf_jfb.training.config import KINDS, Config, number
 
 DEFAULT = {
     "m": [2, 3, 5, 8],
@@ -28,7 +27,6 @@ SHARED = (
     *("noise_high", "kernel_size", "families", "kernel_files", "photo", "grain"),
 )
 SAMPLINGS = ("linear", "log")
-KINDS = {f.name: (typing.get_args(f.type) or (f.type,))[0] for f in dataclasses.fields(Config)}
 
 
 def read_space(path) -> dict:
@@ -97,7 +95,7 @@ def _value(name, entry, value):
 
 def _checked(name, entry, config):
     if isinstance(entry, list):
-        entry = [_number(name, value) for value in entry]
+        entry = [number(name, value) for value in entry]
         check(
             len(entry) > 0 and len({str(v) for v in entry}) == len(entry),
             "The choices of an option must be different, and at least one.",
@@ -120,7 +118,7 @@ def _range(name, entry) -> dict:
         **{name: entry},
     )
     entry = {"sampling": "linear", "step": None, **entry}
-    entry |= {key: _number(name, entry[key]) for key in ("min", "max", "step")}
+    entry |= {key: number(name, entry[key]) for key in ("min", "max", "step")}
     low, high, step = entry["min"], entry["max"], entry["step"]
     check(
         KINDS[name] in (int, float)
@@ -141,13 +139,3 @@ def _range(name, entry) -> dict:
         **{name: entry},
     )
     return entry
-
-
-def _number(name, value):
-    """`value` as a float where the option is one; YAML takes 1e-3 for text."""
-    if isinstance(value, (str, int)) and not isinstance(value, bool) and KINDS[name] is float:
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
