@@ -74,3 +74,16 @@ def test_crops_and_turns_come_from_the_image():
 def test_errors(option, value):
     with pytest.raises(ValueError, match=f"`{option}` must"):
         take(1, **{option: value})
+
+
+def test_shrunk_images_are_sharper_and_hold_the_crop():
+    ramp = np.tile(np.arange(32, dtype=np.float32)[None, :, None] / 32, (24, 1, 3))
+    options = {"batch_size": 8, "crop": 8, "augment": False}
+    _, plain = next(iter(examples([ramp], None, 0.0, **options)))
+    _, shrunk = next(iter(examples([ramp], None, 0.0, shrink=0.25, **options)))
+    slopes = [np.diff(x.numpy(), axis=2).mean(axis=(1, 2, 3)) * 32 for x in (plain, shrunk)]
+    np.testing.assert_allclose(slopes[0], 1.0, rtol=1e-4)
+    assert shrunk.shape == (8, 8, 8, 3)
+    assert slopes[1].min() > 1.0 and 1.5 < slopes[1].max() < 3.05  # to a third: the crop's 8 of 24
+    with pytest.raises(ValueError, match=r"`shrink` must lie in \(0, 1\]. Received: shrink=0"):
+        examples([ramp], None, 0.0, shrink=0, **options)

@@ -17,6 +17,7 @@ def examples(
     seed: int = 0,
     start: int = 0,
     crop: int | None = None,
+    shrink: float = 1.0,
     augment: bool = True,
     shard: tuple[int, int] = (1, 0),
 ) -> tf.data.Dataset:
@@ -33,6 +34,8 @@ def examples(
         seed: of everything drawn, >= 0.
         start: number of the first example.
         crop: side of a random square crop; None takes whole images, which must agree in size.
+        shrink: with a crop, images are first shrunk by a factor drawn from [shrink, 1], or as far
+            as the crop still fits: sharper than the photograph was. 1 leaves them as they are.
         augment: random flips and quarter turns (quarter turns only with a square crop).
         shard: (count, index), to yield of every batch only part `index` of `count` equal parts: the
             share of one worker among several.
@@ -46,6 +49,7 @@ def examples(
     check(seed >= 0, "`seed` must be >= 0.", seed=seed)
     check(start >= 0, "`start` must be >= 0.", start=start)
     check(crop is None or crop >= 1, "`crop` must be >= 1, or None.", crop=crop)
+    check(0 < shrink <= 1, "`shrink` must lie in (0, 1].", shrink=shrink)
     count, index = shard
     check(
         0 <= index < count and batch_size % count == 0,
@@ -53,7 +57,7 @@ def examples(
         shard=shard,
         batch_size=batch_size,
     )
-    make = functools.partial(_example, source, seed, crop, augment)
+    make = functools.partial(_example, source, seed, crop, shrink, augment)
     channels = source[0].shape[-1]
 
     def load(number):
@@ -74,13 +78,13 @@ def examples(
     return loaded.batch(part, drop_remainder=True).map(degrade_batch).prefetch(2)
 
 
-def _example(source, seed, crop, augment, number) -> tuple:
+def _example(source, seed, crop, shrink, augment, number) -> tuple:
     """Sharp crop and unit normal noise of example `number`."""
     epoch, position = divmod(int(number), len(source))
     sharp = source[int(_permutation(len(source), seed, epoch)[position])]
     rng = np.random.default_rng([seed, 1, int(number)])
     if crop is not None:
-        sharp = _random_crop(sharp, crop, rng)
+        sharp = _random_crop(_shrunk(sharp, crop, shrink, rng), crop, rng)
     if augment:
         sharp = np.rot90(sharp, int(rng.integers(4)) if crop is not None else 0)
         sharp = sharp[:, ::-1] if rng.integers(2) else sharp
@@ -91,6 +95,19 @@ def _example(source, seed, crop, augment, number) -> tuple:
 @functools.lru_cache(maxsize=4)
 def _permutation(length, seed, epoch):
     return np.random.default_rng([seed, 0, epoch]).permutation(length)
+
+
+def _shrunk(image, crop, least, rng):
+    """`image` scaled by a random factor in [least, 1] that leaves room for the crop."""
+    import cv2
+
+    least = max(least, crop / min(image.shape[:2]))
+    if least >= 1.0:
+        return image
+    factor = rng.uniform(least, 1.0)
+    height, width = (max(crop, round(factor * side)) for side in image.shape[:2])
+    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    return small.reshape(height, width, -1)
 
 
 def _random_crop(image, crop, rng):

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import time
 
 import keras
 import numpy as np
@@ -78,6 +79,25 @@ class ConvergenceAdvice(keras.callbacks.Callback):
                 "`max_evaluations`, loosen `rtol`, lower the learning rate, or bound the "
                 "network with `lipschitz`."
             )
+
+
+class Throughput(keras.callbacks.Callback):
+    """Adds `megapixels_per_hour` to an epoch's printed logs: `pixels` over its training's time."""
+
+    def __init__(self, pixels: int):
+        super().__init__()
+        self.pixels = pixels
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._start, self._seconds = time.perf_counter(), None
+
+    def on_test_begin(self, logs=None):
+        self._seconds = time.perf_counter() - self._start
+
+    def on_epoch_end(self, epoch, logs=None):
+        seconds = self._seconds or time.perf_counter() - self._start
+        if logs is not None:
+            logs["megapixels_per_hour"] = self.pixels * 3.6e-3 / seconds
 
 
 class AuditGradient(keras.callbacks.Callback):

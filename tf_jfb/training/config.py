@@ -21,7 +21,16 @@ MODELS = ("de-grad", "de-prox", "de-hqs", "de-admm")
 NETWORKS = ("dncnn", "unet")
 ANY = "any"  # a blur of every image's own
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-_NAMES = {"precision": PRECISIONS, "model": MODELS, "network": NETWORKS, "optimizer": OPTIMIZERS}
+LOSSES = ("mse", "mae")
+SCHEDULES = ("cosine", "constant")
+_NAMES = {
+    "precision": PRECISIONS,
+    "model": MODELS,
+    "network": NETWORKS,
+    "optimizer": OPTIMIZERS,
+    "loss": LOSSES,
+    "schedule": SCHEDULES,
+}
 
 _REAL = int | float
 _COUNTS = "depth channels blocks m max_evaluations batch_size epochs steps validation kernel_size"
@@ -37,7 +46,7 @@ _NUMBERS = (  # options, their type, what they must do, whether one does
     ("seed", int, "be an integer >= 0", lambda x: x >= 0),
     ("momentum", _REAL, "lie in [0, 1]", lambda x: 0 <= x <= 1),
     ("grain", _REAL, f"lie in [0, {MOST_GRAIN}]", lambda x: 0 <= x <= MOST_GRAIN),
-    ("beta", _REAL, "lie in (0, 1]", lambda x: 0 < x <= 1),
+    ("beta shrink", _REAL, "lie in (0, 1]", lambda x: 0 < x <= 1),
     ("ema", _REAL, "lie in [0, 1)", lambda x: 0 <= x < 1),
 )
 
@@ -55,6 +64,7 @@ class Config:
     grain: float = 0.3  # of dead leaves: share of the shapes with grain, which is like noise
     size: int | None = None  # side to resize images to; None keeps them (celeba: 128)
     crop: int | None = 64  # side of the random training crops; None takes whole images
+    shrink: float = 1.0  # training images are shrunk by factors drawn from this to 1, where < 1
     blur: str = "gaussian:5:5.0"  # a name or file of a kernel; or any: blurs are drawn
     noise: float = 0.005  # standard deviation in [0, 1] units
     noise_high: float | None = None  # with blur "any": drawn from `noise` to this
@@ -93,7 +103,9 @@ class Config:
     epochs: int = 50  # of `steps` each
     steps: int = 200  # per epoch
     optimizer: str = "adam"  # or lamb, and with tensorflow-addons lookahead, swa
-    learning_rate: float = 1e-3  # start of a cosine decay to 1 % of it
+    loss: str = "mse"  # or mae
+    learning_rate: float = 1e-3  # the highest, Adam's
+    schedule: str = "cosine"  # decay to 1 % of it; or constant, and `epochs` may be raised later
     warmup: int = 0  # steps of a linear rise to it: Adam's first steps are its rashest
     ema: float = 0.0  # momentum of the weights' moving average, validated and kept; 0: none
     validation: int = 16  # images of the validation set that are used

@@ -15,6 +15,7 @@ from tf_jfb.training.callbacks import (
     AuditGradient,
     Checkpoint,
     ConvergenceAdvice,
+    Throughput,
     _replace,
     load_weights,
 )
@@ -89,6 +90,8 @@ def _fit(task, config, run, verbose, callbacks, strategy, tensorboard):
     if chief and tensorboard:
         ours += boards.callbacks(run, pairs)
     ours += optimizers.averaging(config)  # last: the others see the averages it puts in
+    if config.crop and chief:
+        ours.append(Throughput(config.steps * config.batch_size * config.crop**2))
     if chief and task.audit:
         side = config.crop or 128
         crops = problem.validation_pairs(config, task.degradation, task.audit, side)
@@ -129,7 +132,7 @@ def _finish(task, run, model, pairs, strategy):
 
 
 def _compile(model, config):
-    model.compile(optimizers.make(config, _schedule(config)))
+    model.compile(optimizers.make(config, _schedule(config)), loss=config.loss)
     optimizers.build(model.optimizer, model.trainable_variables)
 
 
@@ -143,6 +146,7 @@ def _training(task, config, epoch, strategy):
             images,
             batch_size=config.batch_size,
             crop=config.crop,
+            shrink=config.shrink,
             seed=config.seed,
             start=epoch * config.steps * config.batch_size,
             shard=(workers, context.input_pipeline_id),
@@ -173,8 +177,11 @@ def _distributed(batches, strategy):
 
 
 def _schedule(config):
-    """Linear warm-up, then a cosine decay to 1 %."""
+    """Linear warm-up, then a cosine decay to 1 %, or none."""
     steps, rate = config.epochs * config.steps, config.learning_rate
+    if config.schedule == "constant":
+        rise = keras.optimizers.schedules.PolynomialDecay
+        return rise(0.01 * rate, config.warmup, rate) if config.warmup else rate
     if not config.warmup:
         return keras.optimizers.schedules.CosineDecay(rate, steps, alpha=0.01)
     decay = max(1, steps - config.warmup)
@@ -194,6 +201,8 @@ def _claim(run, config, strategy) -> None:
     file = run / "config.yaml"
     if file.exists():
         saved = Config(**load_config(file))
+        if config.schedule == "constant":  # a step does not depend on how many are to come
+            saved = dataclasses.replace(saved, epochs=config.epochs)
         changed = [
             f.name
             for f in dataclasses.fields(Config)
