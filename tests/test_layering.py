@@ -11,6 +11,7 @@ PACKAGE = ROOT / "tf_jfb"
 # Lowest first. A unit is a package or a module directly under tf_jfb; units of one level never
 # import each other.
 LEVELS = (
+    ("_gradients",),
     ("_types", "_numerics", "_validate", "_compat", "_replicas"),
     ("solvers", "operators", "networks", "noise", "metrics"),
     ("gradients", "data", "_plots"),

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from tf_jfb._gradients import owned_by_graph
+
 KERAS_3 = hasattr(keras, "ops")
 
 
@@ -53,10 +55,14 @@ def spans_workers(strategy: tf.distribute.Strategy) -> bool:
 
 
 class Model(keras.Model):
-    """`keras.Model`, in Keras 3 also under MultiWorkerMirroredStrategy.
+    """`keras.Model` that is freed after use, in Keras 3 also under MultiWorkerMirroredStrategy.
 
-    Both methods are private to Keras 3, which calls them; Keras 2 has no need of them.
+    Both private methods are Keras 3's, which calls them; Keras 2 has no need of them.
     """
+
+    def train_step(self, data):
+        with owned_by_graph():
+            return super().train_step(data)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         if iterator is not None and spans_workers(self.distribute_strategy):

@@ -87,7 +87,7 @@ def with_solver(model, solver):
     import tensorflow as tf
 
     model.solver = solver
-    model._restore = tf.function(model.solved, reduce_retracing=True)
+    model._restore = tf.function(model.solved, reduce_retracing=True, autograph=False)
     return model
 
 
@@ -99,7 +99,7 @@ def stays(model):
     import tensorflow as tf
 
     folded = model.folded()
-    return tf.function(lambda d: model.solved(d, folded=folded))
+    return tf.function(lambda d: model.solved(d, folded=folded), autograph=False)
 
 
 def coarse_to_fine(args, solver):

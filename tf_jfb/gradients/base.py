@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from tf_jfb._gradients import custom_gradient
+
 
 class Estimator:
     r"""Replaces $(I - J^T)^{-1} v$ in the gradient of a fixed point, $J = \partial f/\partial x$.
@@ -27,7 +29,7 @@ class Estimator:
 
         # Only an identity is decorated: it reads no variables, so `grad` needs no `variables`
         # argument and mixed precision cannot interfere.
-        @tf.custom_gradient
+        @custom_gradient
         def reweighted(fx):
             def grad(v):
                 w, solution = self.adjoint(f, x_star, v)

@@ -5,6 +5,7 @@ import dataclasses
 import tensorflow as tf
 
 from tf_jfb._compat import register
+from tf_jfb._gradients import recompute
 from tf_jfb._validate import check
 from tf_jfb.gradients.base import Estimator
 
@@ -16,7 +17,7 @@ class Unrolled(Estimator):
 
     No fixed point is solved for: the output is $x_k$ and the gradient that of $x_k$, which is the
     fixed point's once k is large. Memory grows with k; with `recompute` only the iterates are
-    kept, and f is evaluated again in the backward pass (`tf.recompute_grad`). That works in the
+    kept, and f is evaluated again in the backward pass. That works in the
     layers and models of this library, whose maps say what they depend on.
 
     Raises:
@@ -43,14 +44,14 @@ class Unrolled(Estimator):
         return (recorded or step)(x)
 
     def _recomputing(self, f):
-        """Gives f its dependencies as arguments: tf.recompute_grad loses those of a closure."""
+        """Gives f its dependencies as arguments: the gradients by a closure's would be lost."""
         check(
             hasattr(f, "explicit"),
             "`recompute` needs a map with attributes `explicit`, a function of (x, *inputs) that "
             "reads nothing else but variables, and `inputs`.",
             f=f,
         )
-        recomputed = tf.recompute_grad(f.explicit)
+        recomputed = recompute(f.explicit)
         return lambda x: recomputed(x, *f.inputs)
 
     def get_config(self) -> dict:

@@ -35,7 +35,7 @@ class Folds:
         weights = [tf.convert_to_tensor(value(v)).numpy() for v in self._network.variables]
         pairs = zip(self._weights, weights, strict=False)
         if self._known is None or not all(np.array_equal(old, new) for old, new in pairs):
-            self._fold = self._fold or tf.function(self._network.folded)
+            self._fold = self._fold or tf.function(self._network.folded, autograph=False)
             self._known, self._weights = self._fold(), [w.copy() for w in weights]
         return self._known
 

@@ -98,7 +98,7 @@ class Equilibrium(Model):
         self.solve_metrics = _record_metrics("")
         self.adjoint_metrics = _record_metrics("adjoint_") if self.gradient.solves_adjoint else {}
         self._folds = Folds(network)
-        self._restore = tf.function(self.solved, reduce_retracing=True)
+        self._restore = tf.function(self.solved, reduce_retracing=True, autograph=False)
 
     def equilibrium_map(self, m: Measurement, network) -> tuple:
         """(x0, T, inputs) for one batch."""

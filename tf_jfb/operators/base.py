@@ -1,5 +1,7 @@
 """The linear forward model of an imaging system."""
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
@@ -129,11 +131,13 @@ class Operator:
 
         return step, (d, rho)
 
-    @tf.function
+    @functools.partial(tf.function, autograph=False)
     def _power_iteration(self, x, iterations):
-        for _ in tf.range(iterations):
+        def body(i, x):
             x = tf.ensure_shape(self.apply_adjoint(self.apply(x)), x.shape)
-            x = x / tf.maximum(per_image_norm(x), 1e-300)
+            return i + 1, x / tf.maximum(per_image_norm(x), 1e-300)
+
+        _, x = tf.while_loop(lambda i, _: i < iterations, body, (0, x))
         return per_image_norm(self.apply(x))[0]
 
     def get_config(self) -> dict:
@@ -149,13 +153,19 @@ def chebyshev(operator, g, rho, bound, iterations: int) -> tf.Tensor:
     half = 0.5 * bound
     middle = half + rho
     ratio = half / middle
-    x = step = g / middle
-    for _ in range(iterations - 1):
+    x = g / middle
+
+    def body(x, step, ratio):
         residual = g - (operator.apply_adjoint(operator.apply(x)) + rho * x)
         new = 1.0 / (2.0 * middle / half - ratio)
         step = new * ratio * step + 2.0 * new / half * residual
-        x, ratio = x + step, new
-    return x
+        return tf.ensure_shape(x + step, x.shape), tf.ensure_shape(step, x.shape), new
+
+    if iterations == 1:
+        return x
+    start = (x, x, ratio)
+    # A loop: unrolled, ten steps of a blur by shifts make a graph of thousands of operations.
+    return tf.while_loop(lambda *_: True, body, start, maximum_iterations=iterations - 1)[0]
 
 
 def image_batch(name: str, x) -> tf.Tensor:

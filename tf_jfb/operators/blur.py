@@ -61,7 +61,8 @@ class Blur(Operator):
 
 def _shifts(x, weights, axis):
     """sum_t weights[t] x[..., i + t, ...] along `axis`, where all of x[i + t] exists."""
-    length = tf.shape(x)[axis] - (len(weights) - 1)
+    known = x.shape[axis]
+    length = (tf.shape(x)[axis] if known is None else known) - (len(weights) - 1)
     terms = []
     for t, weight in enumerate(weights):
         part = x[:, t : t + length] if axis == 1 else x[:, :, t : t + length]

@@ -51,7 +51,10 @@ class _Served(tf.Module):
             return {"trace": result.trace}
 
         specs = list(inputs.values())
-        program = lambda f, *more: tf.function(f, input_signature=[*specs, *more])  # noqa: E731
+
+        def program(f, *more):
+            return tf.function(f, input_signature=[*specs, *more], autograph=False)
+
         self.programs = {
             "deblur" if model.takes_kernel else "restore": program(restore, rtol, cap),
             "trace": program(trace, rtol),

@@ -64,4 +64,4 @@ def _program(operator, network):
 
         return tf.while_loop(lambda i, _: i < len(levels), body, (tf.constant(0), d))[1]
 
-    return tf.function(annealed, reduce_retracing=True)
+    return tf.function(annealed, reduce_retracing=True, autograph=False)

@@ -36,7 +36,7 @@ def tikhonov(d, operator: Operator, weight: float, iterations: int = 50) -> tf.T
 @functools.lru_cache(maxsize=8)
 def _program(operator):
     method = _closed_form if isinstance(operator, BlurFFT) else _conjugate_gradients
-    return tf.function(functools.partial(method, operator), reduce_retracing=True)
+    return tf.function(functools.partial(method, operator), reduce_retracing=True, autograph=False)
 
 
 def _conjugate_gradients(operator, d, weight, iterations):

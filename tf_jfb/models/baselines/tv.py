@@ -51,7 +51,9 @@ def _norm_bound(operator, height, width, channels):
 
 @functools.lru_cache(maxsize=8)
 def _program(operator):
-    return tf.function(functools.partial(_primal_dual, operator), reduce_retracing=True)
+    return tf.function(
+        functools.partial(_primal_dual, operator), reduce_retracing=True, autograph=False
+    )
 
 
 def _primal_dual(operator, d, back, weight, norm, iterations):

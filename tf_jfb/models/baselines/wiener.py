@@ -39,4 +39,4 @@ def _program(operator):
             return operator.inverse(right, weight)
         return conjugate_gradients(operator, right, lambda x: weight * x, iterations)
 
-    return tf.function(filtered, reduce_retracing=True)
+    return tf.function(filtered, reduce_retracing=True, autograph=False)
