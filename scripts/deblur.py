@@ -1,6 +1,7 @@
 """Restore a blurred photograph with an exported model and say how the solve went."""
 
 import json
+import pathlib
 
 import _cli
 
@@ -41,30 +42,51 @@ def parser():
     return p
 
 
+def check(args) -> None:
+    """Refuses what can be refused before TensorFlow is imported."""
+    from PIL import Image
+
+    _cli.check_folders(args.output, args.figure)
+    known = Image.registered_extensions()
+    for file in filter(None, (args.output, args.figure)):
+        if pathlib.Path(file).suffix.lower() not in known:
+            raise ValueError(f"The output must end in the name of an image format: {file!r}")
+    if not pathlib.Path(args.photo).is_file():
+        raise ValueError(f"The image file must exist. Received: path={args.photo!r}")
+    if not pathlib.Path(args.model).is_dir():
+        raise ValueError(f"`model` must be a folder with a SavedModel. Received: {args.model!r}")
+    for name, least in (("rtol", 0), ("max_evaluations", 1), ("noise", 0)):
+        value = getattr(args, name)
+        if value is not None and not value >= least:
+            raise ValueError(f"`{name}` must be >= {least}. Received: {name}={value}")
+
+
 def main() -> None:
     args = parser().parse_args()
-    _cli.check_folders(args.figure)
+    check(args)
     _cli.import_tensorflow()
     from tf_jfb.data import read_image, write_image
+    from tf_jfb.data.image_io import check_output
     from tf_jfb.operators import kernels
     from tf_jfb.serving import deblur, load_model, report
     from tf_jfb.serving.deblur import inputs_of
 
     photo = sharp = read_image(args.photo)
-    model = load_model(args.model, kernel=args.kernel)
+    check_output(args.output)
     told = {"blur": kernels.parse(args.kernel)} if args.kernel else {}
-    if not args.simulate or "noise" in inputs_of(model):
-        told["noise"] = args.noise
     if args.simulate:
         options = {"seed": args.seed, "black": not args.kernel}
         sharp, photo = report.simulate(photo, args.simulate, args.noise or 0.0, **options)
+    model = load_model(args.model, kernel=args.kernel)
+    if not args.simulate or "noise" in inputs_of(model):
+        told["noise"] = args.noise
+    told["trace"] = args.figure is not None
     result = deblur(model, photo, args.rtol, args.max_evaluations, **told)
     write_image(args.output, result.photo)
     rows = report.describe(result, photo, sharp if args.simulate else None)
     print(json.dumps(rows) if args.json else report.lines(rows))
     if args.figure:
-        trace = report.residuals(model, photo, args.rtol, **told)
-        report.plot(args.figure, result, photo, sharp if args.simulate else None, trace)
+        report.plot(args.figure, result, photo, sharp if args.simulate else None)
 
 
 if __name__ == "__main__":

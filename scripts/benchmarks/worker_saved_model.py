@@ -26,8 +26,8 @@ class Solve:
     def __call__(self) -> float:
         restored = self.exported.signatures["restore"](
             image=self.d,
-            rtol=tf.constant(self.config["tolerance"]),
-            max_evaluations=tf.constant(self.config["max_evaluations"]),
+            rtol=tf.fill([len(self.d)], self.config["tolerance"]),
+            max_evaluations=tf.fill([len(self.d)], self.config["max_evaluations"]),
         )
         self.x = restored["restored"].numpy()
         return float(restored["evaluations"].numpy().mean())

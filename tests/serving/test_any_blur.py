@@ -44,8 +44,8 @@ def test_the_exported_model_restores_as_the_model_does(model, folder):
         image=tf.constant(d),
         kernel=tf.constant(KERNEL[None], tf.float32),
         noise=tf.constant([0.01]),
-        rtol=tf.constant(1e-4),
-        max_evaluations=tf.constant(60),
+        rtol=tf.constant([1e-4]),
+        max_evaluations=tf.constant([60]),
     )
     expected = model.restore(d, 1e-4, 60, kernel=KERNEL, noise=0.01)
     np.testing.assert_allclose(out["restored"], expected.image, atol=1e-4)

@@ -20,8 +20,8 @@ model = tf.saved_model.load(sys.argv[1])
 with np.load(sys.argv[2]) as file:
     for size in ("small", "large"):
         out = model.signatures["restore"](
-            image=tf.constant(file[size]), rtol=tf.constant(1e-4),
-            max_evaluations=tf.constant(60))
+            image=tf.constant(file[size]), rtol=tf.fill([len(file[size])], 1e-4),
+            max_evaluations=tf.fill([len(file[size])], 60))
         np.testing.assert_allclose(out["restored"], file[size + "_image"], atol=1e-5)
         np.testing.assert_array_equal(out["evaluations"], file[size + "_evaluations"])
     default = model.signatures["serving_default"](image=tf.constant(file["small"]))
@@ -70,7 +70,7 @@ def test_the_export_compiles(folder, rtol):
     restore = loaded.signatures["restore"]
     image = tf.constant(np.random.default_rng(3).random((2, 16, 18, 3), np.float32))
     run = lambda image: restore(  # noqa: E731
-        image=image, rtol=tf.constant(rtol), max_evaluations=tf.constant(12)
+        image=image, rtol=tf.fill([2], rtol), max_evaluations=tf.fill([2], 12)
     )
     plain, compiled = run(image), tf.function(run, jit_compile=True)(image)
     np.testing.assert_array_equal(compiled["evaluations"], plain["evaluations"])
@@ -99,15 +99,39 @@ def test_extra_files_lie_beside_the_model(model, tmp_path):
     assert "restore" in load_model(path).signatures
 
 
-def test_tolerance_and_cap_are_inputs(folder):
-    restore = load_model(folder.parent).signatures["restore"]
-    image = tf.constant(np.random.default_rng(1).random((1, 16, 16, 3), np.float32))
-    loose = restore(image=image, rtol=tf.constant(1e-1), max_evaluations=tf.constant(50))
-    tight = restore(image=image, rtol=tf.constant(1e-5), max_evaluations=tf.constant(50))
-    capped = restore(image=image, rtol=tf.constant(0.0), max_evaluations=tf.constant(3))
-    assert loose["evaluations"][0] < tight["evaluations"][0]
-    assert tight["residual"][0] <= 1e-5
-    assert capped["evaluations"][0] == 3 and capped["status"][0] == tf_jfb.Status.CAP
+def test_tolerance_and_cap_are_inputs_of_every_image(folder):
+    loaded = load_model(folder.parent)
+    image = np.random.default_rng(1).random((1, 16, 16, 3), np.float32)
+    out = loaded.signatures["trace"](
+        image=tf.constant(np.repeat(image, 3, axis=0)),
+        rtol=tf.constant([1e-1, 1e-5, 0.0]),
+        max_evaluations=tf.constant([50, 50, 3]),
+    )
+    assert out["evaluations"][0] < out["evaluations"][1] < 50 and out["evaluations"][2] == 3
+    assert out["status"].numpy().tolist() == [0, 0, tf_jfb.Status.CAP]
+    assert out["residual"][1] <= 1e-5
+    assert np.isfinite(out["trace"]).sum(axis=1).tolist() == out["evaluations"].numpy().tolist()
+
+
+def test_an_export_with_one_tolerance_for_all_is_still_restored_with(folder, tmp_path):
+    """As the first exports were: options without a batch axis, and a trace without the rest."""
+    loaded = load_model(folder.parent)
+    old = tf.Module()
+    old.rtol, old.max_evaluations, old.within = loaded.rtol, loaded.max_evaluations, loaded
+    specs = [tf.TensorSpec([1, 16, 18, 3], name="image"), tf.TensorSpec([], name="rtol")]
+    cap = tf.TensorSpec([], tf.int32, name="max_evaluations")
+
+    @tf.function(input_signature=[*specs, cap], autograph=False)
+    def restore(image, rtol, max_evaluations):
+        options = {"rtol": rtol[None], "max_evaluations": max_evaluations[None]}
+        return loaded.signatures["restore"](image=image, **options)
+
+    tf.saved_model.save(old, str(tmp_path / "old"), {"restore": restore, "trace": restore})
+    old = load_model(tmp_path / "old")
+    photo = Photo(np.random.default_rng(1).random((16, 18, 3), np.float32))
+    results = [deblur(m, photo, max_evaluations=3, trace=True) for m in (loaded, old)]
+    np.testing.assert_array_equal(*[r.photo.pixels for r in results])
+    assert results[0].trace.shape == (3,)
 
 
 def test_grey_photographs_stay_grey_and_keep_their_alpha(folder):

@@ -374,7 +374,7 @@ def test_unknown_options_are_refused(solver):
         solver(tolerance=1e-3)
 
 
-@pytest.mark.parametrize("name", ["integer", "scalar", "shape", "dtype", "trace"])
+@pytest.mark.parametrize("name", ["integer", "scalar", "shape", "dtype"])
 def test_argument_errors(name):
     x0, keep = tf.ones([2, 3]), lambda x: x
     call, message = {
@@ -382,10 +382,6 @@ def test_argument_errors(name):
         "scalar": (lambda: solve(keep, tf.constant(1.0), PICARD), "batch axis"),
         "shape": (lambda: solve(lambda x: x[:, :2], x0, PICARD), r"result=\(\(2, 2\)"),
         "dtype": (lambda: solve(lambda x: tf.cast(x, tf.float64), x0, PICARD), "float64"),
-        "trace": (
-            lambda: solve(keep, x0, PICARD, max_evaluations=tf.constant(3), trace=True),
-            "needs an integer",
-        ),
     }[name]
     with pytest.raises(ValueError, match=message):
         call()
@@ -405,6 +401,27 @@ def test_overrides_may_be_tensors(graph):
     assert (loose[1].numpy() < tight[1].numpy()).all()
     assert (tight[2].numpy() <= 1e-8).all() and (loose[2].numpy() > 1e-8).all()
     np.testing.assert_array_equal(capped[1], [3] * 3)
+
+
+@pytest.mark.parametrize("compact", [False, True])
+def test_every_image_may_have_its_own_tolerance_and_cap(compact):
+    offset = tf.constant([[1.0, 2.0], [0.5, 0.1], [3.0, 1.0]])
+    caps, rtols = [50, 2, 50], [1e-2, 1e-8, 1e-6]
+
+    @tf.function(autograph=False)
+    def run(rtol, cap):
+        options = {"rtol": rtol, "max_evaluations": cap, "trace": True, "compact": compact}
+        f = lambda x, b: 0.5 * tf.cos(x) + b  # noqa: E731
+        return solve(f, tf.zeros([3, 2]), ANDERSON, (offset,), **options)
+
+    together = run(tf.constant(rtols), tf.constant(caps))
+    assert together.status.numpy().tolist() == [0, 1, 0]
+    assert together.evaluations[1] == 2 < together.evaluations[0] < together.evaluations[2]
+    for i in range(3):
+        alone = run(tf.fill([3], rtols[i]), tf.fill([3], caps[i]))
+        for own, other in zip(alone[:4], together[:4], strict=True):
+            np.testing.assert_array_equal(own[i].numpy(), other[i].numpy())
+        np.testing.assert_array_equal(alone.trace[i], together.trace[i, : caps[i]])
 
 
 @ALL_SOLVERS

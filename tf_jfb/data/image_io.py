@@ -68,24 +68,28 @@ def write_image(path, photo: Photo) -> None:
         ValueError: the extension is unknown, the folder does not exist or is not writable, the
             format cannot hold the image, or `photo.pixels` are not finite [H, W, 1 or 3].
     """
-    path = pathlib.Path(path)
-    suffix = path.suffix.lower()
-    check(
-        suffix in EXTENSIONS,
-        f"The output must end in one of {', '.join(sorted(EXTENSIONS))}.",
-        path=str(path),
-    )
-    check(path.parent.is_dir(), "The output's folder must exist.", path=str(path))
-    shape = np.shape(photo.pixels)
+    check_output(path)
+    path, shape = pathlib.Path(path), np.shape(photo.pixels)
     check(len(shape) == 3 and shape[-1] in (1, 3), "The image must be [H, W, 1 or 3].", shape=shape)
     check(bool(np.isfinite(photo.pixels).all()), "The image must be finite.", path=str(path))
     try:
-        content = _encode(photo, suffix)
+        content = _encode(photo, path.suffix.lower())
     except (OSError, ValueError) as error:  # the format's limits, on the side for instance
         raise ValueError(
             f"The format cannot hold the image ({error}). Received: path='{path}', shape={shape}"
         ) from None
     _write_whole(path, content)
+
+
+def check_output(path) -> None:
+    """Raises ValueError if `write_image` could not write to `path`, whatever the photograph."""
+    path = pathlib.Path(path)
+    check(
+        path.suffix.lower() in EXTENSIONS,
+        f"The output must end in one of {', '.join(sorted(EXTENSIONS))}.",
+        path=str(path),
+    )
+    check(path.parent.is_dir(), "The output's folder must exist.", path=str(path))
 
 
 def _decode(image, path, size) -> Photo:

@@ -23,6 +23,7 @@ class Restored(NamedTuple):
     evaluations: int
     residual: float
     status: Status
+    trace: np.ndarray | None = None  # residual of every evaluation, where it was asked for
 
 
 def load_model(path, kernel: str | None = None):
@@ -79,9 +80,29 @@ def main_signature(model, photo: bool = False):
     return _signature(model, ("deblur", "restore"), photo)
 
 
-def trace_signature(model, photo: bool = False):
-    """`trace`; `photo` as in `main_signature`."""
-    return _signature(model, ("trace",), photo)
+def solve(model, inputs: dict, rtol=None, max_evaluations=None, photo=False, trace=False) -> dict:
+    """What the model's signature returns for `inputs`, as arrays.
+
+    Args:
+        model: of `open_model`.
+        inputs: tensors by name, as of `told`.
+        rtol, max_evaluations: default the model's own.
+        photo: as in `main_signature`.
+        trace: also return `trace`; None of a model whose export cannot tell it with the rest.
+    """
+    rtol = model.rtol if rtol is None else rtol
+    cap = model.max_evaluations if max_evaluations is None else max_evaluations
+    options = {"rtol": tf.cast(rtol, tf.float32), "max_evaluations": tf.cast(cap, tf.int32)}
+    program = main_signature(model, photo)
+    tracing = _signature(model, ("trace",), photo)
+    if trace and set(tracing.structured_outputs) >= OUTPUTS:
+        program = tracing
+    specs = program.structured_input_signature[1]
+    for name, option in options.items():  # the first exports took one for all images
+        options[name] = (
+            tf.fill([len(inputs["image"])], option) if specs[name].shape.rank else option
+        )
+    return {name: tensor.numpy() for name, tensor in program(**inputs, **options).items()}
 
 
 def _signature(model, names, photo):
@@ -95,7 +116,9 @@ def inputs_of(model) -> dict:
     return main_signature(model).structured_input_signature[1]
 
 
-def deblur(model, photo: Photo, rtol=None, max_evaluations=None, blur=None, noise=None) -> Restored:
+def deblur(
+    model, photo: Photo, rtol=None, max_evaluations=None, blur=None, noise=None, trace=False
+) -> Restored:
     """Restores `photo`; alpha, depth and metadata stay as they are. Grey runs as colour if need be.
 
     Args:
@@ -105,29 +128,23 @@ def deblur(model, photo: Photo, rtol=None, max_evaluations=None, blur=None, nois
         blur: kernel [k1, k2], for a model that takes any blur; the scene goes on beyond the
             photograph.
         noise: standard deviation in [0, 1] units, for a model that is told it; default estimated.
+        trace: whether the record holds the residual of every evaluation.
 
     Raises:
         ValueError: `rtol`, `max_evaluations` or `noise` is outside its range, a pixel is not
             finite, the photograph is smaller than the kernel or has more channels than the model,
             or the model takes no `blur` or needs one.
     """
-    return deblur_batch(model, [photo], rtol, max_evaluations, blur, noise)[0]
+    return deblur_batch(model, [photo], rtol, max_evaluations, blur, noise, trace)[0]
 
 
 def deblur_batch(
-    model, photos, rtol=None, max_evaluations=None, blur=None, noise=None
+    model, photos, rtol=None, max_evaluations=None, blur=None, noise=None, trace=False
 ) -> list[Restored]:
     """`deblur` for photographs of one size, in one solve; what it says holds for each of them."""
-    rtol = float(model.rtol) if rtol is None else rtol
-    cap = int(model.max_evaluations) if max_evaluations is None else max_evaluations
-    check(rtol >= 0, "`rtol` must be >= 0.", rtol=rtol)
-    check(cap >= 1, "`max_evaluations` must be >= 1.", max_evaluations=cap)
-    out = main_signature(model, photo=True)(
-        rtol=tf.constant(rtol, tf.float32),
-        max_evaluations=tf.constant(cap, tf.int32),
-        **told(model, photos, blur, noise),
-    )
-    out = {name: tensor.numpy() for name, tensor in out.items()}
+    check_options(rtol, max_evaluations)
+    inputs = told(model, photos, blur, noise)
+    out = solve(model, inputs, rtol, max_evaluations, photo=True, trace=trace)
     results = []
     for i, photo in enumerate(photos):
         restored = out["restored"][i]
@@ -139,9 +156,20 @@ def deblur_batch(
                 int(out["evaluations"][i]),
                 float(out["residual"][i]),
                 Status(int(out["status"][i])),
+                out["trace"][i] if "trace" in out else None,
             )
         )
     return results
+
+
+def check_options(rtol, max_evaluations) -> None:
+    """Raises ValueError unless they are None or in their ranges."""
+    check(rtol is None or rtol >= 0, "`rtol` must be >= 0.", rtol=rtol)
+    check(
+        max_evaluations is None or max_evaluations >= 1,
+        "`max_evaluations` must be >= 1.",
+        max_evaluations=max_evaluations,
+    )
 
 
 def told(model, photos, blur=None, noise=None) -> dict:

@@ -20,7 +20,7 @@ from tf_jfb.models.equilibrium import is_conditional
 from tf_jfb.operators import BlurEach, BlurFFT, Frame, Operator
 from tf_jfb.operators.frame import scene_of
 from tf_jfb.operators.kernels import stretched
-from tf_jfb.serving.deblur import inputs_of, main_signature, open_model, trace_signature
+from tf_jfb.serving.deblur import inputs_of, open_model, solve
 from tf_jfb.serving.protocols import PROTOCOLS, Protocol
 
 # Candidate weights at a noise of 0.005; they rise with the noise.
@@ -210,14 +210,8 @@ def _of_one_size(kernels) -> list:
 
 
 def _restore(model, args, d, case):
-    rtol = model.rtol if args.rtol is None else tf.constant(args.rtol)
-    cap = model.max_evaluations if args.max_evaluations is None else args.max_evaluations
-    out = main_signature(model, case.boundary != "circular")(
-        rtol=tf.convert_to_tensor(rtol),
-        max_evaluations=tf.convert_to_tensor(cap),
-        **_inputs(model, d, case),
-    )
-    out = {name: tensor.numpy() for name, tensor in out.items()}
+    photo = case.boundary != "circular"
+    out = solve(model, _inputs(model, d, case), args.rtol, args.max_evaluations, photo)
     return out["restored"], {
         "evaluations": out["evaluations"],
         "residual": out["residual"],
@@ -240,9 +234,8 @@ def _inputs(model, d, case) -> dict:
 
 def _trace(model, d, case) -> np.ndarray:
     """Relative residual of every evaluation, [B, evaluations], NaN once an image stopped."""
-    rtol = tf.convert_to_tensor(model.rtol)
-    trace = trace_signature(model, case.boundary != "circular")
-    return trace(rtol=rtol, **_inputs(model, d, case))["trace"].numpy()
+    photo = case.boundary != "circular"
+    return solve(model, _inputs(model, d, case), photo=photo, trace=True)["trace"]
 
 
 def _draw(args, models, methods, batch) -> None:

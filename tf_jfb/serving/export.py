@@ -20,49 +20,43 @@ class _Served(tf.Module):
     def __init__(self, model: Equilibrium, channels: int):
         super().__init__()
         self.weights = [value(v) for v in model.variables]
-        rtol = tf.TensorSpec([], tf.float32, name="rtol")
-        cap = tf.TensorSpec([], tf.int32, name="max_evaluations")
         inputs = _inputs(model, channels)
+        options = [
+            tf.TensorSpec([None], tf.float32, name="rtol"),
+            tf.TensorSpec([None], tf.int32, name="max_evaluations"),
+        ]
         self.folded = _folded(model.network)
         # Variables, so that a program that loads the export can read its defaults.
         self.rtol = tf.Variable(float(model.solver.rtol), trainable=False)
         self.max_evaluations = tf.Variable(model.solver.max_evaluations, trainable=False)
 
-        def solved(values, *options, **more):
+        def restore(*values, photo=False, trace=False):
+            *values, rtol, cap = values
             told = dict(zip(inputs, values, strict=True))
             told = told if len(told) > 1 else told["image"]
             with undifferentiated():
-                return model.solved(told, *options, folded=self.folded, **more)
-
-        def restore(*values, photo=False):
-            *values, rtol, cap = values
-            result = solved(values, rtol, cap, photo=photo)
-            return {
+                result = model.solved(told, rtol, cap, trace=trace, folded=self.folded, photo=photo)
+            outputs = {
                 "restored": result.image,
                 "residual": result.residual,
                 "evaluations": result.evaluations,
                 "status": result.status,
             }
+            return {**outputs, "trace": result.trace} if trace else outputs
 
-        def trace(*values, photo=False):
-            *values, rtol = values
-            cap = model.solver.max_evaluations
-            result = solved(values, rtol, cap, trace=True, photo=photo)
-            return {"trace": result.trace}
+        def program(f, more=(), **options):
+            signature = [*inputs.values(), *more]
+            function = functools.partial(f, **options)
+            return tf.function(function, input_signature=signature, autograph=False)
 
-        specs = list(inputs.values())
-
-        def program(f, *more):
-            return tf.function(f, input_signature=[*specs, *more], autograph=False)
-
+        main = "deblur" if model.takes_kernel else "restore"
         self.programs = {
-            "deblur" if model.takes_kernel else "restore": program(restore, rtol, cap),
-            "trace": program(trace, rtol),
+            main: program(restore, options),
+            "trace": program(restore, options, trace=True),
         }
         if model.takes_kernel:
-            of_photo = functools.partial(restore, photo=True)
-            self.programs["deblur_photo"] = program(of_photo, rtol, cap)
-            self.programs["trace_photo"] = program(functools.partial(trace, photo=True), rtol)
+            self.programs["deblur_photo"] = program(restore, options, photo=True)
+            self.programs["trace_photo"] = program(restore, options, photo=True, trace=True)
         defaults = lambda *values: restore(*values, self.rtol, self.max_evaluations)  # noqa: E731
         self.programs["serving_default"] = program(defaults)
 
@@ -94,12 +88,12 @@ def export(model: Equilibrium, path, channels: int = 3, extra: dict | None = Non
     """Writes `model` as a SavedModel folder, whole or not at all.
 
     Signatures: `serving_default(image)` with the model's own tolerance and cap, and
-    `restore(image, rtol, max_evaluations)`; both return `restored` [B, H, W, C], `residual` [B],
-    `evaluations` [B] and `status` [B]. `trace(image, rtol)` returns the residual per evaluation,
-    `trace` [B, cap], NaN once an image stopped, with the model's own cap. A model that is told
-    the blur takes `kernel` [B, k1, k2] and `noise` [B] after `image`, and its `restore` is called
-    `deblur`. Its images wrap around; `deblur_photo` and `trace_photo` take the same, of scenes that
-    go on beyond the image.
+    `restore(image, rtol, max_evaluations)`, both options [B]; they return `restored`
+    [B, H, W, C], `residual` [B], `evaluations` [B] and `status` [B]. `trace`, called as `restore`,
+    also returns the residual per evaluation, `trace` [B, largest cap], NaN once an image stopped.
+    A model that is told the blur takes `kernel` [B, k1, k2] and `noise` [B] after `image`, and its
+    `restore` is called `deblur`. Its images wrap around; `deblur_photo` and `trace_photo` take the
+    same, of scenes that go on beyond the image.
 
     Args:
         model: a built equilibrium model.

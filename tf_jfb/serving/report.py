@@ -8,7 +8,7 @@ from tf_jfb._validate import check
 from tf_jfb.data import Photo
 from tf_jfb.metrics import psnr, ssim
 from tf_jfb.operators import Blur, kernels
-from tf_jfb.serving.deblur import Restored, told, trace_signature
+from tf_jfb.serving.deblur import Restored
 
 
 def simulate(
@@ -79,27 +79,21 @@ def lines(rows: dict) -> str:
     )
 
 
-def residuals(model, blurred: Photo, rtol=None, blur=None, noise=None) -> np.ndarray:
-    """Relative residual of every evaluation of a solve with the model's own cap; see `deblur`."""
-    rtol = tf.constant(float(model.rtol) if rtol is None else rtol, tf.float32)
-    inputs = told(model, [blurred], blur, noise)
-    trace = trace_signature(model, photo=True)(rtol=rtol, **inputs)["trace"][0].numpy()
-    return trace[np.isfinite(trace)]
-
-
-def plot(path, result: Restored, blurred: Photo, sharp: Photo | None, trace: np.ndarray) -> None:
-    """Figure of the images, whole, and the residual per evaluation."""
+def plot(path, result: Restored, blurred: Photo, sharp: Photo | None) -> None:
+    """Figure of the images, whole, and of the residual per evaluation where the record has it."""
     plt = pyplot()
     images = {"sharp": sharp, "blurred": blurred, "restored": result.photo}
     images = {name: photo for name, photo in images.items() if photo is not None}
+    traced = result.trace is not None
     figure, axes = plt.subplots(
-        1, len(images) + 1, figsize=(3.6 * len(images) + 4, 3.8), layout="constrained"
+        1, len(images) + traced, figsize=(3.6 * len(images) + 4 * traced, 3.8), layout="constrained"
     )
     for axis, (name, photo) in zip(axes, images.items(), strict=False):
         reference = None if sharp is None or name == "sharp" else sharp.pixels
         show(axis, photo.pixels, name, reference)
-    axes[-1].semilogy(range(1, len(trace) + 1), trace, marker=".")
-    axes[-1].set(xlabel="evaluations of T", title="relative residual |T(x) - x| / |T(x)|")
-    axes[-1].grid(alpha=0.3)
+    if traced:
+        axes[-1].semilogy(range(1, len(result.trace) + 1), result.trace, marker=".")
+        axes[-1].set(xlabel="evaluations of T", title="relative residual |T(x) - x| / |T(x)|")
+        axes[-1].grid(alpha=0.3)
     figure.savefig(path, dpi=110)
     plt.close(figure)

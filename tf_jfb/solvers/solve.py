@@ -24,6 +24,8 @@ class _Carry(NamedTuple):
     evaluations: tf.Tensor  # int32 [B]
     status: tf.Tensor  # int32 [B]
     trace: tf.Tensor  # [B, cap] or [B, 0]
+    rtol: tf.Tensor  # [B], does not change
+    cap: tf.Tensor  # int32 [B], does not change
     state: tuple  # the solver's
 
 
@@ -52,9 +54,10 @@ def solve(
         x0: start, [B, ...], float32 or float64.
         solver: a `Solver`, for example `Anderson()`.
         inputs: tensors [B, ...], one entry per image, that f takes beside x.
-        rtol: overrides `solver.rtol`; may be a scalar tensor.
-        max_evaluations: overrides `solver.max_evaluations`; may be a scalar tensor.
-        trace: also return the residual of every evaluation, [B, cap]; needs a Python cap.
+        rtol: overrides `solver.rtol`; a number or tensor, one for all or [B].
+        max_evaluations: overrides `solver.max_evaluations`; likewise.
+        trace: also return the residual of every evaluation, [B, largest cap]; under XLA the cap
+            must be an integer.
         compact: an image that stops leaves the batch, and f is evaluated on the others alone. f
             may depend on the image only through `inputs`. Not under XLA: shapes change.
 
@@ -75,31 +78,27 @@ def solve(
         "`x0` must have a batch axis.",
         shape=_shape(x0),
     )
+    rtol = solver.rtol if rtol is None else rtol
     cap = solver.max_evaluations if max_evaluations is None else max_evaluations
-    check(
-        not trace or isinstance(cap, int),
-        "`trace` needs an integer `max_evaluations`.",
-        max_evaluations=cap,
-    )
-    tolerance = tf.cast(solver.rtol if rtol is None else rtol, x0.dtype)
+    columns = (cap if isinstance(cap, int) else tf.reduce_max(cap)) if trace else 0
     run = _run_compact if compact else _run
     if tf.executing_eagerly():
         with tf.init_scope():  # pauses the tape: an eager loop would record every evaluation
-            return run(f, x0, inputs, solver, tolerance, cap, trace)
+            return run(f, inputs, solver, _start(x0, solver, rtol, cap, columns))
     x0, inputs = tf.nest.map_structure(tf.stop_gradient, (x0, inputs))
-    solution = run(f, x0, inputs, solver, tolerance, cap, trace)
+    solution = run(f, inputs, solver, _start(x0, solver, rtol, cap, columns))
     return solution._replace(
         x=tf.stop_gradient(solution.x), residual=tf.stop_gradient(solution.residual)
     )
 
 
-def _run(f, x0, inputs, solver, rtol, cap, trace) -> Solution:
+def _run(f, inputs, solver, start) -> Solution:
     end = tf.while_loop(
-        lambda c: tf.logical_and(c.evaluation < cap, tf.reduce_any(c.active)),
-        lambda c: (_keep_shapes(_iterate(lambda x: f(x, *inputs), c, solver, rtol), c),),
-        (_start(x0, solver, cap if trace else 0),),
+        lambda c: tf.reduce_any(c.active),
+        lambda c: (_keep_shapes(_iterate(lambda x: f(x, *inputs), c, solver), c),),
+        (start,),
     )[0]
-    return Solution(*_results(end, trace))
+    return Solution(*_results(end))
 
 
 class _Batch(NamedTuple):
@@ -111,20 +110,19 @@ class _Batch(NamedTuple):
     results: tuple  # a Solution's tensors, without the trace where none is asked for
 
 
-def _run_compact(f, x0, inputs, solver, rtol, cap, trace) -> Solution:
-    carry = _start(x0, solver, cap if trace else 0)
-    image, results = tf.range(tf.shape(x0)[0]), _results(carry, trace)
-    start = _Batch(carry, tuple(inputs), image, results)
+def _run_compact(f, inputs, solver, start) -> Solution:
+    image, results = tf.range(tf.shape(start.x)[0]), _results(start)
+    start = _Batch(start, tuple(inputs), image, results)
     varying = tf.nest.map_structure(_any_batch, start[:3])
     invariants = _Batch(*varying, tuple(t.shape for t in results))
 
     def body(b):
-        carry = _iterate(lambda x: f(x, *b.inputs), b.carry, solver, rtol)
+        carry = _iterate(lambda x: f(x, *b.inputs), b.carry, solver)
         b = b._replace(carry=_keep_shapes(carry, b.carry))
         return (tf.cond(tf.reduce_all(carry.active), lambda: b, lambda: _leave(b)),)
 
     end = tf.while_loop(
-        lambda b: tf.logical_and(b.carry.evaluation < cap, tf.shape(b.image)[0] > 0),
+        lambda b: tf.shape(b.image)[0] > 0,
         body,
         (start,),
         shape_invariants=(invariants,),
@@ -132,8 +130,9 @@ def _run_compact(f, x0, inputs, solver, rtol, cap, trace) -> Solution:
     return Solution(*_put(end))
 
 
-def _results(c: _Carry, trace) -> tuple:
-    return (c.best, c.evaluations, c.residual, c.status, *([c.trace] if trace else []))
+def _results(c: _Carry) -> tuple:
+    trace = [] if c.trace.shape[1] == 0 else [c.trace]
+    return (c.best, c.evaluations, c.residual, c.status, *trace)
 
 
 def _leave(b: _Batch) -> _Batch:
@@ -146,7 +145,7 @@ def _leave(b: _Batch) -> _Batch:
 
 def _put(b: _Batch) -> tuple:
     """The results, with those of the images in the batch as they stand."""
-    news = _results(b.carry, len(b.results) == 5)
+    news = _results(b.carry)
     put = lambda old, new: tf.tensor_scatter_nd_update(old, b.image[:, None], new)  # noqa: E731
     return tuple(put(old, new) for old, new in zip(b.results, news, strict=True))
 
@@ -155,12 +154,16 @@ def _any_batch(t: tf.Tensor) -> tf.TensorShape:
     return t.shape if t.shape.rank in (0, None) else tf.TensorShape([None, *t.shape[1:]])
 
 
-def _start(x0, solver, columns) -> _Carry:
+def _start(x0, solver, rtol, cap, columns) -> _Carry:
     batch = tf.shape(x0)[0]
+    rtol, cap = (
+        tf.ensure_shape(tf.broadcast_to(tf.cast(option, dtype), [batch]), x0.shape[:1])
+        for option, dtype in ((rtol, x0.dtype), (cap, tf.int32))
+    )
     fill = lambda value, dtype: tf.fill([batch], tf.constant(value, dtype))  # noqa: E731
     return _Carry(
         evaluation=tf.constant(0),
-        active=fill(True, tf.bool),
+        active=cap > 0,
         x=x0,
         best=x0,
         residual=fill(float("inf"), x0.dtype),
@@ -169,27 +172,30 @@ def _start(x0, solver, columns) -> _Carry:
         evaluations=fill(0, tf.int32),
         status=fill(int(Status.CAP), tf.int32),
         trace=tf.fill([batch, columns], tf.constant(float("nan"), x0.dtype)),
+        rtol=rtol,
+        cap=cap,
         state=solver.init(x0),
     )
 
 
-def _iterate(f, c: _Carry, solver: Solver, rtol) -> _Carry:
+def _iterate(f, c: _Carry, solver: Solver) -> _Carry:
     fx = _evaluate(f, c.x)
     step, size = per_image_norm(fx - c.x), per_image_norm(fx)
     relative = step / tf.maximum(size, _tiny(size))
     first = tf.where(tf.math.is_finite(c.first), c.first, step)
     finite = tf.math.is_finite(step) & tf.math.is_finite(size)
     diverged = c.active & ~(finite & (step <= BLOW_UP * first))
-    converged = c.active & finite & (step <= solver.atol + rtol * size)
+    converged = c.active & finite & (step <= solver.atol + c.rtol * size)
     better = c.active & finite & ((step < c.smallest) | converged)
     active = c.active & ~(converged | diverged)
+    goes_on = active & (c.evaluation + 1 < c.cap)
     x_next, state = solver.step(c.x, fx, c.state)
     best = tf.where(per_image(better, c.x), c.x, c.best)
     status = tf.where(converged, int(Status.CONVERGED), c.status)
-    return _Carry(
+    return c._replace(
         evaluation=c.evaluation + 1,
-        active=active,
-        x=tf.where(per_image(active, c.x), x_next, best),
+        active=goes_on,
+        x=tf.where(per_image(goes_on, c.x), x_next, best),
         best=best,
         residual=tf.where(better, relative, c.residual),
         smallest=tf.where(better, step, c.smallest),
