@@ -156,7 +156,7 @@ def deblur_batch(
                 int(out["evaluations"][i]),
                 float(out["residual"][i]),
                 Status(int(out["status"][i])),
-                out["trace"][i] if "trace" in out else None,
+                out["trace"][i, : out["evaluations"][i]] if "trace" in out else None,
             )
         )
     return results
