@@ -1,7 +1,8 @@
 # `make help` lists the targets. VENV=DIR puts the environment elsewhere.
 PYTHON ?= $(or $(shell command -v python3.11),python3)
 VENV ?= .venv
-PYTEST_FLAGS ?= --numprocesses=auto
+TESTS ?= not slow
+PYTEST_FLAGS ?= --numprocesses=auto --dist=worksteal
 CONSTRAINTS ?= constraints.txt
 EXTRAS ?= data,tune,test
 
@@ -9,7 +10,7 @@ RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS)
 PACKAGING := setup.cfg pyproject.toml $(CONSTRAINTS)
 
-.PHONY: help demo test test-beam test-addons lint venv constraints clean
+.PHONY: help demo test test-slow test-beam test-addons lint venv constraints clean
 .DEFAULT_GOAL := help
 
 help:         ## list the targets
@@ -18,12 +19,15 @@ help:         ## list the targets
 demo: $(VENV)/demo.stamp        ## deblur a photograph with the shipped model, then train for a minute
 	$(RUN) scripts/demo.py
 
-test: $(VENV)/test.stamp        ## run the tests
-	$(RUN) -m pytest $(PYTEST_FLAGS)
+test: $(VENV)/test.stamp        ## run the tests; some of them: PYTEST_FLAGS="-k anderson"
+	$(RUN) -m pytest -m "$(TESTS)" $(PYTEST_FLAGS)
+
+test-slow:    ## run the tests that need processes of their own
+	$(MAKE) test TESTS=slow
 
 test-beam:    ## run the tests of bulk deblurring, with Apache Beam in $(VENV)-beam
 	$(MAKE) test VENV=$(VENV)-beam CONSTRAINTS=constraints-beam.txt EXTRAS=beam,test \
-	    PYTEST_FLAGS=tests/serving/test_bulk.py
+	    TESTS="slow or not slow" PYTEST_FLAGS=tests/serving/test_bulk.py
 
 test-addons:  ## run the tests on TensorFlow 2.15 with tensorflow-addons, in $(VENV)-addons
 	$(MAKE) test VENV=$(VENV)-addons CONSTRAINTS=constraints-addons.txt EXTRAS=addons,data,tune,test \

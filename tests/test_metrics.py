@@ -90,10 +90,10 @@ def test_metric_refuses_another_range_in_eager_mode(scale, shift):
 
 def test_metric_range_check_leaves_no_trace_in_a_graph():
     x, y = pair()
-    graph = tf.function(lambda a, b: psnr(a, b)).get_concrete_function(x, y).graph
+    graph = tf.function(lambda a, b: psnr(a, b), autograph=False).get_concrete_function(x, y).graph
     m = PSNR()
 
-    @tf.function
+    @tf.function(autograph=False)
     def update(a, b):
         m.update_state(a, b)
 

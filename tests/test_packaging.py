@@ -63,6 +63,7 @@ def test_every_folder_of_code_is_a_package():
     assert [f for f in folders if not (f / "__init__.py").exists()] == []
 
 
+@pytest.mark.slow
 def test_import_draws_no_optional_package():
     """Keras itself imports some of them where it finds them, so they are barred only afterwards."""
     code = (

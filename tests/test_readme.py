@@ -74,6 +74,7 @@ def test_readme_shows_the_two_commands():
     assert {"make demo", "make test"} <= set(commands(TEXT))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", dict.fromkeys(commands(TEXT)))
 def test_every_command_is_exercised(command, checkout):
     assert command in EXERCISED, f"say in EXERCISED how `{command}` is exercised"
@@ -90,6 +91,7 @@ PAGES = ["README.md"] + [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_every_snippet_runs(page, checkout, monkeypatch):
     monkeypatch.chdir(checkout)
@@ -104,6 +106,7 @@ def test_commands_are_extracted():
     assert blocks(text, "python") == ["1\n"]
 
 
+@pytest.mark.slow
 def test_a_failing_command_is_noticed(checkout):
     with pytest.raises(AssertionError, match="no such thing"):
         run("python -c 'raise SystemExit(\"no such thing\")'", checkout)

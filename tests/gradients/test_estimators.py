@@ -63,7 +63,7 @@ def gradient_by(estimator, m, theta0, v, mode):
 
     if mode == "eager":
         return gradient().numpy()
-    return tf.function(gradient, jit_compile=mode == "xla")().numpy()
+    return tf.function(gradient, jit_compile=mode == "xla", autograph=False)().numpy()
 
 
 @every
@@ -103,7 +103,7 @@ def tanh_layer(estimator):
 def value_and_gradients(layer, v):
     """The compiled function d -> <v, x*>, its gradients to d and to the layer's weight."""
 
-    @tf.function
+    @tf.function(autograph=False)
     def program(d):
         with tf.GradientTape() as tape:
             tape.watch(d)
@@ -150,7 +150,7 @@ def test_two_uses_in_one_model():
 
     layer(tf.zeros_like(d), d)  # builds
 
-    @tf.function
+    @tf.function(autograph=False)
     def twice(d):
         with tf.GradientTape() as tape:
             tape.watch(d)
@@ -193,14 +193,14 @@ def test_a_failed_adjoint_raises(graph):
     f = lambda x: tf.matmul(x, tf.constant(m.T)) + theta  # noqa: E731
     run = lambda: failing("raise").reweight(f, tf.constant(theta), tf.constant(v))  # noqa: E731
     with pytest.raises(tf.errors.InvalidArgumentError, match="missed its tolerance"):
-        (tf.function(run) if graph else run)()
+        (tf.function(run, autograph=False) if graph else run)()
 
 
 def test_under_xla_a_failed_adjoint_is_nan_not_zero():
     m, theta, v = expanding()
     f = lambda x: tf.matmul(x, tf.constant(m.T)) + theta  # noqa: E731
     run = lambda: failing("raise").reweight(f, tf.constant(theta), tf.constant(v))  # noqa: E731
-    assert np.isnan(tf.function(run, jit_compile=True)().numpy()).all()
+    assert np.isnan(tf.function(run, jit_compile=True, autograph=False)().numpy()).all()
 
 
 @pytest.mark.parametrize("graph", [False, True])
@@ -208,7 +208,7 @@ def test_a_failed_adjoint_warns(graph, capfd):
     m, theta, v = expanding()
     f = lambda x: tf.matmul(x, tf.constant(m.T)) + theta  # noqa: E731
     run = lambda: failing("warn").reweight(f, tf.constant(theta), tf.constant(v))  # noqa: E731
-    w = (tf.function(run) if graph else run)()
+    w = (tf.function(run, autograph=False) if graph else run)()
     assert np.isfinite(w.numpy()).all()
     assert "missed its tolerance" in capfd.readouterr().err
 

@@ -24,7 +24,7 @@ def attached_gradient(estimator, f, theta, z_star, v, graph=False):
             out = estimator.attach(f, z_star)
         return tape.gradient(out, theta, output_gradients=tf.constant(v))
 
-    return (tf.function(gradient) if graph else gradient)().numpy()
+    return (tf.function(gradient, autograph=False) if graph else gradient)().numpy()
 
 
 @MODES

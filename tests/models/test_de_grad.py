@@ -19,6 +19,7 @@ def make(compiled=True, rtol=1e-3, lipschitz=None, eta=0.5):
         solver=solvers.Anderson(m=3, rtol=rtol, max_evaluations=30),
         eta=eta,
     )
+    model.build((None, None, None, 3))
     if compiled:
         model.compile()
     return model
@@ -113,7 +114,9 @@ def test_stopped_images_leave_the_batch_and_nothing_else_changes():
     d = tf.constant(blurred)
     for trace in (False, True):
         frozen = model.solved(d, trace=trace)
-        left = tf.function(lambda d, t=trace: model.solved(d, trace=t, compact=True))(d)
+        left = tf.function(
+            lambda d, t=trace: model.solved(d, trace=t, compact=True), autograph=False
+        )(d)
         assert len(set(frozen.evaluations.numpy())) > 1
         np.testing.assert_array_equal(left.evaluations, frozen.evaluations)
         np.testing.assert_array_equal(left.status, frozen.status)
@@ -283,7 +286,10 @@ def test_exact_gradient_equals_unrolling_and_finite_differences():
             dtype="float64",
         )
         model.build((None, None, None, 3))
-        tape_of[name] = model, tf.function(lambda m=model: _loss_and_gradients(m, blurred, sharp))
+        tape_of[name] = (
+            model,
+            tf.function(lambda m=model: _loss_and_gradients(m, blurred, sharp), autograph=False),
+        )
     (model, program), (_, unrolled) = tape_of.values()
     weights, (_, slopes) = model.trainable_variables, program()
     largest = max(np.abs(slope).max() for slope in slopes)  # eta's is 0: x* does not depend on it
@@ -318,6 +324,7 @@ def test_solves_of_known_examples_start_where_the_last_ended():
         model = models.DEGrad(
             operators.GaussianBlur(3, 0.4), network, eta=0.5, warm_start=warm_start
         )
+        model.build((None, None, None, 3))
         model.compile(keras.optimizers.Adam(1e-5))
         history = model.fit(dataset, epochs=3, verbose=0).history
         predicted = model.predict(dataset, verbose=0)

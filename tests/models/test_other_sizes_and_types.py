@@ -37,6 +37,7 @@ def test_super_resolution_returns_the_large_image(kind, sharp):
 
 def test_super_resolution_trains_from_small_images(sharp):
     model = models.DEHQS(HALVE, network())
+    model.build((None, None, None, 3))
     model.compile("adam")
     batches = data.examples(data.dead_leaves(2, 16), HALVE, 0.01, batch_size=2, crop=16)
     d, _ = next(iter(batches))
@@ -63,6 +64,7 @@ def policy(request):
 @pytest.mark.parametrize("kind", KINDS[:3])
 def test_under_a_mixed_policy_the_network_alone_is_rounded(kind, sharp, policy):
     model = kind(operators.GaussianBlur(3, 0.5), network())
+    model.build((None, None, None, 3))
     model.compile("adam")
     model.fit(sharp, sharp, verbose=0)
     assert model.network.compute_dtype == policy[6:] and model(sharp).dtype == tf.float32

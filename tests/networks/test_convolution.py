@@ -33,7 +33,7 @@ def derivatives(convolve, x, kernel, weight):
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
 def test_derivatives_of_first_and_second_order(size, jit_compile):
     x, kernel, weight = arrays(size)
-    ours = tf.function(lambda *a: derivatives(conv2d, *a), jit_compile=jit_compile)
+    ours = tf.function(lambda *a: derivatives(conv2d, *a), jit_compile=jit_compile, autograph=False)
     for a, b in zip(ours(x, kernel, weight), derivatives(plain, x, kernel, weight), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-9)
 
@@ -42,7 +42,7 @@ def test_unknown_sizes_keep_the_kernels_shape():
     x, kernel, weight = arrays(3)
     signature = [tf.TensorSpec([None, None, None, 2], tf.float64)]
 
-    @tf.function(input_signature=signature)
+    @tf.function(input_signature=signature, autograph=False)
     def gradient(x):
         with tf.GradientTape() as tape:
             tape.watch(kernel)

@@ -124,7 +124,10 @@ def test_bands_of_a_large_image_give_the_whole(monkeypatch, shape, known, jit_co
     )
     signature = [tf.TensorSpec(shape if known else [None, None, None, 3])]
     frozen = tf.function(
-        lambda x: network.frozen()(x), input_signature=signature, jit_compile=jit_compile
+        lambda x: network.frozen()(x),
+        input_signature=signature,
+        jit_compile=jit_compile,
+        autograph=False,
     )
     np.testing.assert_allclose(frozen(x), whole, atol=1e-6)
     in_bands = not known or shape[1] > max(600 // (shape[0] * shape[2]), 4 * network.depth)

@@ -48,7 +48,7 @@ def test_every_image_as_by_its_own_kernel(kernel, given):
 def test_kernels_and_sizes_unknown_to_the_trace(jit_compile):
     signature = [tf.TensorSpec([None] * 3), tf.TensorSpec([None] * 4), tf.TensorSpec([None])]
 
-    @tf.function(jit_compile=jit_compile, input_signature=signature)
+    @tf.function(jit_compile=jit_compile, input_signature=signature, autograph=False)
     def f(kernel, x, rho):
         operator = BlurEach(kernel)
         return operator(x), operator.inverse(x, rho)
@@ -62,10 +62,10 @@ def test_kernels_and_sizes_unknown_to_the_trace(jit_compile):
 
 
 def test_known_sizes_survive_a_trace():
-    f = tf.function(lambda k, x: BlurEach(k)(x))
+    f = tf.function(lambda k, x: BlurEach(k)(x), autograph=False)
     spec = tf.TensorSpec([None, 5, 5]), tf.TensorSpec([None, 9, 8, 3])
     assert f.get_concrete_function(*spec).outputs[0].shape[1:] == (9, 8, 3)
-    norm = tf.function(lambda k: BlurEach(k).norm(9, 8))(KERNELS[0])
+    norm = tf.function(lambda k: BlurEach(k).norm(9, 8), autograph=False)(KERNELS[0])
     assert float(norm) == pytest.approx(BlurEach(KERNELS[0]).norm(9, 8))
 
 

@@ -58,7 +58,7 @@ def test_float64_large_batch_under_xla():
     """Many one-channel planes of float64 crashed XLA's plain convolution on the CPU."""
     operator = GaussianBlur(5, 5.0)
     x = tf.constant(np.random.default_rng(0).random((8, 128, 128, 3)))
-    compiled = tf.function(operator, jit_compile=True)(x)
+    compiled = tf.function(operator, jit_compile=True, autograph=False)(x)
     np.testing.assert_allclose(compiled, operator(x), atol=1e-14)
 
 
@@ -78,6 +78,7 @@ def test_prox_with_one_rho_per_image():
     prox = tf.function(
         operator.prox,
         input_signature=[tf.TensorSpec([None] * 4, z.dtype)] * 2 + [tf.TensorSpec([None], z.dtype)],
+        autograph=False,
     )
     both = prox(z, d, tf.constant([0.1, 2.0], z.dtype))
     for i, rho in enumerate((0.1, 2.0)):

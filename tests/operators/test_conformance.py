@@ -113,7 +113,9 @@ def test_prox_is_optimal(name):
 def test_unknown_sizes_in_a_graph(kind):
     operator = kind(KERNELS["asymmetric"])
     signature = [tf.TensorSpec([None, None, None, None], tf.float64)]
-    graph = tf.function(lambda x: operator.adjoint(operator(x)), input_signature=signature)
+    graph = tf.function(
+        lambda x: operator.adjoint(operator(x)), input_signature=signature, autograph=False
+    )
     for shape in ((1, 7, 8, 1), (2, 6, 9, 3)):
         x = images(6, shape)
         np.testing.assert_allclose(graph(x), operator.adjoint(operator(x)), atol=1e-10)
@@ -125,7 +127,7 @@ def test_xla(kind, dtype):
     if kind is BlurFFT and dtype == np.float64 and tf.__version__ < "2.16":
         pytest.skip("XLA of this TensorFlow has no Fourier transform in float64")
     operator, x = kind(KERNELS["even"]), images(6, dtype=dtype)
-    compiled = tf.function(operator, jit_compile=True)(x)
+    compiled = tf.function(operator, jit_compile=True, autograph=False)(x)
     np.testing.assert_allclose(compiled, operator(x), atol=1e-5 if dtype == np.float32 else 1e-11)
 
 

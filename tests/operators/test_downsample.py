@@ -55,7 +55,10 @@ def test_sizes_unknown_to_the_trace(jit_compile):
     operator = Downsample(2, KERNELS["even"])
     signature = [tf.TensorSpec([None] * 4, tf.float64)]
     f = tf.function(
-        lambda x: operator.adjoint(operator(x)), input_signature=signature, jit_compile=jit_compile
+        lambda x: operator.adjoint(operator(x)),
+        input_signature=signature,
+        jit_compile=jit_compile,
+        autograph=False,
     )
     for shape in ((1, 6, 8, 1), (2, 4, 10, 3)):
         x = np.random.default_rng(3).standard_normal(shape)
@@ -64,7 +67,7 @@ def test_sizes_unknown_to_the_trace(jit_compile):
 
 def test_known_sizes_survive_a_trace():
     operator = Downsample(2)
-    f = tf.function(lambda x: (operator(x), operator.adjoint(x)))
+    f = tf.function(lambda x: (operator(x), operator.adjoint(x)), autograph=False)
     down, up = f.get_concrete_function(tf.TensorSpec([None, 6, 8, 3])).outputs
     assert (down.shape[1:], up.shape[1:]) == ((3, 4, 3), (12, 16, 3))
 

@@ -29,7 +29,9 @@ def test_inverse(rho):
 
 def test_size_unknown_to_the_trace():
     operator = Inpainting(MASK)
-    f = tf.function(operator, input_signature=[tf.TensorSpec([None] * 4, tf.float64)])
+    f = tf.function(
+        operator, input_signature=[tf.TensorSpec([None] * 4, tf.float64)], autograph=False
+    )
     np.testing.assert_array_equal(f(X), operator(X))
 
 

@@ -58,6 +58,7 @@ def test_the_norm_is_bounded_where_the_size_is_known_only_when_the_graph_runs():
     anywhere = tf.function(
         lambda g: (operator.inverse(g, RHO), operator.inverse_for(g)(g, RHO)),
         input_signature=[tf.TensorSpec([None, None, None, 3], tf.float64)],
+        autograph=False,
     )
     expected = operator.inverse(x, RHO)
     for got in anywhere(x):

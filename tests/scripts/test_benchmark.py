@@ -2,26 +2,24 @@
 
 import importlib.util
 import json
-import pathlib
-import subprocess
 import sys
 
 import pytest
+from commands import process, script
 
 from tf_jfb.serving import export
 from tf_jfb.training.build import CONFIG_OF_EXPORT, build_model
 from tf_jfb.training.config import Config, save_config
 
-SCRIPT = pathlib.Path(__file__).parents[2] / "scripts" / "benchmark.py"
 TINY = ("--depth", 2, "--channels", 2, "--batch", 1, "--evaluations", 3, "--runs", 1)
 SOLVE = ("--tolerance", 0.01, "--model", "m")
 
 
 def benchmark(*arguments):
-    command = [sys.executable, SCRIPT, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True)
+    return process("benchmark.py", *arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "sizes", "evaluations", "forwards"),
     [("inference", (8, 16), 3, 3), ("training", (16,), 4, 6)],
@@ -44,6 +42,7 @@ def test_tf_jfb_beside_the_floor(tmp_path, mode, sizes, evaluations, forwards):
     assert figure.stat().st_size > 5_000
 
 
+@pytest.mark.slow
 def test_parts_of_a_training_step_add_up():
     ran = benchmark(*TINY, "--sizes", 8, "--parts", "--json")
     assert ran.returncode == 0, ran.stderr
@@ -53,6 +52,7 @@ def test_parts_of_a_training_step_add_up():
     assert parts["rest / step"] == pytest.approx(parts["rest"] / parts["step"])
 
 
+@pytest.mark.slow
 def test_a_missing_peer_is_one_line_and_the_rest_runs(tmp_path):
     (tmp_path / "torch.py").write_text("raise ImportError('no torch here')\n")
     python = tmp_path / "python"
@@ -81,6 +81,7 @@ def trained(tmp_path_factory):
     return "--model", model, "--batch", 2, "--runs", 1
 
 
+@pytest.mark.slow
 def test_saved_model_to_a_tolerance(trained):
     ran = benchmark(*trained, "--tolerance", 0.01, "--sizes", 8, 16, "--peers", "--json")
     assert ran.returncode == 0, ran.stderr
@@ -94,12 +95,14 @@ def test_saved_model_to_a_tolerance(trained):
         assert entry["ratio"] == {}
 
 
+@pytest.mark.slow
 def test_a_tolerance_that_is_not_reached_is_said(trained):
     ran = benchmark(*trained, "--tolerance", 1e-9, "--sizes", 8, "--peers")
     assert ran.returncode == 0, ran.stderr
     assert "tolerance not reached at 8: tf_jfb" in ran.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("torchdeq") is None, reason="needs torchdeq")
 def test_torchdeq_solves_the_same_map(trained):
     ran = benchmark(*trained, "--tolerance", 0.01, "--sizes", 8, "--json")
@@ -129,6 +132,6 @@ def test_torchdeq_solves_the_same_map(trained):
     ids=lambda v: v[0] + str(v[1]) if isinstance(v, list) else None,
 )
 def test_bad_options_are_one_line(arguments, message):
-    ran = benchmark(*arguments)
+    ran = script("benchmark.py", *arguments)
     assert ran.returncode == 2
     assert message in ran.stderr and len(ran.stderr.splitlines()) == 1

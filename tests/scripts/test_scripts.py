@@ -2,11 +2,10 @@
 
 import json
 import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from commands import process, script
 
 from tf_jfb.data import Photo, read_image, write_image
 from tf_jfb.training import Config, train
@@ -16,19 +15,22 @@ MODEL = ROOT / "saved_models" / "celeba-g5s5"
 PHOTO = ROOT / "docs" / "images" / "astronaut.png"
 
 
-def script(name, *arguments):
-    return subprocess.run(
-        [sys.executable, ROOT / "scripts" / name, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-    )
+NAMES = sorted(p.name for p in (ROOT / "scripts").glob("[a-z]*.py"))
 
 
-@pytest.mark.parametrize("name", sorted(p.name for p in (ROOT / "scripts").glob("[a-z]*.py")))
+@pytest.mark.parametrize("name", NAMES)
 def test_help_shows_an_example(name):
     ran = script(name, "--help")
     assert ran.returncode == 0, ran.stderr
     assert f"python scripts/{name}" in ran.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_a_real_start_prints_help_and_nothing_else(name):
+    ran = process(name, "--help")
+    assert ran.returncode == 0 and ran.stdout == script(name, "--help").stdout
+    assert ran.stderr == ""
 
 
 @pytest.mark.parametrize(

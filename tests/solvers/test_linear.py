@@ -184,7 +184,7 @@ def test_float32_far_past_convergence(solver, make):
     """Nothing is left to gain beyond rounding, and nothing may blow up there."""
     _, _, problem = random_problem(make, 12)
     run = lambda x0: solve(problem.f, x0, solver, rtol=0.0, max_evaluations=200)[:4]  # noqa: E731
-    _, _, residual, status = tf.function(run)(problem.start(tf.float32))
+    _, _, residual, status = tf.function(run, autograph=False)(problem.start(tf.float32))
     assert (status.numpy() != Status.DIVERGED).all()
     assert residual.numpy().max() < 1e-6
 
@@ -205,7 +205,9 @@ def test_images_with_unknown_sizes_under_xla(solver):
     kernel = tf.random.stateless_normal([3, 3, 2, 2], [0, 0], dtype=tf.float64) / 12.0
 
     @tf.function(
-        input_signature=[tf.TensorSpec([None, None, None, 2], tf.float64)], jit_compile=True
+        input_signature=[tf.TensorSpec([None, None, None, 2], tf.float64)],
+        jit_compile=True,
+        autograph=False,
     )
     def run(x0):
         f = lambda x: tf.nn.conv2d(x, kernel, 1, "SAME") + 1.0  # noqa: E731

@@ -29,8 +29,8 @@ DTYPES = pytest.mark.parametrize("dtype, rtol", [(tf.float32, 1e-5), (tf.float64
 CONTRACTIONS = {"affine": problems.contraction(), "cosine": problems.cosine()}
 MODES = {
     "eager": lambda f: f,
-    "graph": tf.function,
-    "xla": lambda f: tf.function(f, jit_compile=True),
+    "graph": lambda f: tf.function(f, autograph=False),
+    "xla": lambda f: tf.function(f, jit_compile=True, autograph=False),
 }
 
 
@@ -96,7 +96,7 @@ def test_picard_divergence_is_noticed_at_the_stated_factor():
 def test_shapes_unknown_at_trace_time(solver):
     kernel = tf.random.stateless_normal([3, 3, 2, 2], [0, 0]) / 12.0
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 2])])
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 2])], autograph=False)
     def run(x0):
         return solve(lambda x: tf.nn.conv2d(x, kernel, 1, "SAME") + 1.0, x0, solver).x
 
@@ -110,7 +110,7 @@ def test_shapes_unknown_at_trace_time(solver):
 
 @ALL_SOLVERS
 def test_a_map_that_loses_static_shape(solver):
-    @tf.function
+    @tf.function(autograph=False)
     def run(x0):
         f = lambda x: tf.py_function(lambda z: 0.5 * z + 1.0, [x], x.dtype)  # noqa: E731
         return solve(f, x0, solver).x
@@ -178,7 +178,7 @@ def test_images_that_stop_leave_the_batch(solver, graph):
     )
     frozen = run(False)
     sizes.clear()
-    left = tf.function(run)(True) if graph else run(True)
+    left = (tf.function(run, autograph=False) if graph else run)(True)
     evaluations = frozen.evaluations.numpy()
     assert len(set(evaluations)) > 1
     assert sizes == [sum(evaluations > i) for i in range(max(evaluations))]
@@ -394,7 +394,7 @@ def test_overrides_may_be_tensors(graph):
     def run(rtol, cap):
         return solve(problem.f, problem.start(), ANDERSON, rtol=rtol, max_evaluations=cap)[:4]
 
-    run = tf.function(run) if graph else run
+    run = tf.function(run, autograph=False) if graph else run
     loose = run(tf.constant(1e-2), tf.constant(50))
     tight = run(tf.constant(1e-8), tf.constant(50))
     capped = run(tf.constant(1e-8), tf.constant(3))
@@ -444,7 +444,9 @@ def test_no_gradient_flows_through(solver, graph):
             loss = tf.reduce_sum(solution.x) + tf.reduce_sum(solution.residual)
         return tape.gradient(loss, [theta, x0])
 
-    assert [g is None for g in (tf.function(gradients) if graph else gradients)()] == [True, True]
+    assert [
+        g is None for g in (tf.function(gradients, autograph=False) if graph else gradients)()
+    ] == [True, True]
 
 
 PEAK = """
@@ -461,6 +463,7 @@ for evaluations in (5, 5, 50):
 """.replace("atol_cap", "max_evaluations=evaluations")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["Anderson", "Broyden"])
 def test_memory_does_not_grow_with_the_iterations(solver):
     root = str(pathlib.Path(__file__).parents[2])

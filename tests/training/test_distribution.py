@@ -131,7 +131,7 @@ def run(strategy, step, x):
     values = strategy.experimental_distribute_values_from_function(
         lambda context: shares[context.replica_id_in_sync_group]
     )
-    return tf.function(strategy.run)(step, (values,))
+    return tf.function(strategy.run, autograph=False)(step, (values,))
 
 
 def test_batch_normalisation_in_training_is_that_of_the_global_batch(mirrored):
@@ -273,6 +273,7 @@ def finish(processes, logs):
             process.kill()
 
 
+@pytest.mark.slow
 def test_two_processes_one_of_them_killed_and_all_restarted(alone, tmp_path):
     config, run, logs = tmp_path / "config.yaml", tmp_path / "run", tmp_path / "logs"
     save_config(config, CONFIG)

@@ -53,6 +53,7 @@ def run_until(epochs, file, run):
     return process.wait()
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_equals_uninterrupted(tmp_path):
     save_config(tmp_path / "config.yaml", CONFIG)
     whole, broken = tmp_path / "whole", tmp_path / "broken"

@@ -15,6 +15,7 @@ import types
 
 import pytest
 import yaml
+from commands import script
 
 pytest.importorskip("keras_tuner")
 
@@ -270,16 +271,11 @@ def test_without_keras_tuner_the_error_says_what_to_install(monkeypatch):
         (["--config", "folder.yaml"], "must be an existing folder"),
     ],
 )
-def test_bad_input_is_one_line(tmp_path, monkeypatch, capsys, arguments, message):
+def test_bad_input_is_one_line(tmp_path, monkeypatch, arguments, message):
     (tmp_path / "folder.yaml").write_text("data: folder\npath: nowhere\n")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(ROOT / "scripts")
-    monkeypatch.setattr(sys, "argv", ["tune.py", "--output", "out", *arguments])
-    script, cli = (importlib.import_module(name) for name in ("tune", "_cli"))
-    with pytest.raises(SystemExit) as left:
-        cli.run(script.main)
-    error = capsys.readouterr().err
-    assert left.value.code == 2 and message in error and len(error.splitlines()) == 1
+    ran = script("tune.py", "--output", "out", *arguments)
+    assert ran.returncode == 2 and message in ran.stderr and len(ran.stderr.splitlines()) == 1
     assert not (tmp_path / "out").exists()
 
 
@@ -333,6 +329,7 @@ def psnr_of(run):
     return [row["val_psnr"] for row in tuning_report.read_log(run)]
 
 
+@pytest.mark.slow
 def test_chief_and_two_workers_and_a_training_with_the_winner(tmp_path, monkeypatch, workers):
     look_often(workers, monkeypatch)
     best = tune(TINY, tmp_path / "out", SPACE, "random", 2)
@@ -345,9 +342,7 @@ def test_chief_and_two_workers_and_a_training_with_the_winner(tmp_path, monkeypa
     oracle = json.loads((tmp_path / "out" / "trials" / "oracle.json").read_text())
     assert oracle["ongoing_trials"] == {}
 
-    monkeypatch.syspath_prepend(ROOT / "scripts")
     options = ["--config", tmp_path / "out" / "best.yaml", "--run", tmp_path / "run"]
-    monkeypatch.setattr(sys, "argv", ["train.py", *map(str, options)])
-    importlib.import_module("train").main()
+    assert script("train.py", *options).returncode == 0
     tried = tmp_path / "out" / "trials" / f"trial_{best['trial']}" / "run"
     assert psnr_of(tmp_path / "run") == pytest.approx(psnr_of(tried), abs=1e-2)

@@ -29,14 +29,13 @@ class Folds:
     """The network's normalisations, folded again only after its weights have changed."""
 
     def __init__(self, network):
-        self._network, self._fold, self._weights, self._known = network, None, [], None
+        self._network, self._weights, self._known = network, [], None
 
     def current(self):
         weights = [tf.convert_to_tensor(value(v)).numpy() for v in self._network.variables]
         pairs = zip(self._weights, weights, strict=False)
         if self._known is None or not all(np.array_equal(old, new) for old, new in pairs):
-            self._fold = self._fold or tf.function(self._network.folded, autograph=False)
-            self._known, self._weights = self._fold(), [w.copy() for w in weights]
+            self._known, self._weights = self._network.folded(), [w.copy() for w in weights]
         return self._known
 
 

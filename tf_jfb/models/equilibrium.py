@@ -180,11 +180,12 @@ class Equilibrium(Model):
         """As in Keras; default loss mean squared error, default metric PSNR on [0, 1]."""
         optimizer = loss_scaled(optimizer, self.network)
         super().compile(optimizer, loss, metrics=[PSNR()] if metrics is None else metrics, **kwargs)
+        # A step that makes variables would be traced twice.
+        if self.built and hasattr(self.optimizer, "build"):
+            self.optimizer.build(self.trainable_variables)
 
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))
-        if self.built and hasattr(self.optimizer, "build"):
-            self.optimizer.build(self.trainable_variables)
 
     def build(self, input_shape):
         if isinstance(input_shape, dict):

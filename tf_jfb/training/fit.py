@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -43,7 +44,8 @@ def train(
     Args:
         config: of the training.
         run: folder for configuration, log, checkpoints and figures.
-        verbose: as in `fit`; workers other than the chief are silent.
+        verbose: as in `fit`, "auto" being a bar on a terminal and elsewhere a line per epoch;
+            workers other than the chief are silent.
         callbacks: of Keras, besides ours.
         strategy: of `tf_jfb.training.strategies`; default none.
         tensorboard: also log scalars, restorations and residuals to `run`/tensorboard.
@@ -103,12 +105,18 @@ def _fit(task, config, run, verbose, callbacks, strategy, tensorboard):
                 epochs=config.epochs,
                 initial_epoch=checkpoint.epoch,
                 steps_per_epoch=config.steps,
-                verbose=verbose if chief else 0,
+                shuffle=False,  # examples are numbered
+                verbose=_verbosity(verbose) if chief else 0,
                 validation_data=_validation(pairs, size, strategy),
                 validation_steps=-(-len(pairs[1]) // size),
                 callbacks=[*callbacks, *ours],
             )
     return _finish(task, run, model, pairs, strategy)
+
+
+def _verbosity(verbose):
+    """A progress bar on a terminal, elsewhere a line per epoch."""
+    return verbose if verbose != "auto" else 1 if sys.stdout.isatty() else 2
 
 
 def _finish(task, run, model, pairs, strategy):

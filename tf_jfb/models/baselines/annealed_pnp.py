@@ -62,6 +62,6 @@ def _program(operator, network):
             level = tf.fill(tf.shape(z)[:1], levels[i])
             return i + 1, z - tf.cast(residual(z, level), z.dtype)
 
-        return tf.while_loop(lambda i, _: i < len(levels), body, (tf.constant(0), d))[1]
+        return tf.while_loop(lambda i, _: i < tf.shape(levels)[0], body, (tf.constant(0), d))[1]
 
     return tf.function(annealed, reduce_retracing=True, autograph=False)
