@@ -2,14 +2,16 @@
 
 import numpy as np
 import pytest
+from run_folders import untrained
 
 from tf_jfb import models, networks
+from tf_jfb.gradients import audit_gradient
 from tf_jfb.serving import for_blur
 from tf_jfb.training import Config, build_model, load_run, train, train_denoiser
 from tf_jfb.training.problem import degradation, validation_pairs
 
 DATA = {"blur": "any", "kernel_size": 7, "noise": 0.005, "noise_high": 0.02, "size": 16, "crop": 16}
-NETWORK = {"network": "unet", "scales": "2:3", "blocks": 1, "gain": 0.01, "lipschitz": 1.0}
+NETWORK = {"network": "unet", "scales": "2:3", "blocks": 1, "gain": 0.01}
 TINY = {**DATA, **NETWORK, "batch_size": 2, "steps": 2, "validation": 2, "max_evaluations": 8}
 KINDS = {"de-prox": models.DEProx, "de-hqs": models.DEHQS, "de-admm": models.DEADMM}
 
@@ -24,7 +26,7 @@ def test_every_model_is_made_by_its_name(name):
 def test_denoiser_then_model_resumed_and_loaded(tmp_path):
     denoiser = {"denoiser_noise": 0.005, "denoiser_noise_high": 0.05, "epochs": 1}
     train_denoiser(Config(**TINY, **denoiser, model="de-hqs"), tmp_path / "denoiser", verbose=0)
-    options = {"model": "de-hqs", "pretrained": str(tmp_path / "denoiser"), "audit": 1}
+    options = {"model": "de-hqs", "pretrained": str(tmp_path / "denoiser")}
     config = Config(**TINY, **options, epochs=2)
     whole = train(config, tmp_path / "run", verbose=0)
     assert (tmp_path / "run" / "restored.png").stat().st_size > 5_000
@@ -35,18 +37,26 @@ def test_denoiser_then_model_resumed_and_loaded(tmp_path):
     np.testing.assert_allclose(first, second, atol=1e-6)
 
 
-def test_a_training_on_photographs_is_audited_and_loaded(tmp_path):
+def test_a_model_of_photographs_is_trained_with_a_penalty_and_loaded(tmp_path):
     penalty = {"jacobian_weight": 0.01, "jacobian_bound": 0.1}
-    config = Config(**TINY, **penalty, model="de-hqs", photo=True, audit=1, epochs=1)
+    config = Config(**TINY, **penalty, model="de-hqs", photo=True, epochs=1)
     model = train(config, tmp_path / "run", verbose=0)
     assert model.photo and load_run(tmp_path / "run").photo
     measured, sharp = validation_pairs(config, degradation(config), 2)
     assert measured["image"].shape == sharp.shape == (2, 10, 10, 3)  # of crops of 16, kernels of 7
 
 
+def test_a_model_of_photographs_is_audited():
+    config = Config(**TINY, model="de-hqs", photo=True)
+    model, batch = build_model(config), validation_pairs(config, degradation(config), 1)
+    model.compile()
+    report = audit_gradient(model, batch, max_evaluations=4, iterations=2)
+    assert np.isfinite(report.spectral_radius).all() and np.isfinite(report.contraction).all()
+
+
 def test_a_model_of_any_blur_goes_on_for_one(tmp_path):
     """Trained from the weights of `for_blur`, whose boundary is black, and told the noise."""
-    train(Config(**TINY, model="de-hqs", epochs=1), tmp_path / "any", verbose=0)
+    untrained(Config(**TINY, model="de-hqs"), tmp_path / "any")
     one = {**TINY, "blur": "gaussian:5:1.0", "noise_high": None, "steps": 1}
     config = Config(**one, model="de-hqs", initial=str(tmp_path / "any"), epochs=1)
     before = for_blur(load_run(tmp_path / "any"), config.operator)

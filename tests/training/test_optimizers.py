@@ -56,6 +56,12 @@ def test_the_rate_rises_to_its_value_and_falls_to_one_per_cent(warmup):
     assert rates[20] == pytest.approx(0.02)
 
 
+def test_a_constant_rate_rises_and_stays():
+    schedule = _schedule(Config(schedule="constant", warmup=4, learning_rate=2.0))
+    assert [float(schedule(step)) for step in (0, 4, 10**6)] == pytest.approx([0.02, 2.0, 2.0])
+    assert _schedule(Config(schedule="constant", learning_rate=2.0)) == 2.0
+
+
 def test_unknown_names_are_refused():
     with pytest.raises(ValueError, match="`optimizer` must be one of adam, lamb, lookahead, swa"):
         Config(optimizer="adamax")

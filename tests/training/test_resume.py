@@ -11,13 +11,14 @@ import time
 import numpy as np
 import pytest
 import yaml
+from run_folders import untrained
 
 from tf_jfb._compat import KERAS_3
 from tf_jfb.data import Photo, write_image
 from tf_jfb.serving import export
 from tf_jfb.training import Config, build_model, load_run, train, train_denoiser
 from tf_jfb.training.build import CONFIG_OF_EXPORT, config_for_export
-from tf_jfb.training.callbacks import Checkpoint
+from tf_jfb.training.callbacks import Checkpoint, ConvergenceAdvice
 from tf_jfb.training.config import load_config, save_config
 from tf_jfb.training.problem import degradation, source, validation_pairs
 
@@ -69,14 +70,26 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path):
             np.testing.assert_array_equal(a[name], b[name])
 
 
-def test_a_run_folder_refuses_another_configuration(tmp_path):
-    config = dataclasses.replace(CONFIG, epochs=1, steps=1)
-    trained = train(config, tmp_path / "run", verbose=0)
+def test_a_run_folder_refuses_another_configuration(tmp_path, capsys):
+    config = dataclasses.replace(CONFIG, epochs=1, steps=1, max_evaluations=1, rtol=0.0)
+    trained = train(config, tmp_path / "run", verbose="auto")
+    printed = capsys.readouterr().out
+    assert "Only 0% of the images converged" in printed and "megapixels_per_hour" in printed
+    assert len(printed.splitlines()) == 3  # a blank, the advice, and the epoch
     with pytest.raises(ValueError, match=r"another configuration.*changed=\['noise'\]"):
         train(dataclasses.replace(config, noise=0.01), tmp_path / "run", verbose=0)
     again = load_run(tmp_path / "run")
     d = np.random.default_rng(0).random((1, 16, 16, 3), np.float32)
     np.testing.assert_array_equal(trained.predict(d, verbose=0), again.predict(d, verbose=0))
+
+
+def test_a_constant_rate_lets_a_training_be_prolonged(tmp_path):
+    short = dataclasses.replace(CONFIG, schedule="constant", loss="mae", epochs=1, steps=1)
+    train(short, tmp_path, verbose=0)
+    train(dataclasses.replace(short, epochs=2), tmp_path, verbose=0)
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 3
+    with pytest.raises(ValueError, match=r"another configuration.*changed=\['loss'\]"):
+        train(dataclasses.replace(short, loss="mse"), tmp_path, verbose=0)
 
 
 def test_the_best_epoch_is_among_those_of_a_finite_psnr(tmp_path):
@@ -103,10 +116,13 @@ def test_a_training_without_a_finite_psnr_says_so(tmp_path, monkeypatch):
         train(few, tmp_path, verbose=0)
 
 
-def test_few_converged_images_print_advice(tmp_path, capsys):
-    config = dataclasses.replace(CONFIG, epochs=1, steps=1, max_evaluations=1, rtol=0.0)
-    train(config, tmp_path / "run", verbose=0)
-    assert "raise `max_evaluations`" in capsys.readouterr().out
+def test_few_converged_images_print_advice(capsys):
+    advice = ConvergenceAdvice()
+    advice.on_epoch_end(0, {"converged": 0.9})
+    assert capsys.readouterr().out == ""
+    advice.on_epoch_end(2, {"converged": 0.5})
+    said = capsys.readouterr().out
+    assert "Only 50% of the images converged in epoch 3: raise `max_evaluations`" in said
 
 
 @pytest.mark.parametrize(
@@ -147,7 +163,8 @@ def test_unknown_names_in_a_file_are_refused(tmp_path):
 def test_shipped_configurations_are_valid(file):
     options = load_config(file)
     if "folder" in options.get("data", ""):
-        options["path"] = "celeba:bsds500"
+        kinds = options["data"].split("+")
+        options["path"] = ":".join(kind for kind in kinds if kind != "dead-leaves")
     config = Config(**options)
     if not config.any_blur:
         assert config.operator.norm_bound(64, 64) == pytest.approx(1.0)
@@ -164,7 +181,7 @@ def test_an_export_made_for_one_blur_records_it(tmp_path):
 
 def test_training_goes_on_from_a_run_and_from_an_export(tmp_path):
     config = dataclasses.replace(CONFIG, epochs=1, steps=1)
-    first = train(config, tmp_path / "run", verbose=0)
+    first = untrained(config, tmp_path / "run")
     configuration = (tmp_path / "run" / "config.yaml").read_text()
     export(first, tmp_path / "model", extra={CONFIG_OF_EXPORT: configuration})
     exported = load_run(tmp_path / "model")
@@ -183,7 +200,7 @@ def test_training_goes_on_from_a_run_and_from_an_export(tmp_path):
 
 def test_a_denoiser_starts_from_an_equilibrium_model(tmp_path):
     config = dataclasses.replace(CONFIG, epochs=1, steps=1)
-    train(config, tmp_path / "run", verbose=0)
+    untrained(config, tmp_path / "run")
     options = {"initial": str(tmp_path / "run"), "denoiser_weight": 0.5, "learning_rate": 1e-12}
     start, end = (
         build_model(dataclasses.replace(config, initial=options["initial"])),

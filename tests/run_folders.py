@@ -1,0 +1,16 @@
+"""Run folders without the training that would make them."""
+
+import pathlib
+
+from tf_jfb.training import build_model
+from tf_jfb.training.callbacks import save_weights
+from tf_jfb.training.config import save_config
+
+
+def untrained(config, folder):
+    """`folder` as a training of `config` leaves it, with the weights that it starts from."""
+    model, folder = build_model(config), pathlib.Path(folder)
+    folder.mkdir()
+    save_config(folder / "config.yaml", config)
+    save_weights(folder / "best.npz", model)
+    return model
