@@ -66,6 +66,27 @@ def test_a_photograph_is_restored_up_to_its_edges(folder, channels):
     assert result.trace.shape == (2,) and result.trace.min() == result.residual
 
 
+def test_a_pixel_that_is_not_trusted_does_not_matter_to_the_data(folder, model):
+    loaded, d = load_model(folder, kernel="given"), blurred(3).pixels[None]
+    told = {"kernel": tf.constant(KERNEL[None], tf.float32), "noise": tf.constant([0.01])}
+    told |= {"rtol": tf.constant([1e-4]), "max_evaluations": tf.constant([30])}
+    broken = d.copy()
+    broken[:, 12, 13] = 1.0
+    mask = np.ones((1, *d.shape[1:3], 1), np.float32)
+    program, errors = loaded.signatures["deblur_photo"], []
+    clean = program(image=tf.constant(d), mask=tf.constant(mask), **told)["restored"]
+    for trusted in (1.0, 0.0):
+        mask[:, 12, 13] = trusted
+        out = program(image=tf.constant(broken), mask=tf.constant(mask), **told)["restored"]
+        errors.append(np.abs(out - clean).max())
+    assert errors[1] < 0.3 * errors[0]
+    default = loaded.signatures["serving_default"](
+        image=tf.constant(d), kernel=told["kernel"], noise=told["noise"]
+    )
+    expected = model.restore(d, kernel=KERNEL, noise=0.01, photo=True)
+    np.testing.assert_allclose(default["restored"], expected.image, atol=1e-4)
+
+
 def test_a_batch_is_restored_as_its_photographs_are_alone(folder):
     loaded, pair = load_model(folder, kernel="given"), [blurred(1), blurred(3)]
     told = {"max_evaluations": 3, "blur": KERNEL}  # the noise of each is estimated

@@ -37,9 +37,15 @@ def measurement(inputs, wanted: list, remembers: bool, dtype) -> Measurement:
     return Measurement(**real, index=given.get("index"))
 
 
-def as_scene(m: Measurement) -> Measurement:
-    """`m` with its photographs as frames of the scene that their blur mixed into them."""
+def as_scene(m: Measurement, mask=None) -> Measurement:
+    """`m` with its photographs as frames of the scene that their blur mixed into them.
+
+    `mask` [B, H, W, 1] is 0 at pixels not to be trusted, such as saturated ones.
+    """
     scene, seen = scene_of(m.image, tf.unstack(tf.shape(m.kernel)[1:]))
+    if mask is not None:
+        below, right = tf.unstack((tf.shape(seen) - tf.shape(mask))[1:3])
+        seen *= tf.pad(mask, [[0, 0], [0, below], [0, right], [0, 0]])
     return m._replace(image=scene, seen=seen)
 
 

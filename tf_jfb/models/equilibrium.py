@@ -349,16 +349,18 @@ class Equilibrium(Model):
         start=None,
         folded=None,
         photo=None,
+        mask=None,
     ) -> Restoration:
         """`restore` without checks, for use inside a graph; the options may be tensors.
 
         With `compact`, images that stop leave the batch (see `solve`); not under XLA. `folded` is
-        what `folded()` returned, or None to compute it here.
+        what `folded()` returned, or None to compute it here. `mask` [B, H, W, 1], with `photo`, is
+        0 at pixels not to be trusted.
         """
         m = given = self.measurement(inputs)
         self.build(m.image.shape)
         if self.photo if photo is None else photo:
-            m = as_scene(m)
+            m = as_scene(m, mask)
             start = None if start is None else as_scene(given._replace(image=start)).image
         known = {} if folded is None else {"folded": folded}
         network = self.network.frozen(training=False, **known)

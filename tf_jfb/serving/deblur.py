@@ -97,11 +97,12 @@ def solve(model, inputs: dict, rtol=None, max_evaluations=None, photo=False, tra
     tracing = _signature(model, ("trace",), photo)
     if trace and set(tracing.structured_outputs) >= OUTPUTS:
         program = tracing
-    specs = program.structured_input_signature[1]
-    for name, option in options.items():  # the first exports took one for all images
-        options[name] = (
-            tf.fill([len(inputs["image"])], option) if specs[name].shape.rank else option
-        )
+    specs, images = program.structured_input_signature[1], tf.shape(inputs["image"])[:1]
+    for name, option in options.items():
+        if specs[name].shape.rank == 1:  # the first exports took one for all images
+            options[name] = tf.broadcast_to(option, images)
+    if "mask" in specs:
+        options["mask"] = tf.ones_like(inputs["image"][..., :1])
     return {name: tensor.numpy() for name, tensor in program(**inputs, **options).items()}
 
 

@@ -31,11 +31,11 @@ class _Served(tf.Module):
         self.max_evaluations = tf.Variable(model.solver.max_evaluations, trainable=False)
 
         def restore(*values, photo=False, trace=False):
-            *values, rtol, cap = values
-            told = dict(zip(inputs, values, strict=True))
+            told = dict(zip([*inputs, "rtol", "max_evaluations", "mask"], values, strict=False))
+            options = {n: told.pop(n, None) for n in ("rtol", "max_evaluations", "mask")}
             told = told if len(told) > 1 else told["image"]
             with undifferentiated():
-                result = model.solved(told, rtol, cap, trace=trace, folded=self.folded, photo=photo)
+                result = model.solved(told, trace=trace, folded=self.folded, photo=photo, **options)
             outputs = {
                 "restored": result.image,
                 "residual": result.residual,
@@ -49,16 +49,19 @@ class _Served(tf.Module):
             function = functools.partial(f, **options)
             return tf.function(function, input_signature=signature, autograph=False)
 
-        main = "deblur" if model.takes_kernel else "restore"
+        def defaults(*values):
+            own = self.rtol, self.max_evaluations
+            return restore(*values, *own, photo=model.takes_kernel)
+
         self.programs = {
-            main: program(restore, options),
+            "serving_default": program(defaults),
+            "deblur" if model.takes_kernel else "restore": program(restore, options),
             "trace": program(restore, options, trace=True),
         }
         if model.takes_kernel:
-            self.programs["deblur_photo"] = program(restore, options, photo=True)
-            self.programs["trace_photo"] = program(restore, options, photo=True, trace=True)
-        defaults = lambda *values: restore(*values, self.rtol, self.max_evaluations)  # noqa: E731
-        self.programs["serving_default"] = program(defaults)
+            mask = tf.TensorSpec([None, None, None, 1], tf.float32, name="mask")
+            for name, trace in (("deblur_photo", False), ("trace_photo", True)):
+                self.programs[name] = program(restore, [*options, mask], photo=True, trace=trace)
 
 
 def _folded(network):
@@ -92,8 +95,9 @@ def export(model: Equilibrium, path, channels: int = 3, extra: dict | None = Non
     [B, H, W, C], `residual` [B], `evaluations` [B] and `status` [B]. `trace`, called as `restore`,
     also returns the residual per evaluation, `trace` [B, largest cap], NaN once an image stopped.
     A model that is told the blur takes `kernel` [B, k1, k2] and `noise` [B] after `image`, and its
-    `restore` is called `deblur`. Its images wrap around; `deblur_photo` and `trace_photo` take the
-    same, of scenes that go on beyond the image.
+    `restore` is called `deblur`. Its images wrap around; `deblur_photo` and `trace_photo` are for
+    scenes that go on beyond the image, and also take `mask` [B, H, W, 1], 1 where a pixel is to be
+    trusted. Its `serving_default` is `deblur_photo` without a mask.
 
     Args:
         model: a built equilibrium model.
