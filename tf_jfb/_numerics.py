@@ -27,7 +27,10 @@ def rounding(z: tf.Tensor) -> tf.Tensor:
 
 def per_image(values: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
     """Reshapes [B] to [B, 1, ..., 1] so that it broadcasts against `like` [B, ...]."""
-    return tf.reshape(values, tf.concat([tf.shape(like)[:1], tf.ones_like(tf.shape(like)[1:])], 0))
+    if like.shape.rank is not None:
+        return tf.reshape(values, [-1] + [1] * (like.shape.rank - 1))
+    ones = tf.ones_like(tf.shape(like)[1:])
+    return tf.reshape(values, tf.concat([tf.shape(like)[:1], ones], 0))
 
 
 def cast(value, dtype) -> tf.Tensor:

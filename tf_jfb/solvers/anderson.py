@@ -78,7 +78,8 @@ class Anderson(Solver):
         misled = (state.count == self.m) & (gram[:, 0, 0] > state.gram[:, 0, 0])
         count = tf.where(misled, 1, tf.minimum(state.count + 1, self.m))
         weights = tf.cast(_weights(gram, count, self.ridge), x.dtype)
-        x_next = tf.add_n([per_image(weights[:, i], x) * u for i, u in enumerate(mixed)])
+        shares = tf.unstack(weights, axis=1)
+        x_next = tf.add_n([per_image(w, x) * u for w, u in zip(shares, mixed, strict=True)])
         return x_next, AndersonState(count, gram, mixed, residuals)
 
 
@@ -115,11 +116,10 @@ def _solve_spd(system: tf.Tensor, rhs: tf.Tensor) -> tf.Tensor:
     m = system.shape[-1]
     table = tf.concat([system, rhs[:, :, None]], axis=2)
     for i in range(m):
-        pivot = table[:, i, i]
+        row, column = table[:, i : i + 1], table[:, :, i : i + 1]
+        pivot = row[:, :, i : i + 1]
         # Rounding can leave a pivot at or below zero: push that direction out of the solution.
-        pivot = tf.where(pivot > 1e-14, pivot, tf.ones_like(pivot) * 1e14)
-        row = table[:, i, :] / pivot[:, None]
+        row = row / tf.where(pivot > 1e-14, pivot, 1e14)
         keep = tf.constant([[float(j != i)] for j in range(m)], table.dtype)
-        table = table - (table[:, :, i, None] * keep) * row[:, None, :]
-        table = table * keep + (1.0 - keep) * row[:, None, :]
+        table = (table - column * row) * keep + (1.0 - keep) * row
     return table[:, :, -1]
