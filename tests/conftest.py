@@ -1,5 +1,6 @@
 """What every test starts from: fixed seeds, float32, no TF32, two logical CPUs, no GPU unasked."""
 
+import gc
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -11,9 +12,19 @@ import pytest
 import tensorflow as tf
 
 tf.config.experimental.enable_tensor_float_32_execution(False)
+# Most programs of a test run once, so that rewriting them costs more than it saves; what depends on
+# it turns it on. `make test-slow`, whose processes do not read this, and the demo run as users do.
+tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
+
+
+def pytest_collection_finish(session):
+    """What is imported stays: the collector need not look at it after every traced graph."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
 
 
 @pytest.fixture(autouse=True)

@@ -36,9 +36,11 @@ def test_a_trained_model_and_its_graphs_are_freed(gradient):
         gradient=gradient,
     )
     d = np.full((1, 6, 6, 1), 0.5, np.float32)
+    model.build((None, None, None, 1))
     model.compile(keras.optimizers.SGD(1e-3))
     model.fit(d, d, verbose=0)
-    model.restore(d)
+    if isinstance(gradient, gradients.Implicit):
+        model.restore(d)
     assert len(graphs()) > len(before)
     alive = weakref.ref(model)
     del model

@@ -6,9 +6,10 @@ import pathlib
 import numpy as np
 import pytest
 from commands import process, script
+from run_folders import untrained
 
 from tf_jfb.data import Photo, read_image, write_image
-from tf_jfb.training import Config, train
+from tf_jfb.training import Config
 
 ROOT = pathlib.Path(__file__).parents[2]
 MODEL = ROOT / "saved_models" / "celeba-g5s5"
@@ -114,7 +115,7 @@ def test_bad_outputs_are_refused(tmp_path, output):
 def test_auditing_a_run(tmp_path):
     tiny = {"crop": 16, "size": 16, "depth": 2, "channels": 4, "gain": 0.05, "validation": 1}
     config = Config(**tiny, lipschitz=0.5, max_evaluations=5, batch_size=2, epochs=1, steps=1)
-    train(config, tmp_path / "run", verbose=0)
+    untrained(config, tmp_path / "run")
     ran = script("audit.py", tmp_path / "run", "--images", 1, "--crop", 16, "--json")
     assert ran.returncode == 0, ran.stderr
     figures = json.loads(ran.stdout.splitlines()[-1])

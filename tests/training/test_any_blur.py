@@ -47,7 +47,7 @@ def test_a_model_of_photographs_is_trained_with_a_penalty_and_loaded(tmp_path):
 
 
 def test_a_model_of_photographs_is_audited():
-    config = Config(**TINY, model="de-hqs", photo=True)
+    config = Config(**TINY, model="de-prox", photo=True)
     model, batch = build_model(config), validation_pairs(config, degradation(config), 1)
     model.compile()
     report = audit_gradient(model, batch, max_evaluations=4, iterations=2)
@@ -56,9 +56,9 @@ def test_a_model_of_photographs_is_audited():
 
 def test_a_model_of_any_blur_goes_on_for_one(tmp_path):
     """Trained from the weights of `for_blur`, whose boundary is black, and told the noise."""
-    untrained(Config(**TINY, model="de-hqs"), tmp_path / "any")
+    untrained(Config(**TINY, model="de-prox"), tmp_path / "any")
     one = {**TINY, "blur": "gaussian:5:1.0", "noise_high": None, "steps": 1}
-    config = Config(**one, model="de-hqs", initial=str(tmp_path / "any"), epochs=1)
+    config = Config(**one, model="de-prox", initial=str(tmp_path / "any"), epochs=1)
     before = for_blur(load_run(tmp_path / "any"), config.operator)
     (measured, sharp), start = validation_pairs(config, degradation(config), 2), build_model(config)
     np.testing.assert_array_equal(measured["noise"], np.float32([0.005, 0.005]))

@@ -34,7 +34,7 @@ def logged(folder) -> dict:
     return found
 
 
-@pytest.mark.parametrize("kind", [{}, {**ANY_BLUR, "model": "de-hqs"}], ids=["one", "any"])
+@pytest.mark.parametrize("kind", [{}, {**ANY_BLUR, "model": "de-prox"}], ids=["one", "any"])
 def test_scalars_restorations_and_residuals_of_every_epoch(kind, tmp_path):
     train(Config(**TINY, **kind), tmp_path, verbose=0, tensorboard=True)
     found = logged(tmp_path / "tensorboard")

@@ -207,22 +207,18 @@ def _claim(run, config, strategy) -> None:
             False, f"`run` must be a folder that can be written ({error.strerror}).", run=str(run)
         )
     file = run / "config.yaml"
-    if file.exists():
-        saved = Config(**load_config(file))
-        if config.schedule == "constant":  # a step does not depend on how many are to come
-            saved = dataclasses.replace(saved, epochs=config.epochs)
-        changed = [
-            f.name
-            for f in dataclasses.fields(Config)
-            if getattr(saved, f.name) != getattr(config, f.name)
-        ]
+    saved = Config(**load_config(file)) if file.exists() else None
+    if saved is not None:
+        free = {"epochs"} if config.schedule == "constant" else set()  # of steps yet to come
+        names = [field.name for field in dataclasses.fields(Config) if field.name not in free]
+        changed = [name for name in names if getattr(saved, name) != getattr(config, name)]
         check(
             not changed,
             "`run` belongs to another configuration; choose a new folder or restore the options.",
             run=str(run),
             changed=changed,
         )
-    elif strategies.is_chief(strategy):
+    if saved != config and strategies.is_chief(strategy):
         _replace(file, lambda path: save_config(path, config))
     with strategies.lost_workers(strategy):
         strategies.wait_for_all(strategy)
