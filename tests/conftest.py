@@ -37,6 +37,17 @@ def fresh_keras():
     tf.config.run_functions_eagerly(False)
 
 
+@pytest.fixture(scope="module")
+def no_figures():
+    """Of trainings: they take longer to draw than a tiny model to train."""
+    from tf_jfb.training import fit
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("plot_log", "plot_restored"):
+            patch.setattr(fit, name, lambda *_: None)
+        yield
+
+
 @pytest.fixture
 def two_cpus():
     """Names of two devices for `tf.distribute`."""

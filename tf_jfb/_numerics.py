@@ -27,6 +27,7 @@ def rounding(z: tf.Tensor) -> tf.Tensor:
 
 def per_image(values: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
     """Reshapes [B] to [B, 1, ..., 1] so that it broadcasts against `like` [B, ...]."""
+    like = tf.convert_to_tensor(like)
     if like.shape.rank is not None:
         return tf.reshape(values, [-1] + [1] * (like.shape.rank - 1))
     ones = tf.ones_like(tf.shape(like)[1:])

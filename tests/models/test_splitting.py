@@ -11,6 +11,12 @@ from tf_jfb.operators.frame import scene_of
 
 MODELS = (models.DEProx, models.DEHQS, models.DEADMM)
 EACH = pytest.mark.parametrize("kind", MODELS, ids=lambda kind: kind.__name__)
+# What the models share is tried on two of them first.
+EACH_SHARED = pytest.mark.parametrize(
+    "kind",
+    [pytest.param(models.DEProx, marks=pytest.mark.slow), *MODELS[1:]],
+    ids=lambda kind: kind.__name__,
+)
 FIXED = operators.GaussianBlur(3, 0.4)
 
 
@@ -137,7 +143,7 @@ def test_blur_and_noise_may_come_with_every_image(kind):
     assert np.abs(other.image - together.image).max() > 1e-2
 
 
-@EACH
+@EACH_SHARED
 def test_photographs_are_restored_as_frames_of_a_scene(kind):
     """A weak blur of a scene is undone up to the edge of the photograph; wrapping spoils that."""
     model, scene = universal(kind), images(2, side=18)
@@ -155,7 +161,7 @@ def test_photographs_are_restored_as_frames_of_a_scene(kind):
     np.testing.assert_allclose(alone.image[0], photo.image[1], atol=2e-5)
 
 
-@EACH
+@EACH_SHARED
 def test_a_universal_model_trains_and_predicts_from_dicts(kind):
     model, sharp = universal(kind), images(4)
     inputs = told(model, sharp, np.full(4, 0.01, np.float32))
@@ -171,7 +177,7 @@ def scene_parts(d):
     return dict(zip(("image", "seen"), scene_of(tf.constant(d), (3, 3)), strict=True))
 
 
-@EACH
+@EACH_SHARED
 def test_a_model_of_photographs_learns_from_frames(kind):
     """What it returns has their shape, and is what `photo` gives of any model."""
     model, scene = universal(kind, photo=True), images(4, side=18)

@@ -23,6 +23,7 @@ def test_every_model_is_made_by_its_name(name):
     assert model.takes_kernel and model.takes_noise
 
 
+@pytest.mark.slow
 def test_denoiser_then_model_resumed_and_loaded(tmp_path):
     denoiser = {"denoiser_noise": 0.005, "denoiser_noise_high": 0.05, "epochs": 1}
     train_denoiser(Config(**TINY, **denoiser, model="de-hqs"), tmp_path / "denoiser", verbose=0)
@@ -37,7 +38,7 @@ def test_denoiser_then_model_resumed_and_loaded(tmp_path):
     np.testing.assert_allclose(first, second, atol=1e-6)
 
 
-def test_a_model_of_photographs_is_trained_with_a_penalty_and_loaded(tmp_path):
+def test_a_model_of_photographs_is_trained_with_a_penalty_and_loaded(tmp_path, no_figures):
     penalty = {"jacobian_weight": 0.01, "jacobian_bound": 0.1}
     config = Config(**TINY, **penalty, model="de-hqs", photo=True, epochs=1)
     model = train(config, tmp_path / "run", verbose=0)
@@ -54,7 +55,7 @@ def test_a_model_of_photographs_is_audited():
     assert np.isfinite(report.spectral_radius).all() and np.isfinite(report.contraction).all()
 
 
-def test_a_model_of_any_blur_goes_on_for_one(tmp_path):
+def test_a_model_of_any_blur_goes_on_for_one(tmp_path, no_figures):
     """Trained from the weights of `for_blur`, whose boundary is black, and told the noise."""
     untrained(Config(**TINY, model="de-prox"), tmp_path / "any")
     one = {**TINY, "blur": "gaussian:5:1.0", "noise_high": None, "steps": 1}

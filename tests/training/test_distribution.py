@@ -49,14 +49,6 @@ CONFIG = Config(
 
 
 @pytest.fixture(scope="module")
-def no_figures():
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("plot_log", "plot_restored"):
-            patch.setattr(fit, name, lambda *_: None)
-        yield
-
-
-@pytest.fixture(scope="module")
 def alone(no_figures, tmp_path_factory):
     """The run folder of one device."""
     run = tmp_path_factory.mktemp("alone")

@@ -93,7 +93,7 @@ def test_audit_callback(tmp_path, capsys):
     assert list(tmp_path.glob("events*"))
 
 
-def test_training_with_audit_logs_it(tmp_path):
+def test_training_with_audit_logs_it(tmp_path, no_figures):
     config = Config(
         crop=12, size=16, depth=3, channels=4, gain=0.05, eta=0.5, epochs=1, steps=1,
         batch_size=2, validation=2, audit=1, m=3,
@@ -105,7 +105,10 @@ def test_training_with_audit_logs_it(tmp_path):
     assert list((tmp_path / "tensorboard").glob("events*"))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=() if n in ("jfb", "implicit") else pytest.mark.slow) for n in NAMES],
+)
 def test_two_replicas_equal_one_device(name, two_cpus):
     """The same global batch, so the same weights, on whatever device."""
     logs, alone = fitted(name)

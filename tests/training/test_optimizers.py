@@ -25,7 +25,7 @@ TINY = {
 
 
 @pytest.mark.parametrize("name", ["adam", "lamb", "lookahead", "swa"])
-def test_training_by_the_name_of_an_optimizer(name, tmp_path):
+def test_training_by_the_name_of_an_optimizer(name, tmp_path, no_figures):
     config = Config(**TINY, optimizer=name)
     if name in ("lookahead", "swa") and not ADDONS:
         with pytest.raises(ValueError, match=f"extra `addons`.*optimizer='{name}'"):

@@ -34,8 +34,14 @@ def logged(folder) -> dict:
     return found
 
 
-@pytest.mark.parametrize("kind", [{}, {**ANY_BLUR, "model": "de-prox"}], ids=["one", "any"])
-def test_scalars_restorations_and_residuals_of_every_epoch(kind, tmp_path):
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param({}, id="one"),
+        pytest.param({**ANY_BLUR, "model": "de-prox"}, id="any", marks=pytest.mark.slow),
+    ],
+)
+def test_scalars_restorations_and_residuals_of_every_epoch(kind, tmp_path, no_figures):
     train(Config(**TINY, **kind), tmp_path, verbose=0, tensorboard=True)
     found = logged(tmp_path / "tensorboard")
     assert {"epoch_loss", "epoch_psnr", "epoch_evaluations", "residual"} <= set(found)
@@ -51,7 +57,7 @@ def test_scalars_restorations_and_residuals_of_every_epoch(kind, tmp_path):
     assert 0 < np.abs(columns[0] - columns[2]).mean() < 100
 
 
-def test_a_denoiser_has_images_and_no_residuals(tmp_path):
+def test_a_denoiser_has_images_and_no_residuals(tmp_path, no_figures):
     config = Config(**{**TINY, "epochs": 1})
     seen = []
     spy = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch))
