@@ -37,15 +37,13 @@ def fresh_keras():
     tf.config.run_functions_eagerly(False)
 
 
-@pytest.fixture(scope="module")
-def no_figures():
+@pytest.fixture
+def no_figures(monkeypatch):
     """Of trainings: they take longer to draw than a tiny model to train."""
     from tf_jfb.training import fit
 
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("plot_log", "plot_restored"):
-            patch.setattr(fit, name, lambda *_: None)
-        yield
+    for name in ("plot_log", "plot_restored"):
+        monkeypatch.setattr(fit, name, lambda *_: None)
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ CONFIG = Config(
 
 
 @pytest.fixture(scope="module")
-def alone(no_figures, tmp_path_factory):
+def alone(tmp_path_factory):
     """The run folder of one device."""
     run = tmp_path_factory.mktemp("alone")
     train(CONFIG, run, verbose=0)
