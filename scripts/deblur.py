@@ -47,10 +47,14 @@ def check(args) -> None:
     from PIL import Image
 
     _cli.check_folders(args.output, args.figure)
-    known = Image.registered_extensions()
-    for file in filter(None, (args.output, args.figure)):
-        if pathlib.Path(file).suffix.lower() not in known:
-            raise ValueError(f"The output must end in the name of an image format: {file!r}")
+    if pathlib.Path(args.output).suffix.lower() not in Image.registered_extensions():
+        raise ValueError(f"The output must end in the name of an image format: {args.output!r}")
+    if args.figure:
+        from matplotlib.backend_bases import FigureCanvasBase
+
+        formats = FigureCanvasBase.filetypes
+        if pathlib.Path(args.figure).suffix.lower().removeprefix(".") not in formats:
+            raise ValueError(f"--figure must end in one of {', '.join(formats)}: {args.figure!r}")
     if not pathlib.Path(args.photo).is_file():
         raise ValueError(f"The image file must exist. Received: path={args.photo!r}")
     if not pathlib.Path(args.model).is_dir():

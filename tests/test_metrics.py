@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_jfb._compat import KERAS_3
 from tf_jfb.metrics import PSNR, SSIM, psnr, ssim
 
 reference = pytest.importorskip("skimage.metrics")
@@ -107,3 +108,14 @@ def test_metric_range_check_leaves_no_trace_in_a_graph():
 def test_metric_refuses_a_bad_max_value(max_value):
     with pytest.raises(ValueError, match="`max_value` must be positive. Received: max_value="):
         PSNR(max_value=max_value)
+
+
+@pytest.mark.skipif(not KERAS_3, reason="Keras 2 goes by the name")
+def test_callbacks_learn_that_more_is_better():
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile(loss="mse", metrics=[PSNR(), SSIM()])
+    model.build((None, 12, 12, 1))
+    images = np.full((1, 12, 12, 1), 0.5, np.float32)
+    stop = keras.callbacks.EarlyStopping("val_psnr")
+    model.fit(images, images, validation_data=(images, images), callbacks=[stop], verbose=0)
+    assert stop.monitor_op is np.greater or stop.monitor_op(2.0, 1.0)

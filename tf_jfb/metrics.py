@@ -89,6 +89,7 @@ class _ImageMetric(keras.metrics.Mean):
             max_value=max_value,
         )
         self.max_value = float(max_value)
+        self._direction = "up"  # how Keras' callbacks of mode "auto" learn what is better
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Adds a batch [B, H, W, C]; `sample_weight` [B]."""

@@ -84,7 +84,9 @@ def test_solution_reports_the_solve():
 
 def test_configuration_round_trip():
     layer = FixedPoint(Cell(3), Picard(rtol=1e-4, damping=0.5), Neumann(2), name="equilibrium")
-    copy = FixedPoint.from_config(layer.get_config())
+    config = layer.get_config()
+    copy, again = FixedPoint.from_config(config), FixedPoint.from_config(config)
+    assert again.solver == layer.solver  # the first left the dictionary as it was
     assert copy.solver == layer.solver and copy.gradient == layer.gradient
     assert copy.f.units == 3 and copy.name == "equilibrium"
 

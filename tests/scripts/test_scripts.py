@@ -89,6 +89,7 @@ def bad_files(tmp_path):
         ([PHOTO, "--max-evaluations", "0"], "`max_evaluations` must be >= 1"),
         ([PHOTO, "--kernel", "gaussian:5:5.0"], "made for one blur"),
         ([PHOTO, "--unknown", "1"], "unrecognized arguments"),
+        ([PHOTO, "--figure", "f.xyz"], "--figure must end in one of"),
         (["tiny.png", "--simulate", "gaussian:5:5.0"], "larger than the image"),
     ],
     ids=lambda v: str(v[-1])[-12:] if isinstance(v, list) else None,

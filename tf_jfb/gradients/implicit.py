@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from tf_jfb._compat import register
-from tf_jfb._numerics import per_image
+from tf_jfb._numerics import per_image, per_image_norm
 from tf_jfb._types import Status
 from tf_jfb._validate import check
 from tf_jfb.gradients.base import Estimator, transposed_jacobian
@@ -29,7 +29,8 @@ class Implicit(Estimator):
     `adjoint_residual` and `adjoint_converged`). No image gets a w that missed the tolerance
     without a word:
 
-    - "fallback" replaces it by the Neumann series of order `order`, and the record says so;
+    - "fallback" keeps what misses less, that w or the Neumann series of order `order`, and the
+      record says that the solve failed;
     - "raise" stops with `tf.errors.InvalidArgumentError`;
     - "warn" keeps the best w and prints how many images missed, and by how much.
 
@@ -93,10 +94,8 @@ class Implicit(Estimator):
     def _answer(self, solution, failed, product, v):
         """The solution, with what was asked for done about the images that failed."""
         if self.on_failure == "fallback":
-            # No product is spent on a batch without failures.
-            order = tf.where(tf.reduce_any(failed), self.order, 0)
-            fallback = series(product, v, order)
-            return tf.where(per_image(failed, v), fallback, solution.x)
+            better = self._fallback(product, v, solution.x, tf.reduce_any(failed))
+            return tf.where(per_image(failed, v), better, solution.x)
         count, worst = tf.math.count_nonzero(failed), tf.reduce_max(solution.residual)
         if self.on_failure == "raise":
             said = [tf.debugging.Assert(count == 0, [MISSED, "images", count, "residual", worst])]
@@ -105,6 +104,21 @@ class Implicit(Estimator):
                 return tf.where(per_image(failed, v), poison, solution.x)
         tf.cond(count > 0, lambda: _say(count, worst), lambda: False)
         return solution.x
+
+    def _fallback(self, product, v, w, needed):
+        """Of w and the Neumann series what misses less, |v + J^T w - w|; of images that need it.
+
+        No product is spent on a batch without failures.
+        """
+        neumann = series(product, v, tf.where(needed, self.order, 0))
+
+        def miss(i, *_):
+            return i + 1, *(per_image_norm(v + product(u) - u) for u in (neumann, w))
+
+        zero = tf.zeros_like(per_image_norm(v))
+        start, turns = (0, zero, zero), tf.cast(needed, tf.int32)
+        _, of_neumann, of_w = tf.while_loop(lambda i, *_: i < turns, miss, start)
+        return tf.where(per_image(of_neumann < of_w, v), neumann, w)
 
     def _memory(self, v):
         check(v.shape.is_fully_defined(), "`warm_start` needs static shapes.", shape=v.shape)

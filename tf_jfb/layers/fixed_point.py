@@ -102,10 +102,9 @@ class FixedPoint(keras.layers.Layer):
     @classmethod
     def from_config(cls, config: dict) -> "FixedPoint":
         parts = {
-            k: keras.saving.deserialize_keras_object(config.pop(k))
-            for k in ("f", "solver", "gradient")
+            k: keras.saving.deserialize_keras_object(config[k]) for k in ("f", "solver", "gradient")
         }
-        return cls(**parts, **config)
+        return cls(**{**config, **parts})
 
 
 def _inference(layer) -> dict:
