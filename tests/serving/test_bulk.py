@@ -268,10 +268,16 @@ class Spy:
 
     def __init__(self, channels=3):
         self.rtol, self.max_evaluations, self.batches = tf.constant(0.0), tf.constant(1), []
-        self.structured_input_signature = (), {"image": tf.TensorSpec([None] * 3 + [channels])}
+        options = {
+            "rtol": tf.TensorSpec([None]),
+            "max_evaluations": tf.TensorSpec([None], tf.int32),
+        }
+        image = {"image": tf.TensorSpec([None] * 3 + [channels])}
+        self.structured_input_signature = (), image | options
         self.signatures = {"restore": self}
 
     def __call__(self, image, rtol, max_evaluations):
+        assert rtol.shape == max_evaluations.shape == image.shape[:1]
         self.batches.append(tuple(image.shape[:3]))
         if not image.numpy().any(axis=(1, 2, 3)).all():
             raise tf.errors.ResourceExhaustedError(None, None, "too large")
