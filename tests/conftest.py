@@ -27,14 +27,6 @@ def pytest_collection_finish(session):
     gc.set_threshold(100_000, 20, 50)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def graphs_of_a_module_are_freed():
-    """Once for all its tests: the collector seldom comes by itself, see above."""
-    yield
-    keras.backend.clear_session()
-    gc.collect()
-
-
 @pytest.fixture(autouse=True)
 def fresh_keras():
     """Seeds Python, NumPy and TensorFlow, and undoes what a test may have set globally."""

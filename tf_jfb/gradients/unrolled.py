@@ -17,8 +17,8 @@ class Unrolled(Estimator):
 
     No fixed point is solved for: the output is $x_k$ and the gradient that of $x_k$, which is the
     fixed point's once k is large. Memory grows with k; with `recompute` only the iterates are
-    kept, and f is evaluated again in the backward pass. That works in the
-    layers and models of this library, whose maps say what they depend on.
+    kept, and f is evaluated again in the backward pass. That works in the layers and models of this
+    library, whose maps say what they depend on.
 
     Raises:
         ValueError: `steps` is not an integer >= 1; in `attach`, `recompute` is asked for a map

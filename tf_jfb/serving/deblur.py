@@ -88,15 +88,15 @@ def solve(model, inputs: dict, rtol=None, max_evaluations=None, photo=False, tra
         inputs: tensors by name, as of `told`.
         rtol, max_evaluations: default the model's own.
         photo: as in `main_signature`.
-        trace: also return `trace`; None of a model whose export cannot tell it with the rest.
+        trace: also return `trace`, where the model's export tells it with the rest.
     """
     rtol = model.rtol if rtol is None else rtol
     cap = model.max_evaluations if max_evaluations is None else max_evaluations
     options = {"rtol": tf.cast(rtol, tf.float32), "max_evaluations": tf.cast(cap, tf.int32)}
     program = main_signature(model, photo)
-    tracing = _signature(model, ("trace",), photo)
-    if trace and set(tracing.structured_outputs) >= OUTPUTS:
-        program = tracing
+    if trace:
+        tracing = _signature(model, ("trace",), photo)
+        program = tracing if set(tracing.structured_outputs) >= OUTPUTS else program
     specs, images = program.structured_input_signature[1], tf.shape(inputs["image"])[:1]
     for name, option in options.items():
         if specs[name].shape.rank == 1:  # the first exports took one for all images
