@@ -30,7 +30,7 @@ def script(name: str, *arguments) -> Ran:
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):
-        module = importlib.import_module(pathlib.Path(name).stem)
+        module = importlib.import_module(name.removesuffix(".py").replace("/", "."))
         try:
             importlib.import_module("_cli").run(module.main)
         except SystemExit as left:

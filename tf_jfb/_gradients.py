@@ -6,6 +6,7 @@ closure, and the table a function that finds it there.
 """
 
 import contextlib
+import contextvars
 import functools
 import weakref
 
@@ -14,6 +15,26 @@ from tensorflow.python.framework.ops import gradient_registry
 
 _OWNED = "_tf_jfb_gradients"  # attribute of a graph: {name: gradient function}
 _handed_over = set()  # names
+_plain = contextvars.ContextVar("plain", default=())
+
+
+@contextlib.contextmanager
+def undifferentiated(*kinds):
+    """Within it "convolution" or "fourier", by default both, keep TensorFlow's own gradients.
+
+    For programs that are exported: a SavedModel cannot hold a gradient in Python, and would warn
+    of it whenever it is loaded.
+    """
+    token = _plain.set(kinds or ("convolution", "fourier"))
+    try:
+        yield
+    finally:
+        _plain.reset(token)
+
+
+def is_plain(kind: str) -> bool:
+    """Whether operations of a kind are to keep TensorFlow's own gradients."""
+    return kind in _plain.get()
 
 
 def custom_gradient(f):

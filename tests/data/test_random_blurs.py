@@ -123,6 +123,17 @@ def test_refused_blurs(options, message):
         RandomBlurs(**options)
 
 
+def test_misjudged_kernels_are_near_the_true_ones():
+    true = BLURS.bank(40)
+    told = np.stack([BLURS.misjudged(i) for i in range(40)])
+    assert told.shape == true.shape and told.dtype == np.float32
+    np.testing.assert_allclose(told.sum((1, 2)), 1, atol=1e-5)
+    error = np.abs(told - true).sum((1, 2))
+    assert 1 <= (error < 1e-6).sum() < 12  # 0.4 * 0.5 * 0.7 of them are told right
+    assert 0.1 < np.median(error) < 0.6
+    np.testing.assert_array_equal(told[3], BLURS.misjudged(3))
+
+
 def test_refused_files(tmp_path):
     np.save(tmp_path / "k.npy", np.ones((3, 8)))
     with pytest.raises(ValueError, match=r"fit into the size 7. Received: kernel=\(3, 8\)"):

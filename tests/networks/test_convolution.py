@@ -38,6 +38,21 @@ def test_derivatives_of_first_and_second_order(size, jit_compile):
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-9)
 
 
+def test_training_steps_take_them():
+    """By a tape in a graph, as Keras differentiates."""
+
+    @tf.function(autograph=False)
+    def gradient(x, kernel):
+        with tf.GradientTape() as tape:
+            tape.watch([x, kernel])
+            loss = tf.reduce_sum(conv2d(x, kernel) ** 2)
+        return tape.gradient(loss, [x, kernel])
+
+    graph = gradient.get_concrete_function(*arrays(3)[:2]).graph
+    types = [op.type for op in graph.get_operations() if op.type.startswith("Conv2D")]
+    assert types == ["Conv2D"] * 3
+
+
 def test_unknown_sizes_keep_the_kernels_shape():
     x, kernel, weight = arrays(3)
     signature = [tf.TensorSpec([None, None, None, 2], tf.float64)]

@@ -68,6 +68,17 @@ def test_stretched():
         kernels.stretched(uneven, 0.0)
 
 
+def test_shifted():
+    uneven = np.random.default_rng(0).random((4, 7))
+    np.testing.assert_allclose(kernels.shifted(uneven, 0, 0), uneven / uneven.sum())
+    down = kernels.shifted(uneven, 1, 0)
+    np.testing.assert_allclose(down[1:], uneven[:-1] / uneven[:-1].sum())
+    half = kernels.shifted([[0, 0, 1, 0, 0]], 0, -0.5)
+    np.testing.assert_allclose(half, [[0, 0.5, 0.5, 0, 0]])
+    with pytest.raises(ValueError, match=r"`columns` must lie in \[-1, 1\].*columns=2"):
+        kernels.shifted(uneven, 0, 2)
+
+
 def test_box():
     np.testing.assert_array_equal(kernels.box(4), np.full((4, 4), 1 / 16))
 

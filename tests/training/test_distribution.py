@@ -158,7 +158,7 @@ def test_batch_normalisation_in_training_is_that_of_the_global_batch(mirrored):
 def test_float16_scales_the_loss(precision):
     model = Denoiser(DnCNN(2, 4, dtype=precision))
     model.build((None, None, None, 3))
-    fit._compile(model, dataclasses.replace(CONFIG, precision=precision))
+    fit.compile_model(model, dataclasses.replace(CONFIG, precision=precision))
     scales = isinstance(model.optimizer, keras.mixed_precision.LossScaleOptimizer)
     assert scales == (precision == "mixed_float16")
 

@@ -96,7 +96,7 @@ def test_a_constant_rate_lets_a_training_be_prolonged(tmp_path):
     with pytest.raises(ValueError, match=r"another configuration.*changed=\['epochs'\]"):
         fit._claim(tmp_path / "decaying", dataclasses.replace(decaying, epochs=2), strategy)
     model = build_model(short)
-    fit._compile(model, short)
+    fit.compile_model(model, short)
     assert model.loss == "mae"
 
 

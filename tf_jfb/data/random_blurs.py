@@ -86,6 +86,25 @@ class RandomBlurs:
         check(count >= 1, "`count` must be >= 1.", count=count)
         return np.stack([self.draw(index, seed) for index in range(count)])
 
+    def misjudged(self, index: int, seed: int = 0) -> np.ndarray:
+        """What a user may take kernel number `index` for: [size, size] float32 of sum 1.
+
+        Up to an eighth too wide or too narrow, up to half a pixel off, with noise of up to 3 % of
+        its peak, or several of these.
+        """
+        rng = np.random.default_rng([seed, 4, index])
+        kernel = self.draw(index, seed)
+        wide, off, noisy = rng.random(3) < (0.6, 0.5, 0.3)
+        if wide:
+            kernel = _cut(kernels.stretched(kernel, np.exp(rng.uniform(-0.12, 0.12))), self.size)
+        if off:
+            kernel = kernels.shifted(kernel, *rng.uniform(-0.5, 0.5, 2))
+        if noisy:
+            level = kernel.max() * rng.uniform(0, 0.03)
+            noisy = kernel + level * rng.standard_normal(kernel.shape)
+            kernel = np.maximum(noisy, 0) if rng.random() < 0.5 else noisy
+        return (kernel / kernel.sum()).astype(np.float32)
+
     def _gaussian(self, rng):
         return kernels.gaussian(self.size, _log_uniform(rng, self.std))
 
@@ -197,6 +216,12 @@ def _odd_sides(low, high):
 
 def _log_uniform(rng, bounds):
     return float(np.exp(rng.uniform(*np.log(bounds))))
+
+
+def _cut(kernel, size):
+    """The middle [size, size] of a larger kernel."""
+    edge = [(k - size) // 2 for k in kernel.shape]
+    return kernel[edge[0] : edge[0] + size, edge[1] : edge[1] + size]
 
 
 def _centred(kernel, size):

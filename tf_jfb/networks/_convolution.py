@@ -3,51 +3,25 @@ r"""Stride-1 convolution with zero padding whose derivatives run as fast as itse
 TensorFlow's kernels for the two gradients of a convolution reach a half to two thirds of the rate
 of its forward kernel there (see docs/speed.md). Both gradients are themselves convolutions:
 that by the input with the reversed, transposed kernel, that by the kernel of the images with the
-output's gradient, batch and channels having changed places. In graphs the gradient is registered
-once, by name; a closure of every call would never be freed.
+output's gradient, batch and channels having changed places.
 """
-
-import contextlib
-import contextvars
 
 import tensorflow as tf
 
-_GRADIENT = "TfJfbConv2D"
-_differentiable = contextvars.ContextVar("differentiable", default=True)
-
-
-@contextlib.contextmanager
-def undifferentiated():
-    """Within it `conv2d` is TensorFlow's own: for programs that are exported.
-
-    A SavedModel cannot hold a gradient in Python, and would warn of it whenever it is loaded.
-    """
-    token = _differentiable.set(False)
-    try:
-        yield
-    finally:
-        _differentiable.reset(token)
+from tf_jfb._gradients import custom_gradient, is_plain
 
 
 def conv2d(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """`kernel` [k, k, C_in, C_out] over `x` [B, H, W, C_in], zero padding: [B, H, W, C_out]."""
-    plain = kernel.shape[0] % 2 == 0 or not _differentiable.get()
+    plain = kernel.shape[0] % 2 == 0 or is_plain("convolution")
     if plain or tf.config.list_logical_devices("GPU"):
         return tf.nn.conv2d(x, kernel, 1, "SAME")
-    if tf.executing_eagerly():
-        return _eager_conv2d(x, tf.convert_to_tensor(kernel))
-    with tf.compat.v1.get_default_graph().gradient_override_map({"Conv2D": _GRADIENT}):
-        return tf.nn.conv2d(x, kernel, 1, "SAME")
+    return _conv2d(x, tf.convert_to_tensor(kernel))
 
 
-@tf.custom_gradient
-def _eager_conv2d(x, kernel):
+@custom_gradient
+def _conv2d(x, kernel):
     return tf.nn.conv2d(x, kernel, 1, "SAME"), lambda dy: _gradients(x, kernel, dy)
-
-
-@tf.RegisterGradient(_GRADIENT)
-def _graph_gradients(op, dy):
-    return _gradients(*op.inputs, dy)
 
 
 def _gradients(x, kernel, dy) -> tuple:

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from tf_jfb._compat import register
 from tf_jfb._numerics import cast
+from tf_jfb.operators._fourier import fft, ifft
 from tf_jfb.operators.base import Operator, image_batch, weight
 from tf_jfb.operators.kernels import check_fits, check_kernel
 
@@ -28,10 +29,10 @@ class BlurFFT(Operator):
         self.kernel = check_kernel(kernel)
 
     def apply(self, x):
-        return _ifft(_fft(x) * self.transfer(x), x)
+        return ifft(fft(x) * self.transfer(x), x)
 
     def apply_adjoint(self, y):
-        return _ifft(_fft(y) * tf.math.conj(self.transfer(y)), y)
+        return ifft(fft(y) * tf.math.conj(self.transfer(y)), y)
 
     def prox(self, z, d, rho) -> tf.Tensor:
         r"""$\arg\min_x |A x - d|^2 + \rho |x - z|^2$ in closed form.
@@ -56,9 +57,9 @@ class BlurFFT(Operator):
         rho, transfer = weight(rho, d), self.transfer(d)
         rho = tf.complex(rho, tf.zeros_like(rho))
         power = tf.math.conj(transfer) * transfer + rho
-        known, share = tf.math.conj(transfer) * _fft(d) / power, rho / power
+        known, share = tf.math.conj(transfer) * fft(d) / power, rho / power
         share = tf.broadcast_to(share, tf.concat([tf.shape(d)[:1], tf.shape(share)[1:]], 0))
-        step = lambda z, known, share: _ifft(known + share * _fft(z), z)  # noqa: E731
+        step = lambda z, known, share: ifft(known + share * fft(z), z)  # noqa: E731
         return step, (known, share)
 
     def inverse(self, g, rho, iterations: int = 1) -> tf.Tensor:
@@ -66,7 +67,7 @@ class BlurFFT(Operator):
         g = image_batch("g", g)
         rho, transfer = weight(rho, g), self.transfer(g)
         rho = tf.complex(rho, tf.zeros_like(rho))
-        return _ifft(_fft(g) / (tf.math.conj(transfer) * transfer + rho), g)
+        return ifft(fft(g) / (tf.math.conj(transfer) * transfer + rho), g)
 
     def wiener(self, d, penalty) -> tf.Tensor:
         r"""$F^*\, \overline{\hat k}\, \hat d / (|\hat k|^2 + \hat p)$, the Wiener filter.
@@ -84,7 +85,7 @@ class BlurFFT(Operator):
         d = image_batch("d", d)
         transfer = self.transfer(d)
         power = tf.math.conj(transfer) * transfer + tf.cast(cast(penalty, d.dtype), transfer.dtype)
-        return _ifft(tf.math.conj(transfer) * _fft(d) / power, d)
+        return ifft(tf.math.conj(transfer) * fft(d) / power, d)
 
     def norm(self, height: int, width: int, channels: int = 1, iterations: int = 0) -> float:
         r"""$\max_\omega |\hat k(\omega)|$, exact; `channels` and `iterations` do not matter."""
@@ -114,14 +115,3 @@ class BlurFFT(Operator):
 
     def get_config(self) -> dict:
         return {"kernel": self.kernel.tolist()}
-
-
-def _fft(x):
-    """Real transform over H and W: [B, H, W, C] -> [B, C, H, W // 2 + 1]."""
-    return tf.signal.rfft2d(tf.transpose(x, [0, 3, 1, 2]))
-
-
-def _ifft(spectrum, like):
-    size = tf.shape(like)[1:3]
-    image = tf.transpose(tf.signal.irfft2d(spectrum, size), [0, 2, 3, 1])
-    return tf.ensure_shape(image, like.shape)

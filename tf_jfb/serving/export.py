@@ -8,9 +8,9 @@ import keras
 import tensorflow as tf
 
 from tf_jfb._compat import value
+from tf_jfb._gradients import undifferentiated
 from tf_jfb._validate import check
 from tf_jfb.models import Equilibrium
-from tf_jfb.networks._convolution import undifferentiated
 from tf_jfb.operators import Operator
 
 

@@ -84,7 +84,7 @@ def _fit(task, config, run, verbose, callbacks, strategy, tensorboard):
     checkpoint = Checkpoint(run)
     with strategy.scope():
         model = task.make()
-        _compile(model, config)
+        compile_model(model, config)
         checkpoint.restore(model)
     pairs = problem.validation_pairs(config, task.degradation, config.validation)
     size = min(config.batch_size // replicas, len(pairs[1]))
@@ -139,7 +139,8 @@ def _finish(task, run, model, pairs, strategy):
     return model
 
 
-def _compile(model, config):
+def compile_model(model, config) -> None:
+    """Gives `model` the optimizer and the loss of `config`, and makes the optimizer's variables."""
     model.compile(optimizers.make(config, _schedule(config)), loss=config.loss)
     optimizers.build(model.optimizer, model.trainable_variables)
 

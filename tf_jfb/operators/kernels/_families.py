@@ -101,6 +101,26 @@ def stretched(kernel, factor: float) -> np.ndarray:
     return wide / wide.sum()
 
 
+def shifted(kernel, rows: float, columns: float) -> np.ndarray:
+    """`kernel` [k1, k2] moved down and to the right by parts of a pixel, of sum 1.
+
+    Linear interpolation; what leaves the array is lost.
+
+    Raises ValueError unless the shifts lie in [-1, 1] and what stays has a positive sum.
+    """
+    for name, shift in (("rows", rows), ("columns", columns)):
+        check(
+            isinstance(shift, numbers.Real) and -1 <= shift <= 1,
+            f"`{name}` must lie in [-1, 1], in pixels.",
+            **{name: shift},
+        )
+    array = check_kernel(kernel)
+    down, right = (_offsets(size) for size in array.shape)
+    down = np.maximum(0.0, 1 - np.abs(down[:, None] - rows - down[None]))
+    right = np.maximum(0.0, 1 - np.abs(right[:, None] - columns - right[None]))
+    return (moved := check_kernel(down @ array @ right.T)) / moved.sum()
+
+
 def _hats(size, factor):
     """Linear interpolation [stretched size, size] of samples at the offsets times `factor`."""
     grown = size + 2 * max(0, int(np.ceil((factor - 1) * (size - 1) / 2)))
