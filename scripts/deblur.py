@@ -61,8 +61,8 @@ def check(args) -> None:
         raise ValueError(f"`model` must be a folder with a SavedModel. Received: {args.model!r}")
     for name, least in (("rtol", 0), ("max_evaluations", 1), ("noise", 0)):
         value = getattr(args, name)
-        if value is not None and not value >= least:
-            raise ValueError(f"`{name}` must be >= {least}. Received: {name}={value}")
+        if value is not None and not least <= value < float("inf"):
+            raise ValueError(f"`{name}` must be >= {least}, and finite. Received: {name}={value}")
 
 
 def main() -> None:

@@ -7,7 +7,9 @@ examples:
   python scripts/evaluate.py --model saved_models/celeba-g5s5 --path CELEBA --images 1000 \\
       --figure results.png
   python scripts/evaluate.py --protocol bsds-levin --model saved_models/deblur --path BSDS500 \\
-      --kernels levin09.npz --denoiser runs/denoiser
+      --kernels levin09.npz --denoiser saved_models/denoiser/1
+  python scripts/evaluate.py --protocol denoise-cbsd68 --path CBSD68 \
+      --denoiser saved_models/denoiser/1
 """
 
 
@@ -15,16 +17,17 @@ def parser():
     from tf_jfb.serving.protocols import BOUNDARIES, PROTOCOLS
 
     p = _cli.Parser(description=__doc__, epilog=EXAMPLE)
-    p.add_argument(
-        "--model", required=True, nargs="+", help="exported models: saved_models/NAME ..."
-    )
+    p.add_argument("--model", nargs="+", default=[], help="exported models: saved_models/NAME ...")
     p.add_argument(
         "--protocol", choices=PROTOCOLS, help="images, blurs and noise; else --blur and --noise"
     )
     p.add_argument("--path", help="folder of the images; for CelebA's, without it, dead leaves")
     p.add_argument("--tuning-path", help="folder of the training images; default PATH")
     p.add_argument("--kernels", help=".npz file of the eight kernels of Levin et al., k1 to k8")
-    p.add_argument("--denoiser", help="run folder of a denoiser, for plug-and-play")
+    p.add_argument(
+        "--denoiser",
+        help="run folder of a denoiser, or saved_models/denoiser/1: for plug-and-play, or alone",
+    )
     p.add_argument("--blur", default="gaussian:5:5.0", help="gaussian:SIZE:STD or a kernel file")
     p.add_argument("--noise", type=float, default=0.005, help="std in [0, 1] units")
     p.add_argument("--side", type=int, help="of the images, pixels; default the protocol's")

@@ -1,4 +1,4 @@
-"""Export the best model of a training run as a SavedModel that still iterates."""
+"""Export the best model of a training run as a SavedModel that still iterates; or its denoiser."""
 
 import dataclasses
 import os
@@ -8,6 +8,7 @@ import _cli
 EXAMPLE = """
 examples:
   python scripts/export.py runs/mine -o saved_models/mine/1 --rtol 2e-4
+  python scripts/export.py runs/denoiser --denoiser -o saved_models/denoiser/1
   python scripts/export.py saved_models/deblur/1 -o saved_models/microscope/1 --blur psf.npy
 """
 
@@ -16,16 +17,23 @@ def main() -> None:
     p = _cli.Parser(description=__doc__, epilog=EXAMPLE)
     p.add_argument("run", help="run folder of scripts/train.py, or an exported model's version")
     p.add_argument("-o", "--output", required=True, help="folder to make: NAME/VERSION")
+    p.add_argument("--denoiser", action="store_true", help="the run trained a denoiser")
     p.add_argument("--rtol", type=float, help="default tolerance of the export; else the run's")
     p.add_argument("--max-evaluations", type=int, help="default cap of the export; else the run's")
     p.add_argument("--blur", help="for a model of any blur: one for this blur, zero-padded")
     args = p.parse_args()
+    if args.denoiser and (args.rtol or args.max_evaluations or args.blur):
+        p.error("a denoiser takes neither --rtol nor --max-evaluations nor --blur")
     _cli.import_tensorflow()
     from tf_jfb.operators import Blur, kernels
-    from tf_jfb.serving import export, for_blur
-    from tf_jfb.training import load_run
+    from tf_jfb.serving import export, export_denoiser, for_blur
+    from tf_jfb.training import load_denoiser, load_run
     from tf_jfb.training.build import CONFIG_OF_EXPORT, config_for_export
 
+    if args.denoiser:
+        extra = {CONFIG_OF_EXPORT: config_for_export(args.run)}
+        print(f"wrote {export_denoiser(load_denoiser(args.run), args.output, extra=extra)}")
+        return
     model = load_run(args.run)
     if args.blur is not None:
         model = for_blur(model, Blur(kernels.parse(args.blur)))

@@ -1,5 +1,6 @@
 """What every test starts from: fixed seeds, float32, no TF32, two logical CPUs, no GPU unasked."""
 
+import ctypes
 import gc
 import os
 
@@ -20,6 +21,10 @@ tf.config.set_logical_device_configuration(
 )
 
 
+GROWTH = 96 * 2**20  # bytes by which a process may grow before it gives back what is free
+_low = [0]  # what it had when it last did
+
+
 def pytest_collection_finish(session):
     """What is imported stays: the collector need not look at it after every traced graph."""
     gc.collect()
@@ -35,6 +40,22 @@ def fresh_keras():
     keras.utils.set_random_seed(0)
     yield
     tf.config.run_functions_eagerly(False)
+
+
+def pytest_runtest_logfinish(nodeid, location):
+    """After a test that grew the process: else a worker ends with 4 GiB, most of it free."""
+    if _resident() > _low[0] + GROWTH:
+        gc.collect()
+        getattr(ctypes.CDLL(None), "malloc_trim", lambda pad: None)(0)
+        _low[0] = _resident()
+
+
+def _resident() -> int:
+    try:
+        with open("/proc/self/statm") as pages:
+            return int(pages.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+    except OSError:  # not Linux
+        return 0
 
 
 @pytest.fixture

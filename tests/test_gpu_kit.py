@@ -5,8 +5,7 @@ import pathlib
 
 import numpy as np
 import pytest
-
-from tests.commands import process, script
+from commands import process, script
 
 pytestmark = pytest.mark.slow
 KIT = pathlib.Path(__file__).parents[1] / "scripts" / "gpu"

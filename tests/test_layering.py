@@ -13,7 +13,7 @@ PACKAGE = ROOT / "tf_jfb"
 LEVELS = (
     ("_gradients",),
     ("_types", "_numerics", "_validate", "_compat", "_replicas"),
-    ("solvers", "operators", "networks", "noise", "metrics"),
+    ("solvers", "operators", "networks", "noise", "losses", "metrics"),
     ("gradients", "data", "_plots"),
     ("layers", "regularizers"),
     ("models",),

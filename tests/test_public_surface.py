@@ -8,13 +8,14 @@ import pytest
 import tf_jfb
 
 PUBLIC = {
-    "tf_jfb": "Solution Status data gradients layers metrics models networks noise operators "
-    "regularizers solvers",
+    "tf_jfb": "Solution Status data gradients layers losses metrics models networks noise "
+    "operators regularizers solvers",
     "tf_jfb.data": "DeadLeaves FolderSource Mixture Photo RandomBlurs celeba dead_leaves degrade "
     "degrade_randomly examples folder read_image write_image",
     "tf_jfb.gradients": "Estimator GradientAudit Implicit JFB Neumann Phantom Unrolled "
     "audit_gradient named",
     "tf_jfb.layers": "FixedPoint",
+    "tf_jfb.losses": "SquaredError",
     "tf_jfb.metrics": "PSNR SSIM psnr ssim",
     "tf_jfb.models": "DEADMM DEGrad DEHQS DEProx Equilibrium Restoration baselines",
     "tf_jfb.models.baselines": "annealed_pnp pnp tikhonov tune tv wiener",
@@ -23,7 +24,7 @@ PUBLIC = {
     "tf_jfb.operators": "Blur BlurEach BlurFFT Downsample Frame GaussianBlur "
     "Inpainting Operator kernels",
     "tf_jfb.regularizers": "Correction Jacobian Regularizer",
-    "tf_jfb.serving": "Restored deblur evaluate export for_blur load_model report",
+    "tf_jfb.serving": "Restored deblur evaluate export export_denoiser for_blur load_model report",
     "tf_jfb.solvers": "Anderson BiCGSTAB Broyden GMRES Picard Solution Solver Status solve",
     "tf_jfb.training": "AuditGradient Config Denoiser build_model load_config load_denoiser "
     "load_run strategies train train_denoiser",

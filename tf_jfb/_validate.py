@@ -1,5 +1,7 @@
 """Argument checks with one form of message: the constraint, then what was received."""
 
+import numpy as np
+
 
 def check(ok: bool, constraint: str, **received) -> None:
     """Raises `ValueError("<constraint> Received: name=value")` unless `ok`.
@@ -9,3 +11,20 @@ def check(ok: bool, constraint: str, **received) -> None:
     if not ok:
         values = ", ".join(f"{name}={value!r}" for name, value in received.items())
         raise ValueError(f"{constraint} Received: {values}")
+
+
+def plain(value):
+    """NumPy's numbers as Python's, which are checked, compared and saved.
+
+    >>> plain(np.int64(3))
+    3
+    """
+    if isinstance(value, tuple):
+        return tuple(map(plain, value))
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def make_plain(record) -> None:
+    """`plain` for every field of a frozen dataclass that is being made."""
+    for name, value in list(vars(record).items()):
+        object.__setattr__(record, name, plain(value))

@@ -86,6 +86,7 @@ def bad_files(tmp_path):
         ([PHOTO, "--simulate", "gaussian:5"], "gaussian:SIZE:STD"),
         ([PHOTO, "--simulate", "gaussian:5:5.0", "--noise", "-1"], "`noise` must be >= 0"),
         ([PHOTO, "--rtol", "-1"], "`rtol` must be >= 0"),
+        ([PHOTO, "--rtol", "inf"], "`rtol` must be >= 0, and finite"),
         ([PHOTO, "--max-evaluations", "0"], "`max_evaluations` must be >= 1"),
         ([PHOTO, "--kernel", "gaussian:5:5.0"], "made for one blur"),
         ([PHOTO, "--unknown", "1"], "unrecognized arguments"),

@@ -72,7 +72,7 @@ def stamps(folder):
         ({"output": "/a/b/c"}, "outside the folder of the images"),
         ({"output": "/o*"}, "`output` must be a plain path"),
         ({"model": ""}, "`model` must not be empty"),
-        ({"rtol": -1.0}, "`rtol` must be >= 0. Received: rtol=-1.0"),
+        ({"rtol": -1.0}, "`rtol` must be a finite number >= 0. Received: rtol=-1.0"),
         ({"max_evaluations": 0}, "`max_evaluations` must be >= 1"),
         ({"batch": 0}, "`batch` must be >= 1"),
         ({"noise": 0.0}, "`noise` must lie in"),

@@ -114,6 +114,41 @@ def test_a_protocol_of_eight_circular_kernels(exported, levin):
     assert np.isfinite(tables[noise]["any"]["psnr"]) and tables[noise]["any"]["evaluations"] <= 6
 
 
+def test_images_and_results_of_eight_bits_and_noise_of_numpys_own_seed(exported, levin):
+    """The blurred image is rounded before the noise, and what is judged too."""
+    given = options(model=exported[:1], protocol="set3c-dpir", no_baselines=True, **levin)
+    tables = evaluate.compare(given)
+    assert list(tables) == [2.55 / 255, 7.65 / 255]
+    image = centre(PROTOCOLS["set3c-dpir"].source(levin["path"], "test")[0], 256)
+    noise = np.random.RandomState(0).normal(0, 7.65 / 255, image.shape)
+    scores = []
+    for kernel in PROTOCOLS["set3c-dpir"].kernels(levin["kernels"]).values():
+        blurred = np.round(operators.BlurFFT(kernel)(image[None]).numpy()[0] * 255) / 255
+        judged = np.round(np.clip(blurred + noise, 0, 1) * 255) / 255
+        scores.append(-10 * np.log10(np.mean((judged - image) ** 2)))
+    assert tables[7.65 / 255]["blurred"]["psnr"] == pytest.approx(np.mean(scores), abs=1e-3)
+
+
+def test_whole_images_of_any_shape_are_denoised(tmp_path):
+    for i, shape in enumerate([(20, 24), (24, 17)]):
+        write_image(
+            tmp_path / f"{i}.png", Photo(data.dead_leaves(2, 28)[i][: shape[0], : shape[1]])
+        )
+    given = options(model=[], protocol="denoise-cbsd68", path=str(tmp_path), images=2)
+    network = networks.UNet((4, 6), blocks=1, gain=0.1)
+    network.build((None, None, None, 3))
+    tables = evaluate.compare(given, network)
+    scores = []
+    for image in PROTOCOLS["denoise-cbsd68"].source(tmp_path, "test"):
+        unit = np.random.RandomState(0).standard_normal(image.shape)
+        noisy = (image + 25 / 255 * unit)[None].astype(np.float32)
+        denoised = noisy - network(noisy, np.float32([25 / 255]))
+        scores.append(float(psnr(image[None], np.clip(denoised, 0, 1))[0]))
+    assert tables[25 / 255]["denoiser"]["psnr"] == pytest.approx(np.mean(scores), abs=1e-3)
+    with pytest.raises(ValueError, match="to denoise a `denoiser` alone"):
+        evaluate.compare(given)
+
+
 def test_differences_are_of_the_same_images_and_kernels():
     first = {"psnr": np.array([20.0, 30.0, 40.0, 50.0])}  # two kernels, each of two images
     other = {"psnr": np.array([21.0, 33.0, 43.0, 55.0])}  # ahead by 1, 3, 3, 5: images by 2 and 4

@@ -1,5 +1,6 @@
 """The exported model must iterate, report and agree with the model, without our code."""
 
+import dataclasses
 import pathlib
 import subprocess
 import sys
@@ -7,10 +8,13 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+import yaml
 
 import tf_jfb
 from tf_jfb.data import Photo
-from tf_jfb.serving import deblur, export, load_model
+from tf_jfb.serving import deblur, export, export_denoiser, load_model
+from tf_jfb.training import Config, Denoiser, load_denoiser
+from tf_jfb.training.build import CONFIG_OF_EXPORT
 
 FRESH = """
 import sys
@@ -98,6 +102,32 @@ def test_extra_files_lie_beside_the_model(model, tmp_path):
     path = export(model, tmp_path / "1", extra={"assets.extra/config.yaml": "seed: 0"})
     assert (path / "assets.extra" / "config.yaml").read_text() == "seed: 0"
     assert "restore" in load_model(path).signatures
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_denoiser_is_exported_and_found_again(told, tmp_path):
+    network = tf_jfb.networks.UNet((4,), 1) if told else tf_jfb.networks.DnCNN(2, 4)
+    config = (
+        Config(network="unet", model="de-hqs", scales="4", blocks=1)
+        if told
+        else Config(depth=2, channels=4)
+    )
+    model = Denoiser(network)
+    model.build((None, None, None, 3))
+    text = yaml.safe_dump(dataclasses.asdict(config))
+    folder = export_denoiser(model, tmp_path / "1", extra={CONFIG_OF_EXPORT: text})
+    image, noise = (
+        np.random.default_rng(0).random((2, 9, 12, 3), np.float32),
+        np.float32([0.1, 0.2]),
+    )
+    expected = model({"image": image, "noise": noise} if told else image)
+    serve = tf.saved_model.load(str(folder)).signatures["serving_default"]
+    given = {"image": tf.constant(image)} | ({"noise": tf.constant(noise)} if told else {})
+    np.testing.assert_allclose(serve(**given)["restored"], expected, atol=1e-6)
+    again = load_denoiser(folder)
+    np.testing.assert_array_equal(
+        again({"image": image, "noise": noise} if told else image), expected
+    )
 
 
 def test_tolerance_and_cap_are_inputs_of_every_image(folder):

@@ -14,7 +14,7 @@ import tensorflow as tf
 import yaml
 from run_folders import untrained
 
-from tf_jfb._compat import KERAS_3
+from tf_jfb._compat import KERAS_3, value
 from tf_jfb.data import Photo, write_image
 from tf_jfb.serving import export
 from tf_jfb.training import Config, build_model, fit, load_run, train, train_denoiser
@@ -98,6 +98,21 @@ def test_a_constant_rate_lets_a_training_be_prolonged(tmp_path):
     model = build_model(short)
     fit.compile_model(model, short)
     assert model.loss == "mae"
+
+
+def test_weights_that_are_not_finite_are_not_kept(tmp_path, capsys):
+    checkpoint = Checkpoint(tmp_path)
+    checkpoint.set_model(build_model(CONFIG))
+    checkpoint.model.compile("adam")
+    checkpoint.on_test_end()
+    checkpoint.on_epoch_end(0, {"val_psnr": 20.0})
+    kept = (tmp_path / "last.npz").read_bytes()
+    weight = value(checkpoint.model.trainable_variables[0])
+    weight.assign(np.nan * weight)
+    checkpoint.on_epoch_end(1, {"val_psnr": np.nan})
+    assert "keeps an earlier epoch" in capsys.readouterr().out
+    assert (tmp_path / "last.npz").read_bytes() == kept
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 3
 
 
 def test_the_best_epoch_is_among_those_of_a_finite_psnr(tmp_path):

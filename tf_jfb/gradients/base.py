@@ -10,7 +10,7 @@ class Estimator:
 
     A subclass supplies `reweight`. `attach` applies f once, differentiably, at the fixed point:
     that one recorded application yields $\partial f/\partial\theta$, and an identity on its
-    output carries `reweight` through `tf.custom_gradient`.
+    output carries `reweight` through `tf.custom_gradient`. The value is that of x*.
     """
 
     # False: `attach` does not take the fixed point but iterates by itself, from the start x0.
@@ -19,7 +19,7 @@ class Estimator:
     solves_adjoint = False
 
     def attach(self, f, x_star: tf.Tensor, recorded=None, report=None) -> tf.Tensor:
-        """Returns f(x*) [B, ...] whose backward pass is the estimator's; x* gets no gradient.
+        """Returns x* [B, ...] with the estimator's backward pass; the argument gets no gradient.
 
         `recorded` stands for f in the one recorded application, where f has effects (moving
         batch statistics, say) that must happen once. `report(solution)` is called in the backward
@@ -39,7 +39,8 @@ class Estimator:
 
             return tf.identity(fx), grad
 
-        return reweighted((recorded or f)(x_star))
+        y = reweighted((recorded or f)(x_star))
+        return x_star + (y - tf.stop_gradient(y))  # NaN where f(x*) is, as after a wild step
 
     def adjoint(self, f, x_star: tf.Tensor, v: tf.Tensor) -> tuple:
         """`reweight`, and the `Solution` of the solve behind it or None."""

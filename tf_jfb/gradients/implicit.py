@@ -9,7 +9,7 @@ import tensorflow as tf
 from tf_jfb._compat import register
 from tf_jfb._numerics import per_image, per_image_norm
 from tf_jfb._types import Status
-from tf_jfb._validate import check
+from tf_jfb._validate import check, make_plain
 from tf_jfb.gradients.base import Estimator, transposed_jacobian
 from tf_jfb.gradients.neumann import series
 from tf_jfb.solvers import Anderson, Solver, solve
@@ -60,6 +60,7 @@ class Implicit(Estimator):
     solves_adjoint = True
 
     def __post_init__(self):
+        make_plain(self)
         check(
             isinstance(self.solver, Solver),
             "`solver` must be a tf_jfb.solvers.Solver.",

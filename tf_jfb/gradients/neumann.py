@@ -5,7 +5,7 @@ import dataclasses
 import tensorflow as tf
 
 from tf_jfb._compat import register
-from tf_jfb._validate import check
+from tf_jfb._validate import check, make_plain
 from tf_jfb.gradients.base import Estimator, transposed_jacobian
 
 
@@ -24,6 +24,7 @@ class Neumann(Estimator):
     order: int = 1
 
     def __post_init__(self):
+        make_plain(self)
         check(
             isinstance(self.order, int) and self.order >= 0,
             "`order` must be an integer >= 0.",

@@ -5,7 +5,7 @@ import dataclasses
 import tensorflow as tf
 
 from tf_jfb._compat import register
-from tf_jfb._validate import check
+from tf_jfb._validate import check, make_plain
 from tf_jfb.gradients.base import Estimator, transposed_jacobian
 
 
@@ -29,6 +29,7 @@ class Phantom(Estimator):
     damping: float = 0.5
 
     def __post_init__(self):
+        make_plain(self)
         check(
             isinstance(self.steps, int) and self.steps >= 1,
             "`steps` must be an integer >= 1.",
@@ -37,11 +38,11 @@ class Phantom(Estimator):
         check(0.0 < self.damping <= 1.0, "`damping` must lie in (0, 1].", damping=self.damping)
 
     def attach(self, f, x_star: tf.Tensor, recorded=None, report=None) -> tf.Tensor:
-        x = tf.stop_gradient(x_star)
+        fixed = x = tf.stop_gradient(x_star)
         x = x + self.damping * ((recorded or f)(x) - x)
         for _ in range(self.steps - 1):
             x = x + self.damping * (f(x) - x)
-        return x
+        return fixed + (x - tf.stop_gradient(x))
 
     def reweight(self, f, x_star: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
         product = transposed_jacobian(f, x_star)

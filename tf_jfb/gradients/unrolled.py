@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tf_jfb._compat import register
 from tf_jfb._gradients import recompute
-from tf_jfb._validate import check
+from tf_jfb._validate import check, make_plain
 from tf_jfb.gradients.base import Estimator
 
 
@@ -31,6 +31,7 @@ class Unrolled(Estimator):
     needs_solution = False
 
     def __post_init__(self):
+        make_plain(self)
         check(
             isinstance(self.steps, int) and self.steps >= 1,
             "`steps` must be an integer >= 1.",

@@ -33,7 +33,15 @@ def measurement(inputs, wanted: list, remembers: bool, dtype) -> Measurement:
         else "The model takes an image, and an index only where it has a `warm_start`.",
         inputs=sorted(given),
     )
+    image = tf.convert_to_tensor(given["image"])
+    check(
+        image.dtype.is_floating,
+        "`image` must be floating, in [0, 1]: divide 8-bit images by 255.",
+        dtype=image.dtype.name,
+    )
     real = {name: tf.cast(given[name], dtype) for name in needed}
+    if "kernel" in real:  # of sum 1: a blur that keeps the brightness
+        real["kernel"] /= tf.reduce_sum(real["kernel"], [1, 2], keepdims=True)
     return Measurement(**real, index=given.get("index"))
 
 

@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from tf_jfb._compat import register, value
-from tf_jfb._validate import check
+from tf_jfb._validate import check, plain
 from tf_jfb.models.equilibrium import Equilibrium, is_conditional
 
 
@@ -65,6 +65,7 @@ class DEGrad(Equilibrium):
             "`network` must not be conditional on the noise: use DEProx, DEHQS or DEADMM.",
             network=type(network).__name__,
         )
+        eta, precondition = plain(eta), plain(precondition)
         check(isinstance(eta, (int, float)) and eta > 0, "`eta` must be positive.", eta=eta)
         check(
             precondition is None or isinstance(precondition, (int, float)) and precondition > 0,

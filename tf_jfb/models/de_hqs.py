@@ -1,7 +1,7 @@
 """Half-quadratic splitting: an exact data step, then the denoiser."""
 
 from tf_jfb._compat import register
-from tf_jfb._validate import check
+from tf_jfb._validate import check, plain
 from tf_jfb.models._laws import power_law
 from tf_jfb.models.equilibrium import Equilibrium, is_conditional
 
@@ -11,6 +11,7 @@ class Splitting(Equilibrium):
 
     def __init__(self, operator, network, *, rho=0.25, level=0.02, learned=True, **kwargs):
         super().__init__(operator, network, **kwargs)
+        rho, level = plain(rho), plain(level)
         check(rho > 0, "`rho` must be positive.", rho=rho)
         check(level > 0, "`level` must be positive.", level=level)
         self.options = {"rho": rho, "level": level, "learned": learned}

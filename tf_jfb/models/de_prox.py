@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from tf_jfb._compat import register
-from tf_jfb._validate import check
+from tf_jfb._validate import check, plain
 from tf_jfb.models._laws import power_law
 from tf_jfb.models.equilibrium import Equilibrium, is_conditional
 
@@ -34,6 +34,7 @@ class DEProx(Equilibrium):
 
     def __init__(self, operator, network, *, eta=1.0, level=0.02, learned=True, **kwargs):
         super().__init__(operator, network, **kwargs)
+        eta, level = plain(eta), plain(level)
         check(eta > 0, "`eta` must be positive.", eta=eta)
         check(level > 0, "`level` must be positive.", level=level)
         self.options = {"eta": eta, "level": level, "learned": learned}

@@ -9,8 +9,9 @@ import tensorflow as tf
 from tf_jfb import _replicas
 from tf_jfb._compat import KERAS_3, Model, full_precision, loss_scaled
 from tf_jfb._types import Solution, Status
-from tf_jfb._validate import check
+from tf_jfb._validate import check, plain
 from tf_jfb.gradients import JFB, Estimator
+from tf_jfb.losses import SquaredError
 from tf_jfb.metrics import PSNR
 from tf_jfb.models._kept import Folds, Memory, Solves
 from tf_jfb.models._laws import REFERENCE
@@ -54,10 +55,11 @@ class Equilibrium(Model):
     `photo`, such images are frames of scenes that go on beyond them (see `operators.Frame`): what
     is solved for is the scene, what is returned and learned from the frame.
 
-    `call` is differentiable through `gradient`. `predict` and `restore` return the solved
-    iterate itself. `fit` and `evaluate` log, beside loss and metrics, the mean evaluations, mean
-    residual (over images that have a finite one) and share of converged images; with a gradient
-    that solves an adjoint equation, `fit` also logs those of that solve, as `adjoint_...`.
+    `call` is differentiable through `gradient`. Its value, and that of `predict` and `restore`, is
+    the iterate that the solve ended with and whose residual is reported. `fit` and `evaluate` log,
+    beside loss and metrics, the mean evaluations, mean residual (over images that have a finite
+    one) and share of converged images; with a gradient that solves an adjoint equation, `fit` also
+    logs those of that solve, as `adjoint_...`.
 
     With `warm_start` = N, `fit` takes ({"image": d, "index": i}, x), i [B] in [0, N) naming the
     example, and a solve starts where the last of the same example ended. It pays where an example
@@ -76,6 +78,7 @@ class Equilibrium(Model):
         **kwargs,
     ):
         super().__init__(**full_precision(kwargs))
+        warm_start = plain(warm_start)
         check(
             isinstance(warm_start, int) and warm_start >= 0,
             "`warm_start` must be the number of training examples, or 0.",
@@ -89,16 +92,43 @@ class Equilibrium(Model):
         )
         self.operator, self.network, self.photo = operator, network, photo
         self._channels = None  # of the images, once known
-        self.solver = Anderson() if solver is None else solver
-        self.gradient = JFB() if gradient is None else gradient
+        self._solver = Anderson() if solver is None else solver
+        self._gradient = JFB() if gradient is None else gradient
         self.regularizers = tuple(regularizers)
         _check_parts(self.operator, self.network, self.solver, self.gradient, self.regularizers)
         self.penalty_metrics = {r.name: keras.metrics.Mean(name=r.name) for r in self.regularizers}
         self._solves = Solves()
         self.solve_metrics = _record_metrics("")
-        self.adjoint_metrics = _record_metrics("adjoint_") if self.gradient.solves_adjoint else {}
+        self._adjoint_metrics = _record_metrics("adjoint_")
         self._folds = Folds(network)
+        self._forget_programs()
+
+    @property
+    def solver(self) -> Solver:
+        """How the fixed point is found; may be set anew at any time."""
+        return self._solver
+
+    @solver.setter
+    def solver(self, solver: Solver):
+        _check_parts(self.operator, self.network, solver, self.gradient, self.regularizers)
+        self._solver = solver
+        self._forget_programs()
+
+    @property
+    def gradient(self) -> Estimator:
+        """The estimator behind `call`; may be set anew at any time."""
+        return self._gradient
+
+    @gradient.setter
+    def gradient(self, gradient: Estimator):
+        _check_parts(self.operator, self.network, self.solver, gradient, self.regularizers)
+        self._gradient = gradient
+        self._forget_programs()
+
+    def _forget_programs(self) -> None:
+        """Traces anew what was traced with another solver or gradient."""
         self._restore = tf.function(self.solved, reduce_retracing=True, autograph=False)
+        self.train_function = self.test_function = self.predict_function = None
 
     def equilibrium_map(self, m: Measurement, network) -> tuple:
         """(x0, T, inputs) for one batch."""
@@ -176,9 +206,9 @@ class Equilibrium(Model):
         known = tf.executing_eagerly() and hasattr(self.network, "folded")
         return self._folds.current() if known else None
 
-    def compile(self, optimizer="adam", loss="mse", metrics=None, **kwargs):
-        """As in Keras; default loss mean squared error, default metric PSNR on [0, 1]."""
-        optimizer = loss_scaled(optimizer, self.network)
+    def compile(self, optimizer="adam", loss=None, metrics=None, **kwargs):
+        """As in Keras; default loss `losses.SquaredError`, default metric PSNR on [0, 1]."""
+        optimizer, loss = loss_scaled(optimizer, self.network), loss or SquaredError()
         super().compile(optimizer, loss, metrics=[PSNR()] if metrics is None else metrics, **kwargs)
         # A step that makes variables would be traced twice.
         if self.built and hasattr(self.optimizer, "build"):
@@ -213,6 +243,12 @@ class Equilibrium(Model):
         report = lambda solution: _log(self.adjoint_metrics, solution)  # noqa: E731
         if self.gradient.needs_solution:
             warm = training and self.warm_start
+            check(
+                not warm or m.index is not None,
+                "`index` [B], which names the examples, must be given in training: the model has a "
+                "`warm_start`.",
+                inputs=told,
+            )
             solution = solve(T, self._memory.recall(m.index, x0) if warm else x0, self.solver)
             if warm:
                 self._memory.keep(m.index, solution)
@@ -276,7 +312,8 @@ class Equilibrium(Model):
 
         Args:
             blurred: [B, H, W, C] in [0, 1].
-            rtol: relative tolerance; default the solver's.
+            rtol: relative tolerance; default the solver's. A model that was trained unrolled
+                returns x_k, as it was trained to, unless a tolerance or a cap is asked for.
             max_evaluations: cap on evaluations of T; default the solver's.
             trace: also return the residual of every evaluation.
             start: images to start from, such as an earlier restoration that is to be refined, or
@@ -299,10 +336,7 @@ class Equilibrium(Model):
             f"`blurred` must have the {self._channels} channels of the model.",
             shape=tuple(blurred.shape),
         )
-        rtol = self.solver.rtol if rtol is None else rtol
-        cap = self.solver.max_evaluations if max_evaluations is None else max_evaluations
-        type(self.solver)(**{**self.solver.get_config(), "rtol": rtol, "max_evaluations": cap})
-        cap, rtol = int(cap) if trace else tf.constant(cap), tf.constant(rtol, tf.float32)
+        rtol, cap = self._options(rtol, max_evaluations, trace)
         if start is not None:
             start = _check_images("start", start)
             shape = blurred if self.operator is None else self.operator.adjoint(blurred)
@@ -321,6 +355,15 @@ class Equilibrium(Model):
         photo = self.photo if photo is None else bool(photo)
         options = (rtol, cap, bool(trace), compact, start, self.folded(), photo)
         return self._restore(inputs, *options)
+
+    def _options(self, rtol, cap, trace) -> tuple:
+        """Tolerance and cap of a solve, checked; None for an iterate that is not solved for."""
+        if rtol is None and cap is None and not self.gradient.needs_solution:
+            return None, None
+        rtol = self.solver.rtol if rtol is None else rtol
+        cap = self.solver.max_evaluations if cap is None else cap
+        type(self.solver)(**{**self.solver.get_config(), "rtol": rtol, "max_evaluations": cap})
+        return tf.constant(rtol, tf.float32), int(cap) if trace else tf.constant(cap)
 
     def _told(self, blurred, kernel, noise):
         """`blurred` and what else the model takes, for every image, checked."""
@@ -367,16 +410,32 @@ class Equilibrium(Model):
         x0, T, told = self.equilibrium_map(m, network)  # noqa: N806
         options = {"rtol": rtol, "max_evaluations": max_evaluations, "trace": trace}
         x0 = x0 if start is None else self.state_of(tf.cast(start, x0.dtype))
-        s = solve(T, x0, self.solver, told, compact=compact, **options)
+        if self.gradient.needs_solution or rtol is not None or max_evaluations is not None:
+            s = solve(T, x0, self.solver, told, compact=compact, **options)
+        else:
+            s = self._iterated(T, x0, told, trace)
         image = self._shown(s.x, m, given)
         return Restoration(image, s.evaluations, s.residual, s.status, s.trace)
+
+    def _iterated(self, T, x0, told, trace) -> Solution:  # noqa: N803
+        """What was trained without a solver: x_k, judged by one evaluation more."""
+        steps = self.gradient.steps
+        x = tf.while_loop(lambda i, _: i < steps, lambda i, x: (i + 1, T(x, *told)), (0, x0))[1]
+        last = solve(T, x, self.solver, told, max_evaluations=1, trace=trace)
+        return last._replace(evaluations=last.evaluations + steps)
+
+    @property
+    def adjoint_metrics(self) -> dict:
+        """{name: metric} of the solves for the gradient, where it makes any."""
+        return self._adjoint_metrics if self.gradient.solves_adjoint else {}
 
     @property
     def metrics(self):
         groups = (self.solve_metrics, self.adjoint_metrics, self.penalty_metrics)
         own = [metric for group in groups for metric in group.values()]
         # Keras may already have found them among the attributes.
-        return [m for m in super().metrics if all(m is not o for o in own)] + own
+        found = {id(m) for m in (*own, *self._adjoint_metrics.values())}
+        return [m for m in super().metrics if id(m) not in found] + own
 
     def train_step(self, data):
         groups = (self.solve_metrics, self.adjoint_metrics, self.penalty_metrics)
@@ -386,14 +445,17 @@ class Equilibrium(Model):
         return results
 
     def test_step(self, data):
-        return {**super().test_step(data), **_results(self.solve_metrics)}
+        unused = {**self.adjoint_metrics, **self.penalty_metrics}.values()  # they are of training
+        logs = {**super().test_step(data), **_results(self.solve_metrics)}
+        return {name: log for name, log in logs.items() if name not in {m.name for m in unused}}
 
     def get_config(self) -> dict:
         parts = {name: getattr(self, name) for name in _PARTS}
         saved = {k: keras.saving.serialize_keras_object(v) for k, v in parts.items()}
         penalties = [keras.saving.serialize_keras_object(r) for r in self.regularizers]
         own = {"warm_start": self.warm_start, "photo": self.photo, "name": self.name}
-        return {**saved, "regularizers": penalties, **own, "dtype": self.variable_dtype}
+        own |= {"dtype": self.variable_dtype, "trainable": self.trainable}
+        return {**saved, "regularizers": penalties, **own}
 
     @classmethod
     def from_config(cls, config: dict, custom_objects=None) -> "Equilibrium":

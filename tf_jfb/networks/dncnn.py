@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from tf_jfb._compat import register
-from tf_jfb._validate import check
+from tf_jfb._validate import check, plain
 from tf_jfb.networks._bands import by_bands
 from tf_jfb.networks.spectral_conv import SpectralConv2D
 
@@ -39,6 +39,7 @@ class DnCNN(keras.layers.Layer):
 
     def __init__(self, depth=17, channels=64, lipschitz=None, gain=1.0, momentum=0.99, **kwargs):
         super().__init__(**{"autocast": False, **kwargs})
+        depth, channels, lipschitz, gain = map(plain, (depth, channels, lipschitz, gain))
         check(
             isinstance(depth, int) and depth >= 2, "`depth` must be an integer >= 2.", depth=depth
         )

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tf_jfb import _replicas
 from tf_jfb._compat import register, value
-from tf_jfb._validate import check
+from tf_jfb._validate import check, plain
 from tf_jfb.networks import _spectral
 from tf_jfb.networks._convolution import conv2d
 
@@ -58,6 +58,7 @@ class SpectralConv2D(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**{"autocast": False, **kwargs})
+        filters, kernel_size, lipschitz = map(plain, (filters, kernel_size, lipschitz))
         check(
             isinstance(filters, int) and filters >= 1,
             "`filters` must be an integer >= 1.",

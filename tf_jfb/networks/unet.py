@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from tf_jfb._compat import register
 from tf_jfb._numerics import per_image
-from tf_jfb._validate import check
+from tf_jfb._validate import check, plain
 from tf_jfb.networks._bands import by_bands
 from tf_jfb.networks.spectral_conv import SpectralConv2D
 
@@ -42,7 +42,8 @@ class UNet(keras.layers.Layer):
 
     def __init__(self, channels=(32, 64, 128), blocks=2, lipschitz=None, gain=1.0, **kwargs):
         super().__init__(**{"autocast": False, **kwargs})
-        self.channels = tuple(channels)
+        blocks, lipschitz, gain = map(plain, (blocks, lipschitz, gain))
+        self.channels = plain(tuple(channels))
         check(
             len(self.channels) >= 1 and all(isinstance(c, int) and c >= 1 for c in self.channels),
             "`channels` must be integers >= 1, one per scale.",

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tf_jfb._validate import check
+from tf_jfb._validate import check, make_plain
 from tf_jfb.solvers import Solver
 
 
@@ -34,6 +34,7 @@ class Regularizer:
     name = "penalty"
 
     def __post_init__(self):
+        make_plain(self)
         check(
             isinstance(self.weight, (int, float)) and self.weight > 0,
             "`weight` must be positive.",

@@ -2,6 +2,15 @@
 
 from tf_jfb.serving import evaluate, report
 from tf_jfb.serving.deblur import Restored, deblur, load_model
-from tf_jfb.serving.export import export, for_blur
+from tf_jfb.serving.export import export, export_denoiser, for_blur
 
-__all__ = ["Restored", "deblur", "evaluate", "export", "for_blur", "load_model", "report"]
+__all__ = [
+    "Restored",
+    "deblur",
+    "evaluate",
+    "export",
+    "export_denoiser",
+    "for_blur",
+    "load_model",
+    "report",
+]

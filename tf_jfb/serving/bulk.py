@@ -65,7 +65,8 @@ class Job:
             output=self.output,
             images=self.images,
         )
-        check(self.rtol is None or self.rtol >= 0, "`rtol` must be >= 0.", rtol=self.rtol)
+        finite = self.rtol is None or 0 <= self.rtol < float("inf")
+        check(finite, "`rtol` must be a finite number >= 0.", rtol=self.rtol)
         check(
             self.noise is None or 0 < self.noise < 1,
             "`noise` must lie in (0, 1), the units of the images.",

@@ -165,7 +165,8 @@ def deblur_batch(
 
 def check_options(rtol, max_evaluations) -> None:
     """Raises ValueError unless they are None or in their ranges."""
-    check(rtol is None or rtol >= 0, "`rtol` must be >= 0.", rtol=rtol)
+    finite = rtol is None or 0 <= rtol < float("inf")
+    check(finite, "`rtol` must be a finite number >= 0.", rtol=rtol)
     check(
         max_evaluations is None or max_evaluations >= 1,
         "`max_evaluations` must be >= 1.",

@@ -78,6 +78,12 @@ def compare(args, denoiser=None) -> dict:
     )
     given = {name: getattr(args, name) for name in ("side", "boundary")}
     protocol = dataclasses.replace(protocol, **{n: v for n, v in given.items() if v is not None})
+    check(
+        bool(args.model) != protocol.denoising and (denoiser is not None or not protocol.denoising),
+        "There must be a `model` to restore with, or to denoise a `denoiser` alone.",
+        model=args.model,
+        protocol=args.protocol,
+    )
     kernels = protocol.kernels(args.kernels)
     models = {name: open_model(path) for name, path in _names(args.model).items()}
     margin = max(map(protocol.margin, kernels.values()))
@@ -86,9 +92,7 @@ def compare(args, denoiser=None) -> dict:
     progress = keras.utils.Progbar(count * len(kernels) * len(protocol.noises))
     tables = {}
     for noise in protocol.noises:
-        methods = {"blurred": lambda d, case: (d, {})}
-        if not args.no_baselines:
-            methods |= _tuned(args, protocol, kernels, noise, denoiser)
+        methods = _methods(args, protocol, kernels, noise, denoiser)
         for name, model in models.items():
             methods[name] = functools.partial(_restore, model, args)
         batches = functools.partial(_batches, images, count, protocol, kernels, noise, args)
@@ -97,16 +101,26 @@ def compare(args, denoiser=None) -> dict:
         rows = {name: [] for name in methods}
         for batch in batches():
             for name, method in methods.items():
-                rows[name].append(_figures(method, *batch))
+                rows[name].append(_figures(method, protocol.eight_bits, *batch))
             progress.add(len(batch[0]))
         every = {name: _joined(parts) for name, parts in rows.items()}
-        first = every[next(iter(models))]
+        first = every[next(iter(models), "denoiser")]
         tables[noise] = {
             name: {n: float(np.mean(values)) for n, values in figures.items()}
             | _difference(figures, first, count)
             for name, figures in every.items()
         }
     return tables
+
+
+def _methods(args, protocol, kernels, noise, denoiser) -> dict:
+    """{name: method} of all but the models."""
+    methods = {"noisy" if protocol.denoising else "blurred": lambda d, case: (d, {})}
+    if protocol.denoising:
+        return methods | {"denoiser": functools.partial(_denoised, denoiser)}
+    if not args.no_baselines:
+        methods |= _tuned(args, protocol, kernels, noise, denoiser)
+    return methods
 
 
 def markdown(tables: dict) -> str:
@@ -142,22 +156,36 @@ def _batches(images, count, protocol, kernels, noise, args):
     `args.noise_error` times the noise.
     """
     rng = np.random.default_rng([args.seed, 4])
+    size = args.batch if protocol.side else 1  # whole images may differ in size
     for kernel in kernels.values():
         told = kernel if args.kernel_error == 1 else stretched(kernel, args.kernel_error)
         case = Case(protocol.operator(told), told, noise * args.noise_error, protocol.boundary)
-        for first in range(0, count, args.batch):
-            shown = range(first, min(first + args.batch, count))
+        for first in range(0, count, size):
+            shown = range(first, min(first + size, count))
             sharp, d = _blurred(images, shown, protocol, protocol.operator(kernel), kernel)
-            unit = rng.standard_normal(sharp.shape, np.float32)
+            if protocol.own_seed is None:
+                unit = rng.standard_normal(sharp.shape, np.float32)
+            else:
+                one = np.random.RandomState(protocol.own_seed).standard_normal(sharp.shape[1:])
+                unit = np.broadcast_to(one.astype(np.float32), sharp.shape)
             yield sharp, d + np.float32(noise) * unit, case
 
 
 def _blurred(images, indices, protocol, blur, kernel) -> tuple:
     """(sharp, blurred) without the margin of the boundary "photo"."""
     margin = protocol.margin(kernel)
-    wide = np.stack([centre(images[i], protocol.side + 2 * margin) for i in indices])
+    if protocol.side is None:
+        wide = np.stack([images[i] for i in indices])
+    else:
+        wide = np.stack([centre(images[i], protocol.side + 2 * margin) for i in indices])
     inner = (slice(None), *(slice(margin, size - margin) for size in wide.shape[1:3]))
-    return wide[inner], blur(wide).numpy()[inner]
+    blurred = blur(wide).numpy()[inner]
+    return wide[inner], _rounded(blurred) if protocol.eight_bits else blurred
+
+
+def _rounded(images):
+    """To 8 bits."""
+    return np.round(np.clip(images, 0.0, 1.0) * 255.0).astype(np.float32) / np.float32(255.0)
 
 
 def _tuned(args, protocol, kernels, noise, denoiser) -> dict:
@@ -167,6 +195,7 @@ def _tuned(args, protocol, kernels, noise, denoiser) -> dict:
     """
     if protocol.boundary == "photo":  # the weights are those of images that wrap around
         protocol = dataclasses.replace(protocol, boundary="circular")
+    protocol = dataclasses.replace(protocol, side=protocol.side or 256)
     images = protocol.source(args.tuning_path or args.path, "train")
     count = min(args.tuning, len(images))
     known = _of_one_size(list(kernels.values()))
@@ -195,6 +224,12 @@ def _baseline(method, weight, d, case):
         operator = Frame(BlurFFT(case.kernel), seen)
     restored = method(d, operator, weight).numpy()[:, :height, :width]
     return restored, {"weight": np.full(len(d), weight)}
+
+
+def _denoised(network, d, case):
+    image = tf.constant(d, tf.float32)
+    told = (tf.fill([len(d)], np.float32(case.noise)),) if is_conditional(network) else ()
+    return (image - network(image, *told)).numpy(), {}
 
 
 def _of_one_size(kernels) -> list:
@@ -264,11 +299,11 @@ def _plot_traces(path, traces) -> None:
     plt.close(figure)
 
 
-def _figures(method, sharp, d, case) -> dict:
+def _figures(method, eight_bits, sharp, d, case) -> dict:
     start = time.perf_counter()
     restored, extra = method(d, case)
     seconds = (time.perf_counter() - start) / len(d)
-    restored = np.clip(restored, 0.0, 1.0)
+    restored = _rounded(restored) if eight_bits else np.clip(restored, 0.0, 1.0)
     if case.boundary == "photo":
         extra = {"psnr of the edge": _edge_psnr(sharp, restored), **extra}
     return {

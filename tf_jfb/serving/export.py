@@ -11,6 +11,7 @@ from tf_jfb._compat import value
 from tf_jfb._gradients import undifferentiated
 from tf_jfb._validate import check
 from tf_jfb.models import Equilibrium
+from tf_jfb.models.equilibrium import is_conditional
 from tf_jfb.operators import Operator
 
 
@@ -50,7 +51,8 @@ class _Served(tf.Module):
             return tf.function(function, input_signature=signature, autograph=False)
 
         def defaults(*values):
-            own = self.rtol, self.max_evaluations
+            solves = model.gradient.needs_solution
+            own = (self.rtol, self.max_evaluations) if solves else ()
             return restore(*values, *own, photo=model.takes_kernel)
 
         self.programs = {
@@ -108,15 +110,41 @@ def export(model: Equilibrium, path, channels: int = 3, extra: dict | None = Non
     Raises:
         ValueError: `path` exists, or its parent cannot be written.
     """
+    served = _Served(model, channels)
+    return _write(served, served.programs, path, extra)
+
+
+def export_denoiser(model, path, channels: int = 3, extra: dict | None = None) -> pathlib.Path:
+    """Writes a `Denoiser` as a SavedModel folder, whole or not at all.
+
+    Its one signature, `serving_default(image, noise)`, returns `restored`, [B, H, W, C] as the
+    image; `noise` [B], standard deviations, is left out where the network is told none. The other
+    arguments and the errors are those of `export`.
+    """
+    served = tf.Module()
+    served.weights = [value(v) for v in model.variables]
+    inputs = [tf.TensorSpec([None, None, None, channels], tf.float32, name="image")]
+    if is_conditional(model.network):
+        inputs.append(tf.TensorSpec([None], tf.float32, name="noise"))
+
+    def denoise(image, *noise):
+        with undifferentiated():
+            restored = model({"image": image, "noise": noise[0]} if noise else image)
+        return {"restored": restored}
+
+    program = tf.function(denoise, input_signature=inputs, autograph=False)
+    return _write(served, {"serving_default": program}, path, extra)
+
+
+def _write(served, programs, path, extra) -> pathlib.Path:
     path = pathlib.Path(path)
     check(not path.exists(), "`path` must not exist yet: raise the version.", path=str(path))
-    served = _Served(model, channels)
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".partial-") as folder:
             written = pathlib.Path(folder) / "model"
-            tf.saved_model.save(served, str(written), served.programs, options)
+            tf.saved_model.save(served, str(written), programs, options)
             for name, text in (extra or {}).items():
                 (written / name).parent.mkdir(parents=True, exist_ok=True)
                 (written / name).write_text(text)

@@ -23,18 +23,20 @@ class Protocol:
     blurs: tuple  # names for `kernels.parse`, or LEVIN: arrays of a file
     noises: tuple  # standard deviations in [0, 1] units
     boundary: str  # one of BOUNDARIES
-    side: int  # of the images
+    side: int | None  # of the images; None takes them whole
+    eight_bits: bool = False  # whether blurred images, before the noise, and results are rounded
+    own_seed: int | None = None  # of NumPy's legacy generator, which draws every image's noise
+    denoising: bool = False  # whether there is no blur
 
     def kernels(self, file=None) -> dict:
         """{name: kernel}. `file` holds the kernels of LEVIN."""
-        if self.blurs != LEVIN:
-            return {name: kernels.parse(name) for name in self.blurs}
         check(
-            file is not None,
+            file is not None or not set(LEVIN) & set(self.blurs),
             "`kernels` must name the .npz file of the eight kernels, k1 to k8.",
             kernels=file,
         )
-        return {name: kernels.load(file, name) for name in LEVIN}
+        read = lambda name: kernels.load(file, name) if name in LEVIN else kernels.parse(name)  # noqa: E731
+        return {name: read(name) for name in self.blurs}
 
     def operator(self, kernel) -> Operator:
         return BlurFFT(kernel) if self.boundary == "circular" else Blur(kernel)
@@ -45,7 +47,7 @@ class Protocol:
 
     def source(self, path, split: str, margin: int = 0):
         """Its images for "train" or "test", of a folder without that split all, with a margin."""
-        side = self.side + 2 * margin
+        side = (self.side or 256) + 2 * margin
         if self.images == "dead-leaves" or (self.images == "celeba" and path is None):
             return data.DeadLeaves(10_000, side, seed=0 if split == "train" else 1_000_003)
         if self.images == "celeba":
@@ -60,4 +62,32 @@ PROTOCOLS = {
     "celeba-g5s1": Protocol("celeba", ("gaussian:5:1.0",), (0.005,), "zero", 128),
     "bsds-levin": Protocol("folder", LEVIN, (0.01, 7.65 / 255), "circular", 256),
     "set3c-levin": Protocol("folder", LEVIN, (7.65 / 255,), "circular", 256),
+    # Zhang et al. (2021), arXiv 2008.13751, table 3.
+    "set3c-dpir": Protocol(
+        "folder",
+        ("k2", "k4"),
+        (2.55 / 255, 7.65 / 255),
+        "circular",
+        256,
+        eight_bits=True,
+        own_seed=0,
+    ),
+    # Hurault et al. (2022), arXiv 2110.03220: the first ten images of CBSD68, or all.
+    "cbsd-gspnp": Protocol(
+        "folder",
+        (*LEVIN, "box:9", "gaussian:25:1.6"),
+        (2.55 / 255, 7.65 / 255, 12.75 / 255),
+        "circular",
+        None,
+        own_seed=0,
+    ),
+    "denoise-cbsd68": Protocol(
+        "folder",
+        ("box:1",),
+        (15 / 255, 25 / 255, 50 / 255),
+        "circular",
+        None,
+        own_seed=0,
+        denoising=True,
+    ),
 }

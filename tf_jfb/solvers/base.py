@@ -4,7 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
-from tf_jfb._validate import check
+from tf_jfb._validate import check, make_plain
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Solver:
     max_evaluations: int = 50
 
     def __post_init__(self):
+        make_plain(self)
         for name in ("rtol", "atol"):
             value = getattr(self, name)
             check(

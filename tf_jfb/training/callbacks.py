@@ -20,8 +20,8 @@ class Checkpoint(keras.callbacks.Callback):
 
     `last.npz` holds every variable of the model and the optimizer, the epochs done and the log,
     in one file that is replaced atomically: a training killed at any moment resumes from its
-    last whole epoch and, its examples being numbered, ends with the same weights. Of several
-    workers, the chief writes.
+    last whole epoch and, its examples being numbered, ends with the same weights. Weights that are
+    not finite are not written. Of several workers, the chief writes.
     """
 
     def __init__(self, folder, monitor: str = "val_psnr"):
@@ -54,7 +54,14 @@ class Checkpoint(keras.callbacks.Callback):
             return
         if rises:
             _save(self.folder / "best.npz", self._validated)
-        _save(self.folder / "last.npz", {**arrays, "history": np.array(json.dumps(self.history))})
+        if all(np.isfinite(array).all() for array in arrays.values()):
+            history = np.array(json.dumps(self.history))
+            _save(self.folder / "last.npz", {**arrays, "history": history})
+        else:
+            print(
+                f"\nThe weights are not finite after epoch {epoch + 1}: last.npz keeps an earlier"
+                " epoch, from which the training goes on. Lower `learning_rate`, or add a `warmup`."
+            )
         self._write_log()
 
     def _write_log(self):

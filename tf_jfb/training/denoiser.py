@@ -1,6 +1,7 @@
 """The pretraining task: a network that estimates Gaussian noise."""
 
 from tf_jfb._compat import Model, full_precision, loss_scaled, register
+from tf_jfb.losses import SquaredError
 from tf_jfb.metrics import PSNR
 
 
@@ -22,8 +23,8 @@ class Denoiser(Model):
             self.network.build(tuple(input_shape))
         self.built = True
 
-    def compile(self, optimizer="adam", loss="mse", metrics=None, **kwargs):
-        optimizer = loss_scaled(optimizer, self.network)
+    def compile(self, optimizer="adam", loss=None, metrics=None, **kwargs):
+        optimizer, loss = loss_scaled(optimizer, self.network), loss or SquaredError()
         super().compile(optimizer, loss, metrics=[PSNR()] if metrics is None else metrics, **kwargs)
 
     def call(self, x, training=None):
