@@ -8,7 +8,7 @@ examples:
       --figure results.png
   python scripts/evaluate.py --protocol bsds-levin --model saved_models/deblur --path BSDS500 \\
       --kernels levin09.npz --denoiser saved_models/denoiser/1
-  python scripts/evaluate.py --protocol denoise-cbsd68 --path CBSD68 \
+  python scripts/evaluate.py --protocol denoise-cbsd68 --path CBSD68 \\
       --denoiser saved_models/denoiser/1
 """
 

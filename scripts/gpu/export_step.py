@@ -56,7 +56,8 @@ def main() -> None:
     kept = [np.zeros(0) if i in averages else array for i, array in enumerate(state)]
     np.savez_compressed(output / "state.npz", **_numbered(kept))
     losses = [float(step(*batch)) for _ in range(args.check)]
-    changes = [float(np.linalg.norm(b - a)) for a, b in zip(state, _state(step, batch))]  # noqa: B905
+    moved = zip(state, _state(step, batch), strict=True)
+    changes = [float(np.linalg.norm(b - a)) for a, b in moved]
     flat = _flat(batch)
     np.savez(output / "check.npz", losses=losses, changes=changes, **_numbered(flat))
     if "kernel" in layout["inputs"]:
@@ -66,15 +67,13 @@ def main() -> None:
 
 
 def _model(args):
-    import dataclasses
-
     from tf_jfb.training import Config, load_config
     from tf_jfb.training.build import build_denoiser, build_model
     from tf_jfb.training.callbacks import load_weights
     from tf_jfb.training.fit import compile_model
 
-    options = {**load_config(args.config), "path": args.path, "schedule": "constant", "warmup": 0}
-    config = dataclasses.replace(Config(**options), pretrained=args.pretrained, initial=None)
+    own = {"path": args.path, "pretrained": args.pretrained, "initial": None}
+    config = Config(**{**load_config(args.config), **own, "schedule": "constant", "warmup": 0})
     model = (build_denoiser if args.denoiser else build_model)(config)
     if args.initial:
         load_weights(args.initial, model)

@@ -68,7 +68,8 @@ class Kit:
     def __init__(self, folder: pathlib.Path):
         self.layout = json.loads((folder / "step.json").read_text())
         self.state = [jnp.asarray(a) for a in numbered(folder / "state.npz")]
-        self.averages = dict(zip(self.layout["weights"], self.layout["averages"]))  # noqa: B905
+        weights = self.layout["weights"]
+        self.averages = dict(zip(weights, self.layout["averages"] or weights, strict=True))
         for weight, average in self.averages.items():
             self.state[average] = jnp.array(self.state[weight])
         batch = [jnp.asarray(a) for a in numbered(folder / "check.npz")]
@@ -88,7 +89,9 @@ class Kit:
         """The state, with the weights of a file."""
         state, layout = list(self.state), self.layout
         for file, places in ((network, layout["network"]), (weights, layout["variables"])):
-            for place, array in zip(places, numbered(file, "v") if file else []):  # noqa: B905
+            if file is None:
+                continue
+            for place, array in zip(places, numbered(file, "v"), strict=True):
                 assert state[place].shape == array.shape, (place, array.shape)
                 for target in {place, self.averages.get(place, place)}:
                     state[target] = jnp.array(array, FLOAT)
@@ -132,7 +135,8 @@ def check(kit, folder) -> None:
     for _ in losses:
         state, loss = step(state, kit.batch)
         mine.append(float(loss))
-    moved = [float(np.linalg.norm(np.asarray(b) - np.asarray(a))) for a, b in zip(kit.state, state)]  # noqa: B905
+    pairs = zip(kit.state, state, strict=True)
+    moved = [float(np.linalg.norm(np.asarray(b) - np.asarray(a))) for a, b in pairs]
     weights = kit.layout["weights"]
     error = np.abs(np.array(moved) - changes)[weights].max() / changes[weights].max()
     print("losses here", mine, "\nTensorFlow ", losses.tolist(), f"\nweights' changes: {error:.1e}")
@@ -254,7 +258,8 @@ def blur(x, kernel):
     """Circular convolution of every image with its kernel, whose origin is size // 2."""
     size = x.shape[1:3]
     middle = [-(k // 2) for k in kernel.shape[1:]]
-    padded = jnp.pad(kernel, [(0, 0), *((0, n - k) for n, k in zip(size, kernel.shape[1:]))])  # noqa: B905
+    margins = [(0, n - k) for n, k in zip(size, kernel.shape[1:], strict=True)]
+    padded = jnp.pad(kernel, [(0, 0), *margins])
     transfer = jnp.fft.rfft2(jnp.roll(padded, middle, (1, 2)))
     spectrum = jnp.fft.rfft2(x, axes=(1, 2)) * transfer[..., None]
     return jnp.fft.irfft2(spectrum, size, axes=(1, 2)).astype(FLOAT)
@@ -270,14 +275,14 @@ class Pool:
             data, ends, groups = pack["data"].tobytes(), pack["ends"], pack["groups"]
             self.shares = pack["shares"]
         begins = [0, *ends[:-1]]
-        files = [data[a:b] for a, b in zip(begins, ends)]  # noqa: B905
+        files = [data[a:b] for a, b in zip(begins, ends, strict=True)]
         with concurrent.futures.ThreadPoolExecutor() as threads:
             scaled = list(threads.map(lambda f: self._scaled(f, side), files))
         pixels, table, self.firsts = [], [], []
         offset = 0
         for group in range(len(self.shares)):
             self.firsts.append(len(table))
-            for one, its in zip(scaled, groups):  # noqa: B905
+            for one, its in zip(scaled, groups, strict=True):
                 for image in one if its == group else []:
                     table.append((offset, *image.shape[:2]))
                     pixels.append(image.reshape(-1, 3))
@@ -293,7 +298,8 @@ class Pool:
 
         image = Image.open(io.BytesIO(file)).convert("RGB")
         sizes = [tuple(max(side, round(s * n)) for n in image.size) for s in self.SCALES]
-        fits = [size for s, size in zip(self.SCALES, sizes) if s * min(image.size) >= side]  # noqa: B905
+        scaled = zip(self.SCALES, sizes, strict=True)
+        fits = [size for scale, size in scaled if scale * min(image.size) >= side]
         return [
             np.asarray(image if size == image.size else image.resize(size, Image.Resampling.BOX))
             for size in dict.fromkeys(fits)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tf_jfb import noise as noises
 from tf_jfb._numerics import per_image
 from tf_jfb._validate import check
+from tf_jfb.data.folder import centre
 from tf_jfb.operators import BlurEach, kernels
 
 FAMILIES = ("gaussian", "anisotropic", "motion", "disk", "box")
@@ -96,7 +97,7 @@ class RandomBlurs:
         kernel = self.draw(index, seed)
         wide, off, noisy = rng.random(3) < (0.6, 0.5, 0.3)
         if wide:
-            kernel = _cut(kernels.stretched(kernel, np.exp(rng.uniform(-0.12, 0.12))), self.size)
+            kernel = centre(kernels.stretched(kernel, np.exp(rng.uniform(-0.12, 0.12))), self.size)
         if off:
             kernel = kernels.shifted(kernel, *rng.uniform(-0.5, 0.5, 2))
         if noisy:
@@ -216,12 +217,6 @@ def _odd_sides(low, high):
 
 def _log_uniform(rng, bounds):
     return float(np.exp(rng.uniform(*np.log(bounds))))
-
-
-def _cut(kernel, size):
-    """The middle [size, size] of a larger kernel."""
-    edge = [(k - size) // 2 for k in kernel.shape]
-    return kernel[edge[0] : edge[0] + size, edge[1] : edge[1] + size]
 
 
 def _centred(kernel, size):

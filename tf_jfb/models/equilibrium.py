@@ -92,16 +92,13 @@ class Equilibrium(Model):
         )
         self.operator, self.network, self.photo = operator, network, photo
         self._channels = None  # of the images, once known
-        self._solver = Anderson() if solver is None else solver
-        self._gradient = JFB() if gradient is None else gradient
         self.regularizers = tuple(regularizers)
-        _check_parts(self.operator, self.network, self.solver, self.gradient, self.regularizers)
+        self._set(Anderson() if solver is None else solver, JFB() if gradient is None else gradient)
         self.penalty_metrics = {r.name: keras.metrics.Mean(name=r.name) for r in self.regularizers}
         self._solves = Solves()
         self.solve_metrics = _record_metrics("")
         self._adjoint_metrics = _record_metrics("adjoint_")
         self._folds = Folds(network)
-        self._forget_programs()
 
     @property
     def solver(self) -> Solver:
@@ -110,9 +107,7 @@ class Equilibrium(Model):
 
     @solver.setter
     def solver(self, solver: Solver):
-        _check_parts(self.operator, self.network, solver, self.gradient, self.regularizers)
-        self._solver = solver
-        self._forget_programs()
+        self._set(solver, self.gradient)
 
     @property
     def gradient(self) -> Estimator:
@@ -121,12 +116,12 @@ class Equilibrium(Model):
 
     @gradient.setter
     def gradient(self, gradient: Estimator):
-        _check_parts(self.operator, self.network, self.solver, gradient, self.regularizers)
-        self._gradient = gradient
-        self._forget_programs()
+        self._set(self.solver, gradient)
 
-    def _forget_programs(self) -> None:
-        """Traces anew what was traced with another solver or gradient."""
+    def _set(self, solver, gradient) -> None:
+        """Takes both, and traces anew what was traced with others."""
+        _check_parts(self.operator, self.network, solver, gradient, self.regularizers)
+        self._solver, self._gradient = solver, gradient
         self._restore = tf.function(self.solved, reduce_retracing=True, autograph=False)
         self.train_function = self.test_function = self.predict_function = None
 

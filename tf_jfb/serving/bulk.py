@@ -9,6 +9,7 @@ import numpy as np
 
 from tf_jfb._validate import check
 from tf_jfb.operators import kernels
+from tf_jfb.serving.deblur import check_options
 
 # One record of the manifest, in this order.
 COLUMNS = ("path", "output", "status", "residual", "evaluations", "error")
@@ -65,14 +66,13 @@ class Job:
             output=self.output,
             images=self.images,
         )
-        finite = self.rtol is None or 0 <= self.rtol < float("inf")
-        check(finite, "`rtol` must be a finite number >= 0.", rtol=self.rtol)
+        check_options(self.rtol, self.max_evaluations)
         check(
             self.noise is None or 0 < self.noise < 1,
             "`noise` must lie in (0, 1), the units of the images.",
             noise=self.noise,
         )
-        for name in ("max_evaluations", "batch", "pixels"):
+        for name in ("batch", "pixels"):
             value = getattr(self, name)
             check(value is None or value >= 1, f"`{name}` must be >= 1.", **{name: value})
         if self.kernel is not None:

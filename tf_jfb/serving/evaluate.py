@@ -174,10 +174,10 @@ def _batches(images, count, protocol, kernels, noise, args):
 def _blurred(images, indices, protocol, blur, kernel) -> tuple:
     """(sharp, blurred) without the margin of the boundary "photo"."""
     margin = protocol.margin(kernel)
-    if protocol.side is None:
-        wide = np.stack([images[i] for i in indices])
-    else:
-        wide = np.stack([centre(images[i], protocol.side + 2 * margin) for i in indices])
+    wide = [images[i] for i in indices]
+    if protocol.side is not None:
+        wide = [centre(image, protocol.side + 2 * margin) for image in wide]
+    wide = np.stack(wide)
     inner = (slice(None), *(slice(margin, size - margin) for size in wide.shape[1:3]))
     blurred = blur(wide).numpy()[inner]
     return wide[inner], _rounded(blurred) if protocol.eight_bits else blurred

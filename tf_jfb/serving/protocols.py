@@ -35,8 +35,10 @@ class Protocol:
             "`kernels` must name the .npz file of the eight kernels, k1 to k8.",
             kernels=file,
         )
-        read = lambda name: kernels.load(file, name) if name in LEVIN else kernels.parse(name)  # noqa: E731
-        return {name: read(name) for name in self.blurs}
+        return {
+            name: kernels.load(file, name) if name in LEVIN else kernels.parse(name)
+            for name in self.blurs
+        }
 
     def operator(self, kernel) -> Operator:
         return BlurFFT(kernel) if self.boundary == "circular" else Blur(kernel)

@@ -115,16 +115,20 @@ def shifted(kernel, rows: float, columns: float) -> np.ndarray:
             **{name: shift},
         )
     array = check_kernel(kernel)
-    down, right = (_offsets(size) for size in array.shape)
-    down = np.maximum(0.0, 1 - np.abs(down[:, None] - rows - down[None]))
-    right = np.maximum(0.0, 1 - np.abs(right[:, None] - columns - right[None]))
-    return (moved := check_kernel(down @ array @ right.T)) / moved.sum()
+    down, right = (
+        _hats(*axis) for axis in zip(array.shape, (1.0, 1.0), (rows, columns), strict=True)
+    )
+    moved = check_kernel(down @ array @ right.T)
+    return moved / moved.sum()
 
 
-def _hats(size, factor):
-    """Linear interpolation [stretched size, size] of samples at the offsets times `factor`."""
+def _hats(size, factor, shift=0.0):
+    """Linear interpolation [stretched size, size] of samples at the offsets times `factor`.
+
+    The samples are moved by `shift` too.
+    """
     grown = size + 2 * max(0, int(np.ceil((factor - 1) * (size - 1) / 2)))
-    distances = _offsets(grown)[:, None] / factor - _offsets(size)[None]
+    distances = (_offsets(grown)[:, None] - shift) / factor - _offsets(size)[None]
     return np.maximum(0.0, 1 - np.abs(distances))
 
 
