@@ -440,9 +440,11 @@ class Equilibrium(Model):
         return results
 
     def test_step(self, data):
-        unused = {**self.adjoint_metrics, **self.penalty_metrics}.values()  # they are of training
         logs = {**super().test_step(data), **_results(self.solve_metrics)}
-        return {name: log for name, log in logs.items() if name not in {m.name for m in unused}}
+        for group in (self.adjoint_metrics, self.penalty_metrics):  # they are of training alone
+            for metric in group.values():
+                logs.pop(metric.name, None)
+        return logs
 
     def get_config(self) -> dict:
         parts = {name: getattr(self, name) for name in _PARTS}

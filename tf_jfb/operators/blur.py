@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_jfb._compat import register
+from tf_jfb.operators._fourier import fft, ifft
 from tf_jfb.operators.base import Operator
 from tf_jfb.operators.kernels import check_fits, check_kernel, separate
 
@@ -73,7 +74,5 @@ def _shifts(x, weights, axis):
 def _correlate_fft(x_padded, weights, like):
     """Correlation by FFT: circular at the padded size, whose margin holds what wraps around."""
     size, (height, width) = tf.shape(x_padded)[1:3], tf.unstack(tf.shape(like)[1:3])
-    spectrum = tf.signal.rfft2d(tf.transpose(x_padded, [0, 3, 1, 2]))
     transfer = tf.math.conj(tf.signal.rfft2d(tf.constant(weights, like.dtype), size))
-    y = tf.signal.irfft2d(spectrum * transfer, size)[:, :, :height, :width]
-    return tf.transpose(y, [0, 2, 3, 1])
+    return ifft(fft(x_padded) * transfer, x_padded)[:, :height, :width]
