@@ -22,7 +22,7 @@ def main() -> None:
     import dataclasses
     import json
 
-    from tf_jfb.gradients import audit_gradient
+    from tf_jfb.diagnostics import audit_gradient
     from tf_jfb.training import load_run
     from tf_jfb.training.build import config_of
     from tf_jfb.training.problem import degradation, validation_pairs

@@ -71,9 +71,10 @@ def main() -> None:
     _cli.import_tensorflow()
     from tf_jfb.data import read_image, write_image
     from tf_jfb.data.image_io import check_output
+    from tf_jfb.evaluation import report
+    from tf_jfb.exported import deblur, load_model
+    from tf_jfb.exported.deblur import inputs_of
     from tf_jfb.operators import kernels
-    from tf_jfb.serving import deblur, load_model, report
-    from tf_jfb.serving.deblur import inputs_of
 
     photo = sharp = read_image(args.photo)
     check_output(args.output)

@@ -14,7 +14,7 @@ examples:
 
 
 def parser():
-    from tf_jfb.serving.protocols import BOUNDARIES, PROTOCOLS
+    from tf_jfb.evaluation.protocols import BOUNDARIES, PROTOCOLS
 
     p = _cli.Parser(description=__doc__, epilog=EXAMPLE)
     p.add_argument("--model", nargs="+", default=[], help="exported models: saved_models/NAME ...")
@@ -68,7 +68,7 @@ def main() -> None:
     _cli.import_tensorflow(keep_memory=True)
     args = parser().parse_args()
     _cli.check_folders(args.output, args.figure, args.curves)
-    from tf_jfb.serving import evaluate
+    from tf_jfb.evaluation import evaluate
     from tf_jfb.training import load_denoiser
 
     denoiser = load_denoiser(args.denoiser).network if args.denoiser else None

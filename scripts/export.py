@@ -25,8 +25,8 @@ def main() -> None:
     if args.denoiser and (args.rtol or args.max_evaluations or args.blur):
         p.error("a denoiser takes neither --rtol nor --max-evaluations nor --blur")
     _cli.import_tensorflow()
+    from tf_jfb.exported import export, export_denoiser, for_blur
     from tf_jfb.operators import Blur, kernels
-    from tf_jfb.serving import export, export_denoiser, for_blur
     from tf_jfb.training import load_denoiser, load_run
     from tf_jfb.training.build import CONFIG_OF_EXPORT, config_for_export
 

@@ -12,12 +12,14 @@ PACKAGE = ROOT / "tf_jfb"
 # import each other.
 LEVELS = (
     ("_gradients",),
-    ("_types", "_numerics", "_validate", "_compat", "_replicas"),
+    ("_types", "_numerics", "_validate", "_compat", "_replicas", "_moved"),
     ("solvers", "operators", "networks", "noise", "losses", "metrics"),
     ("gradients", "data", "_plots"),
     ("layers", "regularizers"),
     ("models",),
-    ("training", "serving"),
+    ("diagnostics", "exported"),
+    ("training",),
+    ("evaluation", "serving"),
 )
 LEVEL = {unit: level for level, units in enumerate(LEVELS) for unit in units}
 SOURCES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))

@@ -12,8 +12,7 @@ PUBLIC = {
     "operators regularizers solvers",
     "tf_jfb.data": "DeadLeaves FolderSource Mixture Photo RandomBlurs celeba dead_leaves degrade "
     "degrade_randomly examples folder read_image write_image",
-    "tf_jfb.gradients": "Estimator GradientAudit Implicit JFB Neumann Phantom Unrolled "
-    "audit_gradient named",
+    "tf_jfb.gradients": "Estimator Implicit JFB Neumann Phantom Unrolled named",
     "tf_jfb.layers": "FixedPoint",
     "tf_jfb.losses": "SquaredError",
     "tf_jfb.metrics": "PSNR SSIM psnr ssim",
@@ -24,7 +23,10 @@ PUBLIC = {
     "tf_jfb.operators": "Blur BlurEach BlurFFT Downsample Frame GaussianBlur "
     "Inpainting Operator kernels",
     "tf_jfb.regularizers": "Correction Jacobian Regularizer",
-    "tf_jfb.serving": "Restored deblur evaluate export export_denoiser for_blur load_model report",
+    "tf_jfb.diagnostics": "GradientAudit audit_gradient",
+    "tf_jfb.evaluation": "evaluate report",
+    "tf_jfb.exported": "Restored deblur export export_denoiser for_blur load_model",
+    "tf_jfb.serving": "bulk",
     "tf_jfb.solvers": "Anderson BiCGSTAB Broyden GMRES Picard Solution Solver Status solve",
     "tf_jfb.training": "AuditGradient Config Denoiser build_model load_config load_denoiser "
     "load_run strategies train train_denoiser",
@@ -45,3 +47,14 @@ def test_every_name_exists_and_is_documented(name):
 def test_every_public_module_is_pinned():
     found = {f"tf_jfb.{module.name}" for module in pkgutil.iter_modules(tf_jfb.__path__)}
     assert {name for name in found if not name.startswith("tf_jfb._")} <= set(PUBLIC)
+
+
+@pytest.mark.parametrize(
+    "module, name, home", [("tf_jfb.gradients", "audit_gradient", "tf_jfb.diagnostics")]
+)
+def test_what_has_moved_is_found_where_it_was_with_a_warning(module, name, home):
+    with pytest.warns(DeprecationWarning, match=f"{home}.{name}"):
+        old = getattr(importlib.import_module(module), name)
+    assert old is getattr(importlib.import_module(home), name)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        importlib.import_module(module).nothing  # noqa: B018

@@ -1,4 +1,4 @@
-"""Figures that training and serving share."""
+"""Figures that more than one unit draws."""
 
 import pathlib
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 from commands import process, script
 
-from tf_jfb.serving import export
+from tf_jfb.exported import export
 from tf_jfb.training.build import CONFIG_OF_EXPORT, build_model
 from tf_jfb.training.config import Config, save_config
 

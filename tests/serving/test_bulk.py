@@ -15,7 +15,8 @@ import tensorflow as tf
 
 import tf_jfb
 from tf_jfb.data import Photo, read_image, write_image
-from tf_jfb.serving import bulk, deblur, export, load_model
+from tf_jfb.exported import deblur, export, load_model
+from tf_jfb.serving import bulk
 
 ROOT = pathlib.Path(__file__).parents[2]
 

@@ -5,8 +5,8 @@ import pytest
 from run_folders import untrained
 
 from tf_jfb import models, networks
-from tf_jfb.gradients import audit_gradient
-from tf_jfb.serving import for_blur
+from tf_jfb.diagnostics import audit_gradient
+from tf_jfb.exported import for_blur
 from tf_jfb.training import Config, build_model, load_run, train, train_denoiser
 from tf_jfb.training.problem import degradation, validation_pairs
 

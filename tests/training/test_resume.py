@@ -16,7 +16,7 @@ from run_folders import untrained
 
 from tf_jfb._compat import KERAS_3, value
 from tf_jfb.data import Photo, write_image
-from tf_jfb.serving import export
+from tf_jfb.exported import export
 from tf_jfb.training import Config, build_model, fit, load_run, train, train_denoiser
 from tf_jfb.training.build import CONFIG_OF_EXPORT, config_for_export
 from tf_jfb.training.callbacks import Checkpoint, ConvergenceAdvice

@@ -1,6 +1,6 @@
 """Gradient estimators for fixed points."""
 
-from tf_jfb.gradients.audit import GradientAudit, audit_gradient
+from tf_jfb._moved import moved
 from tf_jfb.gradients.base import Estimator
 from tf_jfb.gradients.implicit import Implicit
 from tf_jfb.gradients.named import named
@@ -10,12 +10,15 @@ from tf_jfb.gradients.unrolled import Unrolled
 
 __all__ = [
     "Estimator",
-    "GradientAudit",
     "Implicit",
     "JFB",
     "Neumann",
     "Phantom",
     "Unrolled",
-    "audit_gradient",
     "named",
 ]
+
+__getattr__ = moved(
+    __name__,
+    {"audit_gradient": "tf_jfb.diagnostics", "GradientAudit": "tf_jfb.diagnostics"},
+)

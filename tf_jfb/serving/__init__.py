@@ -1,16 +1,5 @@
-"""Exported models."""
+"""Exported models at work on many images."""
 
-from tf_jfb.serving import evaluate, report
-from tf_jfb.serving.deblur import Restored, deblur, load_model
-from tf_jfb.serving.export import export, export_denoiser, for_blur
+from tf_jfb.serving import bulk
 
-__all__ = [
-    "Restored",
-    "deblur",
-    "evaluate",
-    "export",
-    "export_denoiser",
-    "for_blur",
-    "load_model",
-    "report",
-]
+__all__ = ["bulk"]

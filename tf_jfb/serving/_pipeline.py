@@ -28,8 +28,8 @@ from tf_jfb._types import Status
 from tf_jfb._validate import check
 from tf_jfb.data import Photo, read_image, write_image
 from tf_jfb.data.image_io import EXTENSIONS
+from tf_jfb.exported.deblur import deblur_batch, inputs_of, load_model
 from tf_jfb.serving.bulk import COLUMNS, Job
-from tf_jfb.serving.deblur import deblur_batch, inputs_of, load_model
 
 ATTEMPTS = 4
 DELAY = 1.0  # seconds before the second attempt; doubled before each further one

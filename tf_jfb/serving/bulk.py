@@ -8,8 +8,8 @@ import re
 import numpy as np
 
 from tf_jfb._validate import check
+from tf_jfb.exported.deblur import check_options
 from tf_jfb.operators import kernels
-from tf_jfb.serving.deblur import check_options
 
 # One record of the manifest, in this order.
 COLUMNS = ("path", "output", "status", "residual", "evaluations", "error")

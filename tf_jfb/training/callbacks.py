@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tf_jfb._compat import value
 from tf_jfb._validate import check
-from tf_jfb.gradients.audit import auditor
+from tf_jfb.diagnostics.audit import auditor
 from tf_jfb.training.strategies import is_chief
 
 

@@ -9,8 +9,8 @@ import tensorflow as tf
 from tf_jfb._types import Status
 from tf_jfb._validate import check
 from tf_jfb.data import Photo
+from tf_jfb.exported._noise import noise_level
 from tf_jfb.operators import kernels
-from tf_jfb.serving._noise import noise_level
 
 LEAST_NOISE = 1e-3  # a model is told no less where the level is estimated
 OUTPUTS = {"restored", "residual", "evaluations", "status"}

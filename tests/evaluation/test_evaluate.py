@@ -9,11 +9,12 @@ import pytest
 from tf_jfb import data, models, networks, operators
 from tf_jfb.data import Photo, write_image
 from tf_jfb.data.folder import centre
+from tf_jfb.evaluation import evaluate
+from tf_jfb.evaluation.protocols import LEVIN, PROTOCOLS, Protocol
+from tf_jfb.exported import export, for_blur
 from tf_jfb.metrics import psnr
 from tf_jfb.models.baselines import wiener
 from tf_jfb.operators import kernels
-from tf_jfb.serving import evaluate, export, for_blur
-from tf_jfb.serving.protocols import LEVIN, PROTOCOLS, Protocol
 
 BLUR = "gaussian:5:1.0"
 OPTIONS = {

@@ -12,7 +12,7 @@ import yaml
 
 import tf_jfb
 from tf_jfb.data import Photo
-from tf_jfb.serving import deblur, export, export_denoiser, load_model
+from tf_jfb.exported import deblur, export, export_denoiser, load_model
 from tf_jfb.training import Config, Denoiser, load_denoiser
 from tf_jfb.training.build import CONFIG_OF_EXPORT
 

@@ -14,14 +14,14 @@ from tf_jfb._plots import image_grid, pyplot
 from tf_jfb._types import Status
 from tf_jfb._validate import check
 from tf_jfb.data.folder import centre
+from tf_jfb.evaluation.protocols import PROTOCOLS, Protocol
+from tf_jfb.exported.deblur import inputs_of, open_model, solve
 from tf_jfb.metrics import psnr, ssim
 from tf_jfb.models.baselines import annealed_pnp, pnp, tikhonov, tune, tv, wiener
 from tf_jfb.models.equilibrium import is_conditional
 from tf_jfb.operators import BlurEach, BlurFFT, Frame, Operator
 from tf_jfb.operators.frame import scene_of
 from tf_jfb.operators.kernels import stretched
-from tf_jfb.serving.deblur import inputs_of, open_model, solve
-from tf_jfb.serving.protocols import PROTOCOLS, Protocol
 
 # Candidate weights at a noise of 0.005; they rise with the noise.
 WEIGHTS = {

@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from tf_jfb import models, networks, operators, solvers
-from tf_jfb.gradients import Phantom, audit_gradient
+from tf_jfb.diagnostics import audit_gradient
+from tf_jfb.gradients import Phantom
 
 
 class Linear(keras.layers.Layer):
