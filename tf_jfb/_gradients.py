@@ -13,6 +13,7 @@ import weakref
 import tensorflow as tf
 from tensorflow.python.framework.ops import gradient_registry
 
+KINDS = ("convolution", "fourier", "inverse")  # what has gradients of our own
 _OWNED = "_tf_jfb_gradients"  # attribute of a graph: {name: gradient function}
 _handed_over = set()  # names
 _plain = contextvars.ContextVar("plain", default=())
@@ -20,12 +21,12 @@ _plain = contextvars.ContextVar("plain", default=())
 
 @contextlib.contextmanager
 def undifferentiated(*kinds):
-    """Within it "convolution" or "fourier", by default both, keep TensorFlow's own gradients.
+    """Within it the `kinds`, by default all of `KINDS`, keep TensorFlow's own gradients.
 
     For programs that are exported: a SavedModel cannot hold a gradient in Python, and would warn
     of it whenever it is loaded.
     """
-    token = _plain.set(kinds or ("convolution", "fourier"))
+    token = _plain.set(kinds or KINDS)
     try:
         yield
     finally:

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tf_jfb._numerics import cast, per_image, per_image_norm
 from tf_jfb._validate import check
+from tf_jfb.operators._chebyshev import chebyshev
 
 # Of a data step without closed form. With those of a preconditioner the map is another one, whose
 # solves fail where rho is small.
@@ -107,7 +108,12 @@ class Operator:
             bound = tf.cast(1.01 * norm, like.dtype)
         else:
             bound = self.norm_bound(*like.shape[1:])
-        return lambda g, rho, iterations=6: chebyshev(self, g, weight(rho, g), bound**2, iterations)
+        bound = tf.square(cast(bound, like.dtype))
+
+        def inverse(g, rho, iterations=6):
+            return chebyshev(lambda: self, (), g, weight(rho, g), bound, iterations)
+
+        return inverse
 
     def prox_map(self, d, rho) -> tuple:
         r"""$z \mapsto \arg\min_x |A x - d|^2 + \rho\,|x - z|^2$, prepared for many z.
@@ -146,26 +152,6 @@ class Operator:
     @classmethod
     def from_config(cls, config: dict) -> "Operator":
         return cls(**config)
-
-
-def chebyshev(operator, g, rho, bound, iterations: int) -> tf.Tensor:
-    """`Operator.inverse` where the spectrum of A^T A lies in [0, `bound`]."""
-    half = 0.5 * bound
-    middle = half + rho
-    ratio = half / middle
-    x = g / middle
-
-    def body(x, step, ratio):
-        residual = g - (operator.apply_adjoint(operator.apply(x)) + rho * x)
-        new = 1.0 / (2.0 * middle / half - ratio)
-        step = new * ratio * step + 2.0 * new / half * residual
-        return tf.ensure_shape(x + step, x.shape), tf.ensure_shape(step, x.shape), new
-
-    if iterations == 1:
-        return x
-    start = (x, x, ratio)
-    # A loop: unrolled, ten steps of a blur by shifts make a graph of thousands of operations.
-    return tf.while_loop(lambda *_: True, body, start, maximum_iterations=iterations - 1)[0]
 
 
 def image_batch(name: str, x) -> tf.Tensor:

@@ -4,7 +4,8 @@ import tensorflow as tf
 
 from tf_jfb._numerics import cast
 from tf_jfb._validate import check
-from tf_jfb.operators.base import PROX_ITERATIONS, Operator, chebyshev, image_batch
+from tf_jfb.operators._chebyshev import chebyshev
+from tf_jfb.operators.base import PROX_ITERATIONS, Operator, image_batch
 from tf_jfb.operators.blur_each import BlurEach
 from tf_jfb.operators.blur_fft import BlurFFT
 
@@ -56,10 +57,14 @@ class Frame(Operator):
         rho = per_image(tf.reshape(cast(rho, d.dtype), [-1, 1, 1, 1]))
         bound = tf.square(tf.reduce_max(tf.abs(transfer), axis=[1, 2, 3], keepdims=True))
 
+        def of_transfer(transfer, seen):
+            return Frame(BlurEach.from_transfer(transfer), seen)
+
         def step(z, d, rho, transfer, seen, bound):
-            frame = Frame(BlurEach.from_transfer(transfer), seen)
+            frame = of_transfer(transfer, seen)
             missing = frame.apply_adjoint(d - frame.apply(z))
-            return z + chebyshev(frame, missing, rho, bound, PROX_ITERATIONS)
+            tensors = (transfer, seen)
+            return z + chebyshev(of_transfer, tensors, missing, rho, bound, PROX_ITERATIONS)
 
         return step, (d, rho, transfer, seen, bound)
 
