@@ -1,6 +1,7 @@
-"""Records shared by every layer of the library: the status and the result of a solve."""
+"""Records shared by every layer of the library: a fixed-point problem, its solution, a status."""
 
 import enum
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -39,3 +40,22 @@ class Solution(NamedTuple):
     residual: tf.Tensor  # [B], |f(x) - x| / |f(x)| at the returned x; inf where none was finite
     status: tf.Tensor  # int32 [B], a Status
     trace: tf.Tensor | None = None  # [B, max_evaluations] residual per evaluation, NaN once frozen
+
+
+class FixedPointProblem(NamedTuple):
+    """x = f(x, *inputs) from the start x0: what solvers, estimators and regularisers are given."""
+
+    f: Callable  # of (x, *inputs); does not change during a solve
+    x0: tf.Tensor  # [B, ...]
+    inputs: tuple = ()  # tensors [B, ...], all that f knows of an image
+    recorded: Callable | None = None  # f where it is evaluated with effects, once per training step
+    remade: Callable | None = None  # of (x, *sources): f, made from variables and `sources` alone
+    sources: tuple = ()  # tensors
+
+    def at(self, x: tf.Tensor) -> tf.Tensor:
+        """f(x) of these inputs."""
+        return self.f(x, *self.inputs)
+
+    def recorded_at(self, x: tf.Tensor) -> tf.Tensor:
+        """f(x), with its effects."""
+        return (self.recorded or self.f)(x, *self.inputs)

@@ -17,7 +17,8 @@ def measure(args, size: int) -> dict:
     keras.utils.set_random_seed(0)
     model, blurred, sharp = _problem(args, size)
     # Folded outside the clock: what a step spends on that belongs to the rest.
-    x0, T = model.bound_map(blurred)  # noqa: N806
+    problem = model.problem(blurred)
+    x0, T = problem.x0, problem.at  # noqa: N806
     folds = [conv.fold() for conv in model.network.convs]
     cheap = lambda x: 0.9 * tf.reverse(x, [1]) + 0.1 * x0  # noqa: E731
     programs = {

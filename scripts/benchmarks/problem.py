@@ -50,7 +50,7 @@ def _write(config: dict):
 
 
 def _arrays(model, d: np.ndarray) -> dict:
-    _, T = model.bound_map(d)  # noqa: N806
+    T = model.problem(d).at  # noqa: N806
     folds = [conv.fold() for conv in model.network.convs]
     arrays = {
         "d": d,

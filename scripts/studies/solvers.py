@@ -117,7 +117,7 @@ def coarse_to_fine(args, solver):
         side = d.shape[1]
         first = coarse.restore(resize(d, side // 2))
         # Its structures, and what the model's own start has beyond them.
-        own = fine.bound_map(d)[0]
+        own = fine.problem(d).x0
         beyond = own - resize(resize(own, side // 2), side)
         second = fine.restore(d, start=resize(first.image, side) + beyond)
         quarter = tf.cast(first.evaluations, tf.float32) / 4

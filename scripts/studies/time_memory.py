@@ -92,7 +92,8 @@ def measure(args, method: str, size: int) -> dict:
         return {}
     load_weights(weights, model)
     d, sharp = image(model, args, size)
-    x0, T = model.bound_map(d)  # noqa: N806
+    problem = model.problem(d)
+    x0, T = problem.x0, problem.at  # noqa: N806
     known = pathlib.Path(args.output) / f"x-{size}.npy"
     if not known.exists():
         solved = tf.function(lambda: solve(T, x0, model.solver, rtol=1e-6, max_evaluations=300).x)
@@ -144,7 +145,7 @@ def gradient(model, d, sharp, x_star, adjoint, most) -> tuple:
 
     weights = [value(v) for v in model.trainable_variables]
     with tf.GradientTape() as tape:
-        T = model.bound_map(d)[1]  # noqa: N806
+        T = model.problem(d).at  # noqa: N806
         fx = T(x_star)
     v = 2.0 * (fx - sharp) / tf.cast(tf.size(sharp), fx.dtype)
     w, products = adjoint(T, x_star, v, most)

@@ -10,7 +10,7 @@ from tf_jfb.diagnostics import audit_gradient
 from tf_jfb.gradients import Phantom
 
 
-class Linear(keras.layers.Layer):
+class Linear(networks.Network):
     """R(x) = s x, per channel: with A = identity, J = (1 - eta) I - eta diag(s)."""
 
     def __init__(self, scales):

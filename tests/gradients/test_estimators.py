@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_jfb._types import FixedPointProblem
 from tf_jfb.gradients import JFB, Estimator, Implicit, Neumann, Phantom, Unrolled, named
 from tf_jfb.layers import FixedPoint
 from tf_jfb.solvers import GMRES, Anderson, BiCGSTAB, Broyden, Picard
@@ -270,8 +271,10 @@ def test_other_names_are_refused(text):
         (lambda: Implicit(on_failure="zeros"), "`on_failure` must be one of .*='zeros'"),
         (lambda: Implicit(order=-1), "`order` must be an integer >= 0"),
         (
-            lambda: Unrolled(2, recompute=True).attach(lambda x: x, tf.zeros([1, 1])),
-            "`recompute` needs a map",
+            lambda: Unrolled(2, recompute=True).fixed_point(
+                FixedPointProblem(lambda x: x, tf.zeros([1, 1])), Picard()
+            ),
+            "`recompute` needs a problem",
         ),
     ],
 )
@@ -285,3 +288,56 @@ def test_configuration_round_trip(name):
     saved = keras.saving.serialize_keras_object(TABLE[name])
     copy = keras.saving.deserialize_keras_object(saved)
     assert isinstance(copy, Estimator) and copy == TABLE[name]
+
+
+def second_derivative(estimator):
+    """Of x = 0.5 d x + 1 at d = 0.5, where it is 1.1852."""
+    d = tf.constant([[0.5]], tf.float64)
+    layer = FixedPoint(lambda x, d: 0.5 * d * x + 1.0, Picard(**TIGHT), estimator, dtype="float64")
+    with tf.GradientTape() as outer:
+        outer.watch(d)
+        with tf.GradientTape() as inner:
+            inner.watch(d)
+            x = layer(tf.zeros_like(d), d)
+        slope = inner.gradient(x, d)
+    return outer.gradient(slope, d).numpy().item()
+
+
+def test_second_derivatives_of_a_long_iteration_are_the_truth():
+    assert second_derivative(Unrolled(60)) == pytest.approx(0.5 / 0.75**3, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["jfb", "neumann", "phantom", "implicit-GMRES"])
+def test_other_gradients_refuse_to_be_differentiated_again(name):
+    with pytest.raises(NotImplementedError, match="use `gradients.Unrolled`"):
+        second_derivative(TABLE[name])
+
+
+@pytest.mark.parametrize("compact", [False, True])
+def test_the_recorded_evaluation_is_the_last_of_the_solve(compact):
+    """Three images: one converges at once, one in time, one meets the cap."""
+    rate, counted = tf.constant([[0.0], [0.3], [0.9]], tf.float64), tf.Variable(0)
+
+    def f(x, rate):
+        counted.assign_add(1)
+        return rate * x + 1.0
+
+    problem = FixedPointProblem(f, tf.zeros_like(rate), (rate,))
+    solver = Picard(rtol=1e-3, max_evaluations=9)
+    run = tf.function(lambda: JFB().fixed_point(problem, solver, compact=compact), autograph=False)
+    x, solution = run()
+    assert int(counted) == 9
+    np.testing.assert_array_equal(solution.status, [0, 0, 1])
+    np.testing.assert_array_equal(solution.evaluations, [2, 7, 9])
+    limits = 1.0 / (1.0 - rate.numpy())
+    np.testing.assert_allclose(x[2], limits[2] * (1 - 0.9**8))  # after eight steps
+    residual = np.abs(0.9 * x[2] + 1.0 - x[2]) / (0.9 * x[2] + 1.0)
+    np.testing.assert_allclose(solution.residual[2], residual[0])
+
+
+def test_a_pending_iterate_that_would_be_worse_is_not_taken():
+    f = lambda x: -3.0 * x + 1.0  # noqa: E731
+    problem = FixedPointProblem(f, tf.constant([[0.3]], tf.float64))
+    x, solution = JFB().fixed_point(problem, Picard(max_evaluations=4))
+    np.testing.assert_allclose(x, [[0.3]])
+    np.testing.assert_allclose(solution.residual, [2.0])

@@ -144,3 +144,61 @@ def test_errors(name):
     parts = {"f": lambda x: x, name: 3}
     with pytest.raises(ValueError, match=f"`{name}` must be a .*Received: {name}=3"):
         FixedPoint(**parts)
+
+
+def test_layers_that_a_function_names_are_trained():
+    dense = keras.layers.Dense(2, kernel_initializer="zeros")
+    layer = FixedPoint(lambda x, d: 0.5 * tf.tanh(dense(x)) + d, TIGHT)
+    model = keras.Sequential([keras.Input((2,)), Started(layer)])
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    d, before = batch(4, 2), dense.get_weights()[1].copy()
+    logs = model.fit(d, d + 1.0, epochs=1, verbose=0).history
+    assert np.abs(dense.get_weights()[1] - before).max() > 1e-3
+    name = layer.name
+    assert logs[f"{name}_converged"] == [1.0] and logs[f"{name}_residual"][0] < 1e-6
+    assert logs[f"{name}_evaluations"][0] >= 1
+
+
+class Started(keras.layers.Layer):
+    """The fixed point from zero for an input d."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def call(self, d):
+        return self.layer(tf.zeros_like(d), d)
+
+
+def test_variables_that_keras_would_not_train_are_refused():
+    hidden = {"parts": Started(keras.layers.Dense(2))}
+
+    class Holder:
+        dense = keras.layers.Dense(2, name="lost")
+
+    layer = FixedPoint(lambda x, h=Holder: 0.5 * tf.tanh(h.dense(x)), TIGHT)
+    with pytest.raises(ValueError, match="`f` must be a Keras layer that holds .*kernel"):
+        layer(tf.zeros([1, 2]))
+    assert FixedPoint(lambda x: hidden["parts"].layer(x)).named_layers == [hidden["parts"]]
+
+
+def test_a_functional_model_of_two_inputs():
+    x, d = keras.Input((2,)), keras.Input((2,))
+    f = keras.Model([x, d], keras.layers.Add()([keras.layers.Rescaling(0.5)(x), d]))
+    got = FixedPoint(f, TIGHT)(tf.zeros([1, 2]), tf.ones([1, 2]))
+    np.testing.assert_allclose(got, 2.0, rtol=1e-5)
+
+
+def test_a_frozen_map_moves_its_statistics_once_per_training_step():
+    from tf_jfb.networks import DnCNN
+
+    network = DnCNN(3, 4, gain=0.01, momentum=0.5)
+    layer, x0 = FixedPoint(network, TIGHT), batch(1, 8, 8, 1)
+    layer(x0)
+    variance = network.convs[1].moving_variance
+    before = value(variance).numpy().copy()
+    layer(x0, training=True)
+    moved = value(variance).numpy().copy()
+    layer(x0, training=False)
+    assert np.abs(moved - before).max() > 1e-6
+    np.testing.assert_array_equal(value(variance).numpy(), moved)

@@ -1,11 +1,10 @@
 """The classical baselines on a problem whose solution they are made for."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_jfb import noise
+from tf_jfb import networks, noise
 from tf_jfb.metrics import psnr
 from tf_jfb.models.baselines import annealed_pnp, pnp, tikhonov, tune, tv, wiener
 from tf_jfb.models.baselines._differences import (
@@ -170,7 +169,7 @@ def test_wiener_solves_its_normal_equations(sharp):
     np.testing.assert_allclose(residual, 0.0, atol=1e-12)
 
 
-class Shrink(keras.layers.Layer):
+class Shrink(networks.Network):
     """R(x) = 0.1 x: a denoiser that leaves 0.9 of an image."""
 
     def frozen(self, training=False):

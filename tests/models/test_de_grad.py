@@ -25,7 +25,7 @@ def make(compiled=True, rtol=1e-3, lipschitz=None, eta=0.5):
     return model
 
 
-class Damped(keras.layers.Layer):
+class Damped(networks.Network):
     """0.1 x + R(x): strongly monotone, so that the fixed point is unique."""
 
     def __init__(self, network):
@@ -85,7 +85,8 @@ def test_an_unrolled_model_predicts_what_it_learned():
     )
     model.build((None, None, None, 3))
     model.compile(keras.optimizers.SGD(0.0))
-    x, T = model.bound_map(tf.constant(blurred))  # noqa: N806
+    problem = model.problem(tf.constant(blurred))
+    x, T = problem.x0, problem.at  # noqa: N806
     for _ in range(3):
         x = T(x)
     result = model.restore(blurred)
@@ -131,7 +132,7 @@ def test_predict_is_the_image_of_restore_and_changes_no_weight():
 def test_restore_reports_the_residual_of_the_returned_image():
     model, (blurred, _) = make(), pairs()
     result = model.restore(blurred, trace=True)
-    _, T = model.bound_map(tf.constant(blurred))  # noqa: N806
+    T = model.problem(tf.constant(blurred)).at  # noqa: N806
     image, mapped = result.image.numpy(), T(result.image).numpy()
     norm = lambda z: np.linalg.norm(z.reshape(len(z), -1), axis=1)  # noqa: E731
     np.testing.assert_allclose(result.residual, norm(mapped - image) / norm(mapped), rtol=1e-2)

@@ -6,54 +6,55 @@ import pytest
 import tensorflow as tf
 
 from tf_jfb import models, networks, operators, solvers
+from tf_jfb._types import FixedPointProblem
 from tf_jfb.gradients import Unrolled
 from tf_jfb.regularizers import Correction, Jacobian, Regularizer
-from tf_jfb.regularizers.base import Solved
 
 MATRIX = np.random.default_rng(0).standard_normal((40, 40)) / 10.0
 
 
-def solved(matrix, batch=64, step=0):
+def penalty(jacobian, matrix, batch=64, step=0):
+    """Of f(x) = M x at the fixed point 0."""
     matrix = tf.convert_to_tensor(matrix)
     x = tf.zeros([batch, len(matrix)], matrix.dtype)
-    f = lambda x: tf.matmul(x, matrix, transpose_b=True)  # noqa: E731
-    return Solved(f, x, x, solvers.Picard(), tf.constant(step))
+    problem = FixedPointProblem(lambda x: tf.matmul(x, matrix, transpose_b=True), x)
+    return jacobian.penalty(problem, x, tf.constant(step))
 
 
 def test_hutchinson_estimates_the_mean_squared_singular_value():
-    got = float(Jacobian().penalty(solved(MATRIX, 4000), None))
+    got = float(penalty(Jacobian(), MATRIX, 4000))
     assert got == pytest.approx((MATRIX**2).sum() / 40, rel=0.02)
 
 
 def test_power_steps_approach_the_largest_singular_value():
     symmetric = (MATRIX + MATRIX.T) / 2
     largest = np.linalg.norm(symmetric, 2) ** 2
-    values = [float(Jacobian(power=k).penalty(solved(symmetric), None)) for k in (0, 2, 60)]
+    values = [float(penalty(Jacobian(power=k), symmetric)) for k in (0, 2, 60)]
     assert values[0] < values[1] < values[2] <= largest * (1 + 1e-9)
     assert values[2] == pytest.approx(largest, rel=0.02)
 
 
 def test_below_the_bound_nothing_is_penalised():
-    assert float(Jacobian(bound=10.0).penalty(solved(MATRIX), None)) == 0.0
+    assert float(penalty(Jacobian(bound=10.0), MATRIX)) == 0.0
 
 
 def test_each_step_draws_another_vector():
-    values = {float(Jacobian().penalty(solved(MATRIX, 1, step=i), None)) for i in (0, 1, 1)}
+    values = {float(penalty(Jacobian(), MATRIX, 1, step=i)) for i in (0, 1, 1)}
     assert len(values) == 2
 
 
 def test_gradient_lowers_the_jacobian():
     matrix = tf.Variable(MATRIX)
     with tf.GradientTape() as tape:
-        penalty = Jacobian().penalty(solved(matrix, 4000), None)
-    np.testing.assert_allclose(tape.gradient(penalty, matrix), 2 * MATRIX / 40, atol=2e-3)
+        squared = penalty(Jacobian(), matrix, 4000)
+    np.testing.assert_allclose(tape.gradient(squared, matrix), 2 * MATRIX / 40, atol=2e-3)
 
 
 def test_correction_is_the_loss_of_early_iterates():
     f = lambda x: 0.5 * x + 1.0  # noqa: E731
     x0 = tf.zeros([1, 1], tf.float64)
-    record = Solved(f, x0, x0 + 2.0, solvers.Picard(rtol=0.0), tf.constant(0))
-    got = Correction(evaluations=(1, 3)).penalty(record, tf.reduce_sum)
+    problem, solver = FixedPointProblem(f, x0), solvers.Picard(rtol=0.0)
+    got = Correction(evaluations=(1, 3)).penalty_by_loss(problem, solver, tf.reduce_sum)
     # The best of k evaluated iterates is the last one: 0 and 1.5; one application each.
     assert float(got) == pytest.approx((1.0 + 1.75) / 2)
 

@@ -136,7 +136,7 @@ def auditor(
     solver = dataclasses.replace(model.solver, rtol=rtol, max_evaluations=max_evaluations)
     exact = Implicit(GMRES(rtol=rtol, max_evaluations=max_evaluations), "fallback")
     series = {"jfb": JFB(), **{f"neumann:{k}": Neumann(k) for k in ORDERS}}
-    known = not model.gradient.needs_solution or model.gradient in series.values()
+    known = not model.gradient.at_fixed_point or model.gradient in series.values()
     in_use = {} if known else {"in use": model.gradient}
     measure = tf.function(
         lambda d, sharp: _measure(model, d, sharp, solver, exact, in_use, iterations),
@@ -159,10 +159,10 @@ def auditor(
 def _measure(model, d, sharp, solver, exact, in_use, iterations) -> dict:
     d, sharp = tf.nest.map_structure(tf.stop_gradient, (d, sharp))
     weights = [value(v) for v in model.trainable_variables]
-    x0, T = model.bound_map(d)  # noqa: N806
-    forward = solve(T, x0, solver)
+    problem = model.problem(d)
+    forward, T = solve(problem.at, problem.x0, solver), problem.at  # noqa: N806
     with tf.GradientTape(persistent=True) as tape:
-        fx = model.bound_map(d)[1](forward.x)  # folds the weights within the tape
+        fx = model.problem(d).at(forward.x)  # folds the weights within the tape
     with tf.GradientTape() as loss_tape:
         loss_tape.watch(fx)
         loss = model.compute_loss(x=d, y=sharp, y_pred=model.frame_of(fx, sharp))

@@ -18,7 +18,6 @@ from tf_jfb.evaluation.protocols import PROTOCOLS, Protocol
 from tf_jfb.exported.deblur import inputs_of, open_model, solve
 from tf_jfb.metrics import psnr, ssim
 from tf_jfb.models.baselines import annealed_pnp, pnp, tikhonov, tune, tv, wiener
-from tf_jfb.models.equilibrium import is_conditional
 from tf_jfb.operators import BlurEach, BlurFFT, Frame, Operator
 from tf_jfb.operators.frame import scene_of
 from tf_jfb.operators.kernels import stretched
@@ -210,7 +209,7 @@ def _tuned(args, protocol, kernels, noise, denoiser) -> dict:
     methods = METHODS
     if denoiser is not None:
         told = {"network": denoiser, "noise": noise}
-        names = PNP_METHODS if is_conditional(denoiser) else ("plug-and-play",)
+        names = PNP_METHODS if denoiser.conditional else ("plug-and-play",)
         methods = METHODS | {n: functools.partial(PNP_METHODS[n], **told) for n in names}
         scaled |= PNP_WEIGHTS
     best = {n: tune(method, d, sharp, operator, scaled[n]) for n, method in methods.items()}
@@ -228,7 +227,7 @@ def _baseline(method, weight, d, case):
 
 def _denoised(network, d, case):
     image = tf.constant(d, tf.float32)
-    told = (tf.fill([len(d)], np.float32(case.noise)),) if is_conditional(network) else ()
+    told = (tf.fill([len(d)], np.float32(case.noise)),) if network.conditional else ()
     return (image - network(image, *told)).numpy(), {}
 
 

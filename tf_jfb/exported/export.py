@@ -11,7 +11,6 @@ from tf_jfb._compat import value
 from tf_jfb._gradients import undifferentiated
 from tf_jfb._validate import check
 from tf_jfb.models import Equilibrium
-from tf_jfb.models.equilibrium import is_conditional
 from tf_jfb.operators import Operator
 
 
@@ -51,7 +50,7 @@ class _Served(tf.Module):
             return tf.function(function, input_signature=signature, autograph=False)
 
         def defaults(*values):
-            solves = model.gradient.needs_solution
+            solves = model.gradient.at_fixed_point
             own = (self.rtol, self.max_evaluations) if solves else ()
             return restore(*values, *own, photo=model.takes_kernel)
 
@@ -76,7 +75,7 @@ def _folded(network):
         known = tensor is None or isinstance(tensor, tf.Variable)
         return tensor if known else tf.Variable(tensor, trainable=False)
 
-    return tf.nest.map_structure(variable, network.folded()) if hasattr(network, "folded") else None
+    return tf.nest.map_structure(variable, network.folded())
 
 
 def _inputs(model, channels) -> dict:
@@ -124,7 +123,7 @@ def export_denoiser(model, path, channels: int = 3, extra: dict | None = None) -
     served = tf.Module()
     served.weights = [value(v) for v in model.variables]
     inputs = [tf.TensorSpec([None, None, None, channels], tf.float32, name="image")]
-    if is_conditional(model.network):
+    if model.network.conditional:
         inputs.append(tf.TensorSpec([None], tf.float32, name="noise"))
 
     def denoise(image, *noise):

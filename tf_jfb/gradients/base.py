@@ -3,20 +3,50 @@
 import tensorflow as tf
 
 from tf_jfb._gradients import custom_gradient
+from tf_jfb._types import FixedPointProblem, Solution
+from tf_jfb.solvers import Solver, solve
+from tf_jfb.solvers.solve import with_last
 
 
 class Estimator:
     r"""Replaces $(I - J^T)^{-1} v$ in the gradient of a fixed point, $J = \partial f/\partial x$.
 
-    A subclass supplies `reweight`. `attach` applies f once, differentiably, at the fixed point:
-    that one recorded application yields $\partial f/\partial\theta$, and an identity on its
-    output carries `reweight` through `tf.custom_gradient`. The value is that of x*.
+    A subclass supplies `reweight`. `fixed_point` solves, then `attach` applies f once,
+    differentiably, at the fixed point: that one recorded application yields
+    $\partial f/\partial\theta$, and an identity on its output carries `reweight` through
+    `tf.custom_gradient`. The value is that of x*.
+
+    To differentiate the estimate again raises NotImplementedError: it is taken at an x* that
+    stands still, and what its derivative would leave out has no formula here. `Unrolled`, which
+    back-propagates through its iteration as it stands, may be differentiated again.
     """
 
-    # False: `attach` does not take the fixed point but iterates by itself, from the start x0.
-    needs_solution = True
-    # True: the backward pass makes a solve, which `report` is told of.
-    solves_adjoint = False
+    at_fixed_point = True  # False: the output is an iterate, which no solver looked for
+    adjoint_solver = None  # that of the backward pass, where it makes a solve
+
+    def fixed_point(
+        self, problem: FixedPointProblem, solver: Solver, report=None, compact: bool = False
+    ) -> tuple:
+        """(x*, Solution): the fixed point, differentiable by this estimate, and how it was found.
+
+        The recorded application is the last evaluation of a solve that meets its cap. `report` as
+        in `attach`, `compact` as in `solve`.
+        """
+        solution = solve(
+            problem.f, problem.x0, solver, problem.inputs, compact=compact, pending=True
+        )
+        values = []
+
+        def recorded(x):
+            values.append(problem.recorded_at(x))
+            return values[0]
+
+        x = self.attach(problem.at, solution.x, recorded, report)
+        return x, with_last(solution, values[0], solver)
+
+    def solution(self, problem: FixedPointProblem, solver: Solver, **options) -> Solution:
+        """What `fixed_point` finds, without a gradient; `options` as in `solve`."""
+        return solve(problem.f, problem.x0, solver, problem.inputs, **options)
 
     def attach(self, f, x_star: tf.Tensor, recorded=None, report=None) -> tf.Tensor:
         """Returns x* [B, ...] with the estimator's backward pass; the argument gets no gradient.
@@ -26,6 +56,7 @@ class Estimator:
         pass with the `Solution` of an adjoint solve, by the estimators that make one.
         """
         x_star = tf.stop_gradient(x_star)
+        attached = []
 
         # Only an identity is decorated: it reads no variables, so `grad` needs no `variables`
         # argument and mixed precision cannot interfere.
@@ -35,12 +66,13 @@ class Estimator:
                 w, solution = self.adjoint(f, x_star, v)
                 if report is not None and solution is not None:
                     report(solution)
-                return w
+                return _once_only(w, attached[0])
 
             return tf.identity(fx), grad
 
         y = reweighted((recorded or f)(x_star))
-        return x_star + (y - tf.stop_gradient(y))  # NaN where f(x*) is, as after a wild step
+        attached.append(x_star + (y - tf.stop_gradient(y)))  # NaN where f(x*) is
+        return attached[0]
 
     def adjoint(self, f, x_star: tf.Tensor, v: tf.Tensor) -> tuple:
         """`reweight`, and the `Solution` of the solve behind it or None."""
@@ -56,6 +88,19 @@ class Estimator:
     @classmethod
     def from_config(cls, config: dict) -> "Estimator":
         return cls(**config)
+
+
+@custom_gradient
+def _once_only(w, _):
+    """w, whose dependence on the weights, by the second argument, no tape has seen."""
+
+    def grad(_):
+        raise NotImplementedError(
+            "The gradient of a fixed point cannot be differentiated again: use "
+            "`gradients.Unrolled`, which can."
+        )
+
+    return tf.identity(w), grad
 
 
 def transposed_jacobian(f, x: tf.Tensor):

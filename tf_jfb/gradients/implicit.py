@@ -57,8 +57,6 @@ class Implicit(Estimator):
     order: int = 5
     warm_start: bool = False
 
-    solves_adjoint = True
-
     def __post_init__(self):
         make_plain(self)
         check(
@@ -77,6 +75,10 @@ class Implicit(Estimator):
             order=self.order,
         )
         object.__setattr__(self, "_last", {})  # (shape, dtype) -> variable, of `warm_start`
+
+    @property
+    def adjoint_solver(self) -> Solver:
+        return self.solver
 
     def reweight(self, f, x_star: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
         return self.adjoint(f, x_star, v)[0]

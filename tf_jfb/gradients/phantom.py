@@ -16,8 +16,9 @@ class Phantom(Estimator):
 
     They start at x*, so that the output stays x* while its gradient becomes
     $$\lambda \sum_{i < k} \big((1 - \lambda) I + \lambda J^T\big)^i v$$
-    in place of $(I - J^T)^{-1} v$, $\lambda$ = `damping`. One step without damping is JFB. Keeps
-    the activations of k evaluations of f in memory.
+    in place of $(I - J^T)^{-1} v$, $\lambda$ = `damping`. One step without damping is JFB. As x*
+    does not move, its Jacobian is the same in all of them: f is evaluated once, and costs k - 1
+    vector-Jacobian products beyond one backward pass.
 
     Raises:
         ValueError: `steps` is not an integer >= 1, or `damping` lies outside (0, 1].
@@ -36,13 +37,6 @@ class Phantom(Estimator):
             steps=self.steps,
         )
         check(0.0 < self.damping <= 1.0, "`damping` must lie in (0, 1].", damping=self.damping)
-
-    def attach(self, f, x_star: tf.Tensor, recorded=None, report=None) -> tf.Tensor:
-        fixed = x = tf.stop_gradient(x_star)
-        x = x + self.damping * ((recorded or f)(x) - x)
-        for _ in range(self.steps - 1):
-            x = x + self.damping * (f(x) - x)
-        return fixed + (x - tf.stop_gradient(x))
 
     def reweight(self, f, x_star: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
         product = transposed_jacobian(f, x_star)

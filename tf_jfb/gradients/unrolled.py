@@ -6,8 +6,10 @@ import tensorflow as tf
 
 from tf_jfb._compat import register
 from tf_jfb._gradients import recompute
+from tf_jfb._types import Solution
 from tf_jfb._validate import check, make_plain
 from tf_jfb.gradients.base import Estimator
+from tf_jfb.solvers import solve
 
 
 @register
@@ -21,14 +23,14 @@ class Unrolled(Estimator):
     library, whose maps say what they depend on.
 
     Raises:
-        ValueError: `steps` is not an integer >= 1; in `attach`, `recompute` is asked for a map
-            without `explicit` and `inputs`.
+        ValueError: `steps` is not an integer >= 1; in `fixed_point`, `recompute` is asked for a
+            problem that does not say how f is remade.
     """
 
     steps: int = 10
     recompute: bool = False
 
-    needs_solution = False
+    at_fixed_point = False
 
     def __post_init__(self):
         make_plain(self)
@@ -38,22 +40,38 @@ class Unrolled(Estimator):
             steps=self.steps,
         )
 
-    def attach(self, f, x_star: tf.Tensor, recorded=None, report=None) -> tf.Tensor:
-        x, step = tf.stop_gradient(x_star), self._recomputing(f) if self.recompute else f
+    def fixed_point(self, problem, solver, report=None, compact=False) -> tuple:
+        """(x_k, Solution): the last iterate, judged by one evaluation more."""
+        step = self._recomputing(problem) if self.recompute else problem.at
+        x = tf.stop_gradient(problem.x0)
         for _ in range(self.steps - 1):
             x = step(x)
-        return (recorded or step)(x)
+        x = (problem.recorded_at if problem.recorded else step)(x)
+        return x, self._judged(problem, solver, x)
 
-    def _recomputing(self, f):
+    def solution(self, problem, solver, rtol=None, max_evaluations=None, **options) -> Solution:
+        """x_k; or, where a tolerance or a cap is asked for, what a solve ends with."""
+        if rtol is not None or max_evaluations is not None:
+            options |= {"rtol": rtol, "max_evaluations": max_evaluations}
+            return super().solution(problem, solver, **options)
+        again = lambda i, x: (i + 1, problem.at(x))  # noqa: E731
+        x = tf.while_loop(lambda i, _: i < self.steps, again, (0, problem.x0))[1]
+        return self._judged(problem, solver, x, trace=options.get("trace", False))
+
+    def _judged(self, problem, solver, x, **options) -> Solution:
+        x, options = tf.stop_gradient(x), options | {"max_evaluations": 1}
+        last = solve(problem.f, x, solver, problem.inputs, **options)
+        return last._replace(evaluations=last.evaluations + self.steps)
+
+    def _recomputing(self, problem):
         """Gives f its dependencies as arguments: the gradients by a closure's would be lost."""
         check(
-            hasattr(f, "explicit"),
-            "`recompute` needs a map with attributes `explicit`, a function of (x, *inputs) that "
-            "reads nothing else but variables, and `inputs`.",
-            f=f,
+            problem.remade is not None,
+            "`recompute` needs a problem that says how f is `remade` from its `sources`.",
+            problem=problem.f,
         )
-        recomputed = recompute(f.explicit)
-        return lambda x: recomputed(x, *f.inputs)
+        recomputed = recompute(problem.remade)
+        return lambda x: recomputed(x, *problem.sources)
 
     def get_config(self) -> dict:
         return dataclasses.asdict(self)

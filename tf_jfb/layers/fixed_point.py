@@ -5,31 +5,37 @@ import inspect
 import keras
 import tensorflow as tf
 
-from tf_jfb._compat import KERAS_3, full_precision, register
-from tf_jfb._types import Solution
+from tf_jfb._compat import KERAS_3, full_precision, register, value
+from tf_jfb._types import FixedPointProblem, Solution
 from tf_jfb._validate import check
 from tf_jfb.gradients import JFB, Estimator
-from tf_jfb.solvers import Anderson, Solver, solve
+from tf_jfb.layers.solve_metrics import log_solve, solve_metrics
+from tf_jfb.solvers import Anderson, Solver
 
 
 @register
 class FixedPoint(keras.layers.Layer):
     r"""Solves $x^* = f(x^*, *inputs)$ and differentiates it by a gradient estimator.
 
-    `layer(x0, *inputs)` returns $f(x^*)$, differentiable in the weights of `f` and in `inputs`
-    but not in the start `x0`. A Keras layer `f` runs with `training=False`, so that the map does
-    not change within a solve; if it has a method `frozen(training)`, that is called once per
-    solve and returns the map to iterate, with its normalisations already computed. Keras 2 does
-    not save a functional model whose layer has further inputs in a way that it can load.
+    `layer(x0, *inputs)` returns $x^*$, differentiable in the weights of `f` and in `inputs` but
+    not in the start `x0`. A Keras layer `f` runs with `training=False`, so that the map does not
+    change within a solve; if it has a method `frozen(training)`, that is called once per solve
+    and returns the map to iterate, with its normalisations already computed; if that map takes
+    `observe`, the one recorded evaluation of a training step has `observe=True`, and may move
+    statistics. `fit` and `evaluate` log the mean evaluations, residual and share converged, under
+    the layer's name. Keras 2 does not save a functional model whose layer has further inputs in a
+    way that it can load.
 
     Args:
         f: Keras layer or function of (x, *inputs) that returns the shape and dtype of x; what a
-            layer in mixed precision returns is cast to that dtype.
+            layer in mixed precision returns is cast to that dtype. A functional model takes them
+            as its list of inputs. Keras layers that a function names are trained with this one.
         solver: a `Solver`; default `Anderson()`.
         gradient: an `Estimator`; default `JFB()`.
 
     Raises:
-        ValueError: `solver` or `gradient` is not one of ours, or `f` is not callable.
+        ValueError: `solver` or `gradient` is not one of ours, or `f` is not callable; in the first
+            call, `f` reads variables that Keras would not train.
 
     >>> import tensorflow as tf
     >>> layer = FixedPoint(lambda x, d: 0.5 * x + d)
@@ -45,6 +51,11 @@ class FixedPoint(keras.layers.Layer):
         self.solver = Anderson() if solver is None else solver
         self.gradient = JFB() if gradient is None else gradient
         _check_parts(self.f, self.solver, self.gradient)
+        self.named_layers, self._own_variables = _named_by(f)
+        self._ownership_checked = False
+        self.solve_metrics = solve_metrics(f"{self.name}_")
+        solves = self.gradient.adjoint_solver is not None
+        self.adjoint_metrics = solve_metrics(f"{self.name}_adjoint_") if solves else {}
 
     def build(self, x0_shape, inputs_shape=None):
         if KERAS_3 and isinstance(self.f, keras.layers.Layer) and not self.f.built:
@@ -53,43 +64,72 @@ class FixedPoint(keras.layers.Layer):
         self.built = True
 
     def call(self, x0, *inputs, training=None):
-        return self._attached(x0, inputs, training)
+        return self._fixed_point(x0, inputs, training)
 
     if not KERAS_3:  # which takes a `training` after *inputs for the second argument
 
         def call(self, x0, *inputs, **options):
-            return self._attached(x0, inputs, options.get("training"))
+            return self._fixed_point(x0, inputs, options.get("training"))
 
-    def _attached(self, x0, inputs, training):
-        f = self._map(x0, inputs, training)
-        start = solve(f, x0, self.solver).x if self.gradient.needs_solution else x0
-        return self.gradient.attach(f, start)
+    def _fixed_point(self, x0, inputs, training):
+        problem = self.problem(x0, *inputs, training=bool(training))
+
+        def report(solution):
+            log_solve(self.adjoint_metrics, solution)
+
+        x, solution = self.gradient.fixed_point(problem, self.solver, report)
+        log_solve(self.solve_metrics, solution)
+        return x
 
     def solution(self, x0, *inputs, **options) -> Solution:
         """The solve alone, not differentiable: `Solution` per image; `options` as in `solve`."""
-        return solve(self._map(x0, inputs, False), x0, self.solver, **options)
+        return self.gradient.solution(self.problem(x0, *inputs), self.solver, **options)
 
-    def _map(self, x0, inputs, training):
+    def problem(self, x0, *inputs, training: bool = False) -> FixedPointProblem:
+        """What is solved for."""
+        f = self._map()
         if isinstance(self.f, keras.layers.Layer) and not self.f.built:
-            self.f(x0, *inputs, **_inference(self.f))  # weights cannot be created inside the loop
-        mapped = self._explicit()
-        if hasattr(self.f, "frozen"):
-            frozen = self.f.frozen(training=bool(training))
-            f = lambda x: tf.cast(frozen(x, *inputs), x.dtype)  # noqa: E731
-        else:
-            f = lambda x: mapped(x, *inputs)  # noqa: E731
-        f.explicit, f.inputs = mapped, inputs
-        return f
+            f(x0, *inputs)  # weights cannot be created inside the loop
+        if not self._ownership_checked:
+            self._check_ownership(f, x0, inputs)
+        if not hasattr(self.f, "frozen"):
+            return FixedPointProblem(f, x0, inputs, remade=f, sources=inputs)
+        frozen = self.f.frozen(training=training)
+        observes = training and "observe" in inspect.signature(frozen).parameters
+        effects = {"observe": True} if observes else {}
 
-    def _explicit(self):
+        def recorded(x, *inputs):
+            return tf.cast(frozen(x, *inputs, **effects), x.dtype)
+
+        constant = lambda x, *inputs: tf.cast(frozen(x, *inputs), x.dtype)  # noqa: E731
+        return FixedPointProblem(constant, x0, inputs, recorded, f, inputs)
+
+    def _map(self):
         """The map as a function of (x, *inputs) that reads nothing else but variables."""
         if hasattr(self.f, "frozen"):
-            frozen = lambda x, *inputs: self.f.frozen(training=False)(x, *inputs)  # noqa: E731
-            return lambda x, *inputs: tf.cast(frozen(x, *inputs), x.dtype)
-        if isinstance(self.f, keras.layers.Layer):
-            options = _inference(self.f)
-            return lambda x, *inputs: tf.cast(self.f(x, *inputs, **options), x.dtype)
-        return self.f
+            fresh = lambda *arguments: self.f.frozen(training=False)(*arguments)  # noqa: E731
+        elif isinstance(self.f, keras.layers.Layer):
+            options, whole = _inference(self.f), len(getattr(self.f, "inputs", None) or ()) > 1
+            fresh = lambda *given: self.f(*([given] if whole else given), **options)  # noqa: E731
+        else:
+            return self.f
+        return lambda x, *inputs: tf.cast(fresh(x, *inputs), x.dtype)
+
+    def _check_ownership(self, f, x0, inputs) -> None:
+        """Raises ValueError where f reads variables that are neither this layer's nor named."""
+        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+            return  # there the tape sees a replica's copy
+        with tf.GradientTape() as tape:
+            f(x0, *inputs)
+        owned = {id(value(v)) for v in self.variables} | {id(v) for v in self._own_variables}
+        stray = sorted(v.name for v in tape.watched_variables() if id(v) not in owned)
+        check(
+            not stray,
+            "`f` must be a Keras layer that holds the variables it reads, or name their layers: "
+            "Keras would not train them.",
+            variables=stray,
+        )
+        self._ownership_checked = True
 
     def compute_output_shape(self, x0_shape, inputs_shape=None):
         return x0_shape
@@ -110,6 +150,16 @@ class FixedPoint(keras.layers.Layer):
 def _inference(layer) -> dict:
     """`training=False` where the layer's call takes it."""
     return {"training": False} if "training" in inspect.signature(layer.call).parameters else {}
+
+
+def _named_by(f) -> tuple:
+    """(Keras layers, variables) that the function f names: those, and those in their lists."""
+    if isinstance(f, keras.layers.Layer) or not inspect.isfunction(f):
+        return [], []
+    named = inspect.getclosurevars(f)
+    values = tf.nest.flatten([*named.nonlocals.values(), *named.globals.values()])
+    layers = [v for v in values if isinstance(v, keras.layers.Layer)]
+    return layers, [v for v in values if isinstance(v, tf.Variable)]
 
 
 def _check_parts(f, solver, gradient) -> None:

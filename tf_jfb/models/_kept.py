@@ -1,7 +1,5 @@
 """What an equilibrium model keeps from one call to another."""
 
-import threading
-
 import numpy as np
 import tensorflow as tf
 
@@ -9,20 +7,6 @@ from tf_jfb._compat import value
 from tf_jfb._numerics import per_image
 from tf_jfb._types import Solution, Status
 from tf_jfb._validate import check
-from tf_jfb.regularizers.base import Solved
-
-
-class Solves:
-    """Hands the solve of `call` on to `compute_loss`; replicas trace in threads of their own."""
-
-    def __init__(self):
-        self._kept = {}
-
-    def keep(self, solved: Solved) -> None:
-        self._kept[threading.get_ident()] = solved
-
-    def take(self) -> Solved | None:
-        return self._kept.pop(threading.get_ident(), None)
 
 
 class Folds:

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tf_jfb._compat import register, value
 from tf_jfb._validate import check, plain
-from tf_jfb.models.equilibrium import Equilibrium, is_conditional
+from tf_jfb.models.equilibrium import Equilibrium
 
 
 @register
@@ -61,7 +61,7 @@ class DEGrad(Equilibrium):
     ):
         super().__init__(operator, network, solver, gradient, regularizers, warm_start, **kwargs)
         check(
-            not is_conditional(network),
+            not network.conditional,
             "`network` must not be conditional on the noise: use DEProx, DEHQS or DEADMM.",
             network=type(network).__name__,
         )

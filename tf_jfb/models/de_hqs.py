@@ -2,8 +2,8 @@
 
 from tf_jfb._compat import register
 from tf_jfb._validate import check, plain
-from tf_jfb.models._laws import power_law
-from tf_jfb.models.equilibrium import Equilibrium, is_conditional
+from tf_jfb.models._laws import PowerLaw
+from tf_jfb.models.equilibrium import Equilibrium
 
 
 class Splitting(Equilibrium):
@@ -15,9 +15,9 @@ class Splitting(Equilibrium):
         check(rho > 0, "`rho` must be positive.", rho=rho)
         check(level > 0, "`level` must be positive.", level=level)
         self.options = {"rho": rho, "level": level, "learned": learned}
-        self._rho = power_law(self, "log_rho", rho, 1.0, learned)
-        told = learned and is_conditional(network)
-        self._level = power_law(self, "log_level", level, 0.5, told)
+        self._rho = PowerLaw(self, "log_rho", rho, 1.0, learned)
+        told = learned and network.conditional
+        self._level = PowerLaw(self, "log_level", level, 0.5, told)
 
     def set_laws(self, noise: float, rho: float, level: float) -> None:
         r"""Gives $\rho$ and the denoiser's level these values at a noise; exponents as at first."""

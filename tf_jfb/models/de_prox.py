@@ -4,8 +4,8 @@ import tensorflow as tf
 
 from tf_jfb._compat import register
 from tf_jfb._validate import check, plain
-from tf_jfb.models._laws import power_law
-from tf_jfb.models.equilibrium import Equilibrium, is_conditional
+from tf_jfb.models._laws import PowerLaw
+from tf_jfb.models.equilibrium import Equilibrium
 
 
 @register
@@ -38,9 +38,9 @@ class DEProx(Equilibrium):
         check(eta > 0, "`eta` must be positive.", eta=eta)
         check(level > 0, "`level` must be positive.", level=level)
         self.options = {"eta": eta, "level": level, "learned": learned}
-        self._eta = power_law(self, "log_eta", eta, 0.0, learned)
-        told = learned and is_conditional(network)
-        self._level = power_law(self, "log_level", level, 0.5, told)
+        self._eta = PowerLaw(self, "log_eta", eta, 0.0, learned)
+        told = learned and network.conditional
+        self._level = PowerLaw(self, "log_level", level, 0.5, told)
 
     def equilibrium_map(self, m, network):
         make, tensors = self.forward_model(m)

@@ -1,45 +1,39 @@
 """A Keras model whose output is the fixed point of a map T(x; d): what all of ours share."""
 
-from typing import NamedTuple
+import functools
+import threading
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from tf_jfb import _replicas
-from tf_jfb._compat import KERAS_3, Model, full_precision, loss_scaled
-from tf_jfb._types import Solution, Status
+from tf_jfb._compat import full_precision, loss_scaled
+from tf_jfb._numerics import per_image
+from tf_jfb._types import FixedPointProblem, Status
 from tf_jfb._validate import check, plain
 from tf_jfb.gradients import JFB, Estimator
+from tf_jfb.layers.solve_metrics import log_solve, solve_metrics
 from tf_jfb.losses import SquaredError
 from tf_jfb.metrics import PSNR
-from tf_jfb.models._kept import Folds, Memory, Solves
-from tf_jfb.models._laws import REFERENCE
-from tf_jfb.models._measurement import (
-    Measurement,
-    as_scene,
-    check_kernels,
-    check_noise,
-    measurement,
+from tf_jfb.models._kept import Folds, Memory
+from tf_jfb.models._measurement import Measurement, as_scene
+from tf_jfb.models.imaging import ImagingModel
+from tf_jfb.models.restoring import (
+    Options,
+    Restoration,
+    check_images,
+    checked_inputs,
+    checked_options,
 )
-from tf_jfb.operators import BlurEach, Frame, Operator
-from tf_jfb.operators.base import image_batch
+from tf_jfb.networks import Network
+from tf_jfb.operators import Operator
 from tf_jfb.regularizers import Regularizer
-from tf_jfb.regularizers.base import Solved
-from tf_jfb.solvers import Anderson, Solver, solve
+from tf_jfb.solvers import Anderson, Solver
+
+_PARTS = ("operator", "network", "solver", "gradient")
 
 
-class Restoration(NamedTuple):
-    """What `restore` returns, one entry per image."""
-
-    image: tf.Tensor  # [B, H, W, C]
-    evaluations: tf.Tensor  # int32 [B]
-    residual: tf.Tensor  # [B], |T(x) - x| / |T(x)| at the returned image
-    status: tf.Tensor  # int32 [B], a Status
-    trace: tf.Tensor | None = None  # [B, max_evaluations], NaN once the image stopped
-
-
-class Equilibrium(Model):
+class Equilibrium(ImagingModel):
     r"""Reconstruction $x^* = T_\theta(x^*; d)$ from the measurement $d = A x + e$.
 
     A subclass supplies `equilibrium_map(m, network)`, which returns the start x0, T as a function
@@ -59,11 +53,14 @@ class Equilibrium(Model):
     the iterate that the solve ended with and whose residual is reported. `fit` and `evaluate` log,
     beside loss and metrics, the mean evaluations, mean residual (over images that have a finite
     one) and share of converged images; with a gradient that solves an adjoint equation, `fit` also
-    logs those of that solve, as `adjoint_...`.
+    logs those of that solve, as `adjoint_...`; with regularisers each of them, and `data_loss`,
+    the loss without them.
 
     With `warm_start` = N, `fit` takes ({"image": d, "index": i}, x), i [B] in [0, N) naming the
     example, and a solve starts where the last of the same example ended. It pays where an example
     is the same in every epoch: with crops or noise drawn anew it would be another problem's.
+    `unconverged_weight` in [0, 1] is a factor on the gradient of images whose solve failed, at
+    which no estimate of a fixed point's gradient is justified.
     """
 
     def __init__(
@@ -75,30 +72,33 @@ class Equilibrium(Model):
         regularizers: tuple = (),
         warm_start: int = 0,
         photo: bool = False,
+        unconverged_weight: float = 1.0,
         **kwargs,
     ):
-        super().__init__(**full_precision(kwargs))
-        warm_start = plain(warm_start)
+        super().__init__(operator, network, photo, **full_precision(kwargs))
+        warm_start, unconverged_weight = plain(warm_start), plain(unconverged_weight)
         check(
             isinstance(warm_start, int) and warm_start >= 0,
             "`warm_start` must be the number of training examples, or 0.",
             warm_start=warm_start,
         )
-        self.warm_start, self._memory = warm_start, Memory(warm_start)
         check(
-            operator is None or not photo,
-            "`photo` must be left out: `operator` has a boundary of its own.",
-            photo=photo,
+            isinstance(unconverged_weight, (int, float)) and 0 <= unconverged_weight <= 1,
+            "`unconverged_weight` must lie in [0, 1].",
+            unconverged_weight=unconverged_weight,
         )
-        self.operator, self.network, self.photo = operator, network, photo
+        self.warm_start, self._memory = warm_start, Memory(warm_start)
+        self.unconverged_weight = unconverged_weight
         self._channels = None  # of the images, once known
         self.regularizers = tuple(regularizers)
         self._set(Anderson() if solver is None else solver, JFB() if gradient is None else gradient)
         self.penalty_metrics = {r.name: keras.metrics.Mean(name=r.name) for r in self.regularizers}
-        self._solves = Solves()
-        self.solve_metrics = _record_metrics("")
-        self._adjoint_metrics = _record_metrics("adjoint_")
+        if self.regularizers:
+            self.penalty_metrics["data_loss"] = keras.metrics.Mean(name="data_loss")
+        self.solve_metrics = solve_metrics()
+        self._adjoint_metrics = solve_metrics("adjoint_")
         self._folds = Folds(network)
+        self._training = threading.local()  # `solved`: that of the step; replicas have threads
 
     @property
     def solver(self) -> Solver:
@@ -120,9 +120,9 @@ class Equilibrium(Model):
 
     def _set(self, solver, gradient) -> None:
         """Takes both, and traces anew what was traced with others."""
-        _check_parts(self.operator, self.network, solver, gradient, self.regularizers)
+        _check_parts(self.network, solver, gradient, self.regularizers)
         self._solver, self._gradient = solver, gradient
-        self._restore = tf.function(self.solved, reduce_retracing=True, autograph=False)
+        self._restore = tf.function(self._solved, reduce_retracing=True, autograph=False)
         self.train_function = self.test_function = self.predict_function = None
 
     def equilibrium_map(self, m: Measurement, network) -> tuple:
@@ -137,69 +137,38 @@ class Equilibrium(Model):
         """The image in a fixed point."""
         return state
 
-    def _shown(self, state: tf.Tensor, solved: Measurement, given: Measurement) -> tf.Tensor:
-        """`image_of`; where a scene was `solved` for, the frame of it that was `given`."""
-        return self.image_of(state) if solved.seen is None else self.frame_of(state, given.image)
-
     def frame_of(self, state: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
         """`image_of`, of which only what `image` [B, H, W, C] shows."""
         height, width = tf.unstack(tf.shape(image)[1:3])
         return tf.ensure_shape(self.image_of(state)[:, :height, :width], image.shape)
 
-    def bound_map(self, inputs, training: bool = False) -> tuple:
-        """(x0, T) with T a function of x alone, and `observe`."""
-        m = self._scene(self.measurement(inputs))
-        x0, T, known = self.equilibrium_map(m, self.network.frozen(training=training))  # noqa: N806
-        return x0, lambda x, observe=False: T(x, *known, observe=observe)
+    def _shown(self, state: tf.Tensor, solved: Measurement, given: Measurement) -> tf.Tensor:
+        """`image_of`; where a scene was `solved` for, the frame of it that was `given`."""
+        return self.image_of(state) if solved.seen is None else self.frame_of(state, given.image)
 
-    def measurement(self, inputs) -> Measurement:
-        """What the model was given, checked to be what it takes."""
-        wanted = [name for name in ("kernel", "noise") if getattr(self, f"takes_{name}")]
-        return measurement(inputs, wanted, bool(self.warm_start), self.variable_dtype)
+    def problem(self, inputs, training: bool = False, folded=None) -> FixedPointProblem:
+        """The equation x = T(x; d) for what the model was given."""
+        m = self.scene(self.measurement(inputs))
+        known = {} if folded is None else {"folded": folded}
+        network = self.network.frozen(training=training, **known)
+        x0, T, told = self.equilibrium_map(m, network)  # noqa: N806
+        names = [n for n in ("image", "kernel", "noise", "seen") if getattr(m, n) is not None]
 
-    def _scene(self, m: Measurement) -> Measurement:
-        return as_scene(m) if self.photo and m.seen is None else m
+        def remade(x, *sources):
+            again = Measurement(**dict(zip(names, sources, strict=True)))
+            return self.problem(again).at(x)
 
-    @property
-    def takes_kernel(self) -> bool:
-        """Whether the blur comes with the images."""
-        return self.operator is None
-
-    @property
-    def takes_noise(self) -> bool:
-        """Whether the noise level comes with the images."""
-        return self.takes_kernel or is_conditional(self.network)
-
-    def forward_model(self, m: Measurement) -> tuple:
-        """(make, tensors): `make(*tensors)` is A of the images whose entries the tensors hold."""
-        if self.operator is not None:
-            return lambda: self.operator, ()
-        transfer = BlurEach(m.kernel).transfer(m.image)
-        if m.seen is None:
-            return BlurEach.from_transfer, (transfer,)
-        return lambda t, seen: Frame(BlurEach.from_transfer(t), seen), (transfer, m.seen)
-
-    def backprojection(self, m: Measurement, operator: Operator) -> tf.Tensor:
-        """Where solves start: A^T d, or a d that holds a guess of what was not seen."""
-        return operator.adjoint(m.image) if m.seen is None else m.image
-
-    def noise_of(self, m: Measurement) -> tf.Tensor:
-        """Noise level of every image, [B]; that of reference for a model that is told none."""
-        level = tf.constant(REFERENCE, m.image.dtype)
-        return tf.fill(tf.shape(m.image)[:1], level) if m.noise is None else m.noise
+        recorded = functools.partial(T, observe=True) if training else None
+        sources = tuple(getattr(m, name) for name in names)
+        return FixedPointProblem(T, x0, told, recorded, remade, sources)
 
     def denoise(self, network, x, level, observe) -> tf.Tensor:
         """D(x) = x - R(x); a conditional network is told the level [B]."""
-        told = (level,) if is_conditional(self.network) else ()
-        return x - tf.cast(network(x, *told, observe=observe), x.dtype)
+        return self.network.denoised(network, x, level, observe)
 
     def folded(self):
-        """The network's normalisations, for `solved`.
-
-        None in a graph, where `solved` computes them, and for a network without `folded`.
-        """
-        known = tf.executing_eagerly() and hasattr(self.network, "folded")
-        return self._folds.current() if known else None
+        """The network's normalisations, for `solved`; None in a graph, which computes them."""
+        return self._folds.current() if tf.executing_eagerly() else None
 
     def compile(self, optimizer="adam", loss=None, metrics=None, **kwargs):
         """As in Keras; default loss `losses.SquaredError`, default metric PSNR on [0, 1]."""
@@ -228,61 +197,71 @@ class Equilibrium(Model):
 
     def call(self, inputs, training=None):
         given = self.measurement(inputs)
-        m = self._scene(given)
-        x0, T = self.bound_map(m, bool(training))  # noqa: N806
-        names = ("image", "kernel", "noise", "seen")
-        told = [name for name in names if getattr(m, name) is not None]
-        T.inputs = tuple(getattr(m, name) for name in told)
-        T.explicit = lambda x, *new: self.bound_map(Measurement(**dict(zip(told, new))))[1](x)  # noqa: B905
-        observed = lambda x: T(x, observe=bool(training))  # noqa: E731
-        report = lambda solution: _log(self.adjoint_metrics, solution)  # noqa: E731
-        if self.gradient.needs_solution:
-            warm = training and self.warm_start
+        m = self.scene(given)
+        problem = self.problem(m, bool(training))
+        warm = training and self.warm_start
+        if warm:
             check(
-                not warm or m.index is not None,
+                m.index is not None,
                 "`index` [B], which names the examples, must be given in training: the model has a "
                 "`warm_start`.",
-                inputs=told,
+                inputs=[name for name in m._fields if getattr(m, name) is not None],
             )
-            solution = solve(T, self._memory.recall(m.index, x0) if warm else x0, self.solver)
-            if warm:
-                self._memory.keep(m.index, solution)
-            _log(self.solve_metrics, solution)
-            if training and self.regularizers:
-                self._solves.keep(Solved(T, x0, solution.x, self.solver, self._step()))
-            fixed = self.gradient.attach(T, solution.x, observed, report)
-            return self._shown(fixed, m, given)
-        x = self.gradient.attach(T, x0, observed, report)
-        # What was iterated without a solver is judged by one evaluation more.
-        last = solve(T, tf.stop_gradient(x), self.solver, max_evaluations=1)
-        _log(self.solve_metrics, last._replace(evaluations=last.evaluations + self.gradient.steps))
+            problem = problem._replace(x0=self._memory.recall(m.index, problem.x0))
+        report = functools.partial(log_solve, self.adjoint_metrics)
+        # Under somebody else's compilation by XLA shapes could not change.
+        compact = hasattr(self._training, "solved") and not self.jit_compile
+        x, solution = self.gradient.fixed_point(problem, self.solver, report, compact)
+        if warm:
+            self._memory.keep(m.index, solution)
+        log_solve(self.solve_metrics, solution)
+        if training:
+            self._penalise(problem, solution.x)
+            x = self._weighted(x, solution.status)
         return self._shown(x, m, given)
+
+    def _weighted(self, x, status) -> tf.Tensor:
+        """`x`, with the gradient of images that failed times their weight."""
+        if self.unconverged_weight == 1.0:
+            return x
+        converged = per_image(status == int(Status.CONVERGED), x)
+        weight = tf.where(converged, 1.0, tf.cast(self.unconverged_weight, x.dtype))
+        return tf.stop_gradient(x) + weight * (x - tf.stop_gradient(x))
+
+    def _penalise(self, problem, x_star) -> None:
+        """Adds the penalties that need no loss; the others are added by `compute_loss`."""
+        for r in self.regularizers:
+            if r.needs_loss:
+                check(
+                    hasattr(self._training, "solved"),
+                    f"`{type(r).__name__}` needs the model's own `fit`: it asks for the loss.",
+                    regularizers=self.regularizers,
+                )
+                self._training.solved = problem
+                continue
+            penalty = r.penalty(problem, x_star, self._step())
+            self.penalty_metrics[r.name].update_state(penalty)
+            self.add_loss(r.weight * penalty)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, **kwargs):
         """The compiled loss and, in training, the weighted regularisers."""
-        base = super().compute_loss
-        total = base(x, y, y_pred, sample_weight, **kwargs)
-        solved = self._solves.take()
-        if solved is None:
+        base = functools.partial(super().compute_loss, x, y)
+        total, replicas = base(y_pred, sample_weight, **kwargs), _replicas.count()
+        if getattr(self._training, "solved", None) is None and not self.losses:
             return total
-        replicas = _replicas.count()  # Keras divides by it, for it adds their gradients
+        added = tf.add_n([tf.zeros([], total.dtype), *self.losses])
 
-        def loss(state):
-            return replicas * base(x, y, self.frame_of(state, y), sample_weight, **kwargs)
+        def loss(state):  # Keras divides by the replicas, for it adds their gradients
+            return replicas * base(self.frame_of(state, y), sample_weight, **kwargs) - added
 
-        for regularizer in self.regularizers:
-            penalty = regularizer.penalty(solved, loss)
-            self.penalty_metrics[regularizer.name].update_state(penalty)
-            total += regularizer.weight / replicas * penalty
+        if self.regularizers:
+            self.penalty_metrics["data_loss"].update_state(replicas * total - added)
+        for r in self.regularizers:
+            if r.needs_loss:
+                penalty = r.penalty_by_loss(self._training.solved, self.solver, loss)
+                self.penalty_metrics[r.name].update_state(penalty)
+                total += r.weight / replicas * penalty
         return total
-
-    if not KERAS_3:  # which logs the compiled loss alone
-
-        def get_metrics_result(self):
-            logs = super().get_metrics_result()
-            for r in self.regularizers:
-                logs["loss"] += r.weight * logs.get(r.name, 0.0)
-            return logs
 
     def _step(self):
         optimizer = getattr(self, "optimizer", None)
@@ -324,105 +303,41 @@ class Equilibrium(Model):
                 NaN; `rtol` or `max_evaluations` is outside its range; `kernel` or `noise` is
                 missing, unusable or of no use to this model, or `photo` is.
         """
-        blurred = _check_images("blurred", blurred)
+        blurred = check_images("blurred", blurred)
         self.build(blurred.shape)
         check(
             self._channels in (None, blurred.shape[-1]),
             f"`blurred` must have the {self._channels} channels of the model.",
             shape=tuple(blurred.shape),
         )
-        rtol, cap = self._options(rtol, max_evaluations, trace)
-        if start is not None:
-            start = _check_images("start", start)
-            shape = blurred if self.operator is None else self.operator.adjoint(blurred)
-            check(
-                start.shape == shape.shape,
-                "`start` must have the shape of the restored images.",
-                start=tuple(start.shape),
-                restored=tuple(shape.shape),
-            )
-        check(
-            self.takes_kernel or not photo,
-            "`photo` must be left out: the model's operator has a boundary of its own.",
-            photo=photo,
-        )
-        inputs, compact = self._told(blurred, kernel, noise), len(blurred) > 1
-        photo = self.photo if photo is None else bool(photo)
-        options = (rtol, cap, bool(trace), compact, start, self.folded(), photo)
-        return self._restore(inputs, *options)
+        options = Options(rtol, max_evaluations, trace, start=start, photo=photo)
+        options = checked_options(self, blurred, options)._replace(folded=self.folded())
+        return self._restore(checked_inputs(self, blurred, kernel, noise), options)
 
-    def _options(self, rtol, cap, trace) -> tuple:
-        """Tolerance and cap of a solve, checked; None for an iterate that is not solved for."""
-        if rtol is None and cap is None and not self.gradient.needs_solution:
-            return None, None
-        rtol = self.solver.rtol if rtol is None else rtol
-        cap = self.solver.max_evaluations if cap is None else cap
-        type(self.solver)(**{**self.solver.get_config(), "rtol": rtol, "max_evaluations": cap})
-        return tf.constant(rtol, tf.float32), int(cap) if trace else tf.constant(cap)
+    def solved(self, inputs, **options) -> Restoration:
+        """`restore` without checks, for use inside a graph; `options` are fields of `Options`."""
+        return self._solved(inputs, Options(**options))
 
-    def _told(self, blurred, kernel, noise):
-        """`blurred` and what else the model takes, for every image, checked."""
-        given = {"kernel": kernel, "noise": noise}
-        for name, value in given.items():
-            takes = getattr(self, f"takes_{name}")
-            check(
-                takes == (value is not None),
-                f"`{name}` must {'be given' if takes else 'be left out'} for this model.",
-                **{name: None if value is None else np.shape(value)},
-            )
-        inputs, batch = {"image": blurred}, len(blurred)
-        if kernel is not None:
-            inputs["kernel"] = check_kernels(kernel, batch)
-        if noise is not None:
-            inputs["noise"] = check_noise(noise, batch)
-        return inputs if len(inputs) > 1 else blurred
-
-    def solved(
-        self,
-        inputs,
-        rtol=None,
-        max_evaluations=None,
-        trace=False,
-        compact=False,
-        start=None,
-        folded=None,
-        photo=None,
-        mask=None,
-    ) -> Restoration:
-        """`restore` without checks, for use inside a graph; the options may be tensors.
-
-        With `compact`, images that stop leave the batch (see `solve`); not under XLA. `folded` is
-        what `folded()` returned, or None to compute it here. `mask` [B, H, W, 1], with `photo`, is
-        0 at pixels not to be trusted.
-        """
+    def _solved(self, inputs, options: Options) -> Restoration:
         m = given = self.measurement(inputs)
         self.build(m.image.shape)
-        if self.photo if photo is None else photo:
-            m = as_scene(m, mask)
+        start = options.start
+        if self.photo if options.photo is None else options.photo:
+            m = as_scene(m, options.mask)
             start = None if start is None else as_scene(given._replace(image=start)).image
-        known = {} if folded is None else {"folded": folded}
-        network = self.network.frozen(training=False, **known)
-        x0, T, told = self.equilibrium_map(m, network)  # noqa: N806
-        options = {"rtol": rtol, "max_evaluations": max_evaluations, "trace": trace}
-        x0 = x0 if start is None else self.state_of(tf.cast(start, x0.dtype))
-        if self.gradient.needs_solution or rtol is not None or max_evaluations is not None:
-            s = solve(T, x0, self.solver, told, compact=compact, **options)
-        else:
-            s = self._iterated(T, x0, told, trace)
+        problem = self.problem(m, folded=options.folded)
+        if start is not None:
+            problem = problem._replace(x0=self.state_of(tf.cast(start, problem.x0.dtype)))
+        names = ("rtol", "max_evaluations", "trace", "compact")
+        how = {name: getattr(options, name) for name in names}
+        s = self.gradient.solution(problem, self.solver, **how)
         image = self._shown(s.x, m, given)
         return Restoration(image, s.evaluations, s.residual, s.status, s.trace)
-
-    def _iterated(self, T, x0, told, trace) -> Solution:  # noqa: N803
-        """What was trained without a solver: x_k, judged by one evaluation more."""
-        steps = self.gradient.steps
-        x = tf.while_loop(lambda i, _: i < steps, lambda i, x: (i + 1, T(x, *told)), (0, x0))[1]
-        last = solve(T, x, self.solver, told, max_evaluations=1, trace=trace)
-        return last._replace(evaluations=last.evaluations + steps)
 
     @property
     def adjoint_metrics(self) -> dict:
         """{name: metric} of the solves for the gradient, where it makes any."""
-        return self._adjoint_metrics if self.gradient.solves_adjoint else {}
+        return {} if self.gradient.adjoint_solver is None else self._adjoint_metrics
 
     @property
     def metrics(self):
@@ -433,9 +348,12 @@ class Equilibrium(Model):
         return [m for m in super().metrics if id(m) not in found] + own
 
     def train_step(self, data):
-        groups = (self.solve_metrics, self.adjoint_metrics, self.penalty_metrics)
-        results = dict(super().train_step(data))
-        for group in groups:
+        self._training.solved = None
+        try:
+            results = dict(super().train_step(data))
+        finally:
+            del self._training.solved
+        for group in (self.solve_metrics, self.adjoint_metrics, self.penalty_metrics):
             results |= _results(group)
         return results
 
@@ -452,6 +370,7 @@ class Equilibrium(Model):
         penalties = [keras.saving.serialize_keras_object(r) for r in self.regularizers]
         own = {"warm_start": self.warm_start, "photo": self.photo, "name": self.name}
         own |= {"dtype": self.variable_dtype, "trainable": self.trainable}
+        own |= {"unconverged_weight": self.unconverged_weight}
         return {**saved, "regularizers": penalties, **own}
 
     @classmethod
@@ -465,41 +384,14 @@ class Equilibrium(Model):
         return cls(**config)
 
 
-def _record_metrics(prefix) -> dict:
-    names = ("evaluations", "residual", "converged")
-    return {name: keras.metrics.Mean(name=prefix + name) for name in names}
-
-
-def _log(metrics: dict, solution: Solution) -> None:
-    """Adds a solve to the means, the residual over the images that have a finite one."""
-    known = tf.cast(tf.math.is_finite(solution.residual), tf.float32)
-    residual = tf.where(known > 0, tf.cast(solution.residual, tf.float32), 0.0)
-    metrics["evaluations"].update_state(solution.evaluations)
-    metrics["residual"].update_state(residual, sample_weight=known)
-    metrics["converged"].update_state(solution.status == int(Status.CONVERGED))
-
-
 def _results(metrics: dict) -> dict:
     return {metric.name: metric.result() for metric in metrics.values()}
 
 
-def is_conditional(network) -> bool:
-    """Whether the network is told the noise level, as a second argument."""
-    return getattr(network, "conditional", False)
-
-
-_PARTS = ("operator", "network", "solver", "gradient")
-
-
-def _check_parts(operator, network, solver, gradient, regularizers) -> None:
+def _check_parts(network, solver, gradient, regularizers) -> None:
     check(
-        operator is None or isinstance(operator, Operator),
-        "`operator` must be a tf_jfb.operators.Operator, or None.",
-        operator=operator,
-    )
-    check(
-        hasattr(network, "frozen"),
-        "`network` must be a Keras layer with a method `frozen(training)`, like DnCNN.",
+        isinstance(network, Network),
+        "`network` must be a tf_jfb.networks.Network, like DnCNN.",
         network=network,
     )
     check(isinstance(solver, Solver), "`solver` must be a tf_jfb.solvers.Solver.", solver=solver)
@@ -515,26 +407,7 @@ def _check_parts(operator, network, solver, gradient, regularizers) -> None:
         regularizers=regularizers,
     )
     check(
-        gradient.needs_solution or not regularizers,
+        gradient.at_fixed_point or not regularizers,
         "`regularizers` need a gradient at a fixed point, not an unrolled one.",
         gradient=gradient,
     )
-
-
-def _check_images(name, images) -> tf.Tensor:
-    images = image_batch(name, images)
-    values = np.asarray(images)
-    check(values.size > 0, f"`{name}` must not be empty.", shape=values.shape)
-    check(
-        bool(np.isfinite(values).all()),
-        f"`{name}` must be finite.",
-        non_finite_pixels=int((~np.isfinite(values)).sum()),
-    )
-    # Noise may carry a measurement a little outside [0, 1]; 8-bit values lie far outside.
-    check(
-        values.min() > -1.0 and values.max() < 2.0,
-        f"`{name}` must hold values in [0, 1] (plus noise).",
-        min=float(values.min()),
-        max=float(values.max()),
-    )
-    return images

@@ -7,17 +7,17 @@ Where this differs from the published code:
 3. Statistics are read once per solve and moved once per training step.
 """
 
-import keras
 import tensorflow as tf
 
 from tf_jfb._compat import register
 from tf_jfb._validate import check, plain
 from tf_jfb.networks._bands import by_bands
+from tf_jfb.networks.base import Network
 from tf_jfb.networks.spectral_conv import SpectralConv2D
 
 
 @register
-class DnCNN(keras.layers.Layer):
+class DnCNN(Network):
     r"""Residual denoiser of Zhang et al. (2017): [B, H, W, C] -> [B, H, W, C], the noise estimate.
 
     `depth` convolutions 3x3 without bias, `channels` wide, ReLU between, batch normalisation on

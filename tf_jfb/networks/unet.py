@@ -7,6 +7,7 @@ from tf_jfb._compat import register
 from tf_jfb._numerics import per_image
 from tf_jfb._validate import check, plain
 from tf_jfb.networks._bands import by_bands
+from tf_jfb.networks.base import Network
 from tf_jfb.networks.spectral_conv import SpectralConv2D
 
 LEVEL_UNIT = 0.05  # the level enters the first convolution in this unit, of about its own size
@@ -14,7 +15,7 @@ LINEAR, SMALL = 1.0, 0.02  # variance that a convolution starts with, he_normal'
 
 
 @register
-class UNet(keras.layers.Layer):
+class UNet(Network):
     r"""Residual U-Net, [B, H, W, C] and a noise level [B] -> [B, H, W, C], the noise estimate.
 
     Every scale has `blocks` residual blocks $h + w_2 * \mathrm{relu}(w_1 * h)$ on the way down

@@ -1,29 +1,19 @@
 """What every penalty on an equilibrium map shares."""
 
 import dataclasses
-from typing import NamedTuple
 
 import tensorflow as tf
 
+from tf_jfb._types import FixedPointProblem
 from tf_jfb._validate import check, make_plain
-from tf_jfb.solvers import Solver
-
-
-class Solved(NamedTuple):
-    """One solve of a training step, as a regulariser sees it."""
-
-    f: object  # the map [B, ...] -> [B, ...]
-    x0: tf.Tensor  # [B, ...], its start
-    x_star: tf.Tensor  # [B, ...], its fixed point, without gradient
-    solver: Solver
-    step: tf.Tensor  # int64 [], counts the training steps: a seed
 
 
 @dataclasses.dataclass(frozen=True)
 class Regularizer:
     """A penalty that is added to the loss, times `weight`, and logged under `name`.
 
-    A subclass supplies `penalty`.
+    A subclass supplies `penalty`, or, where it needs the loss of other iterates, `penalty_by_loss`,
+    which is asked for in the model's own training step alone.
 
     Raises:
         ValueError: `weight` is not positive.
@@ -32,6 +22,7 @@ class Regularizer:
     weight: float = 1.0
 
     name = "penalty"
+    needs_loss = False
 
     def __post_init__(self):
         make_plain(self)
@@ -41,8 +32,16 @@ class Regularizer:
             weight=self.weight,
         )
 
-    def penalty(self, solved: Solved, loss) -> tf.Tensor:
-        """The penalty [], differentiable in the weights of f; `loss(x)` is the model's loss."""
+    def penalty(self, problem: FixedPointProblem, x_star: tf.Tensor, step) -> tf.Tensor:
+        """The penalty [], differentiable in the weights of f.
+
+        `x_star` [B, ...] is the fixed point, without gradient; `step` int64 [] counts the training
+        steps, and may seed what is drawn.
+        """
+        raise NotImplementedError
+
+    def penalty_by_loss(self, problem: FixedPointProblem, solver, loss) -> tf.Tensor:
+        """The penalty [] where `needs_loss`; `loss(x)` is the model's loss of an iterate x."""
         raise NotImplementedError
 
     def get_config(self) -> dict:

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tf_jfb._compat import register
 from tf_jfb._validate import check
-from tf_jfb.regularizers.base import Regularizer, Solved
+from tf_jfb.regularizers.base import Regularizer
 from tf_jfb.solvers import solve
 
 
@@ -31,6 +31,7 @@ class Correction(Regularizer):
     evaluations: tuple = (3,)
 
     name = "correction"
+    needs_loss = True
 
     def __post_init__(self):
         super().__post_init__()
@@ -42,9 +43,9 @@ class Correction(Regularizer):
             evaluations=self.evaluations,
         )
 
-    def penalty(self, solved: Solved, loss) -> tf.Tensor:
+    def penalty_by_loss(self, problem, solver, loss) -> tf.Tensor:
         losses = []
         for k in self.evaluations:
-            x = solve(solved.f, solved.x0, solved.solver, max_evaluations=k).x
-            losses.append(loss(solved.f(tf.stop_gradient(x))))
+            found = solve(problem.f, problem.x0, solver, problem.inputs, max_evaluations=k)
+            losses.append(loss(problem.at(tf.stop_gradient(found.x))))
         return tf.add_n(losses) / len(losses)

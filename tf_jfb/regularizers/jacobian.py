@@ -9,7 +9,7 @@ from tf_jfb._compat import register
 from tf_jfb._numerics import per_image_norm, per_image_unit
 from tf_jfb._validate import check
 from tf_jfb.gradients.base import transposed_jacobian
-from tf_jfb.regularizers.base import Regularizer, Solved
+from tf_jfb.regularizers.base import Regularizer
 
 
 @register
@@ -48,11 +48,10 @@ class Jacobian(Regularizer):
             power=self.power,
         )
 
-    def penalty(self, solved: Solved, loss) -> tf.Tensor:
-        x = solved.x_star
-        product = transposed_jacobian(solved.f, x)
-        seed = tf.stack([tf.cast(self.seed, tf.int64), tf.cast(solved.step, tf.int64)])
-        u = _replicas.normal(tf.shape(x), seed, x.dtype)
+    def penalty(self, problem, x_star, step) -> tf.Tensor:
+        product = transposed_jacobian(problem.at, x_star)
+        seed = tf.stack([tf.cast(self.seed, tf.int64), tf.cast(step, tf.int64)])
+        u = _replicas.normal(tf.shape(x_star), seed, x_star.dtype)
         for _ in range(self.power):
             u = tf.stop_gradient(per_image_unit(product(u)))
         squared = tf.square(per_image_norm(product(u)) / per_image_norm(u))

@@ -1,5 +1,6 @@
 """The one loop of the library: drives any solver to a fixed point, image by image."""
 
+import functools
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -39,6 +40,7 @@ def solve(
     max_evaluations=None,
     trace: bool = False,
     compact: bool = False,
+    pending: bool = False,
 ) -> Solution:
     r"""Finds $x = f(x, *inputs)$ for every image of a batch, starting from `x0`.
 
@@ -60,6 +62,9 @@ def solve(
             must be an integer.
         compact: an image that stops leaves the batch, and f is evaluated on the others alone. f
             may depend on the image only through `inputs`. Not under XLA: shapes change.
+        pending: leave the last evaluation to the caller, who needs f(x) recorded, and tells
+            `with_last` of it. An image that does not converge makes one evaluation less, and its
+            `x` is the iterate to evaluate next, or the best where that was not the last.
 
     Returns:
         A `Solution`; `x` is the evaluated iterate whose `residual` is reported.
@@ -80,8 +85,9 @@ def solve(
     )
     rtol = solver.rtol if rtol is None else rtol
     cap = solver.max_evaluations if max_evaluations is None else max_evaluations
+    cap = cap - 1 if pending else cap
     columns = (cap if isinstance(cap, int) else tf.reduce_max(cap)) if trace else 0
-    run = _run_compact if compact else _run
+    run = functools.partial(_run_compact if compact else _run, pending=pending)
     if tf.executing_eagerly():
         with tf.init_scope():  # pauses the tape: an eager loop would record every evaluation
             return run(f, inputs, solver, _start(x0, solver, rtol, cap, columns))
@@ -92,13 +98,30 @@ def solve(
     )
 
 
-def _run(f, inputs, solver, start) -> Solution:
+def with_last(solution: Solution, fx: tf.Tensor, solver: Solver) -> Solution:
+    """The record of a `pending` solve, completed by `fx`, the value of f at its `x`."""
+    fx = tf.stop_gradient(fx)
+    step, size = per_image_norm(fx - solution.x), per_image_norm(fx)
+    finite = tf.math.is_finite(step) & tf.math.is_finite(size)
+    converged = finite & (step <= solver.atol + tf.cast(solver.rtol, size.dtype) * size)
+    waited = solution.status == int(Status.CAP)
+    judged = tf.where(converged, int(Status.CONVERGED), int(Status.CAP))
+    judged = tf.where(finite, judged, int(Status.DIVERGED))
+    relative = tf.where(finite, step / tf.maximum(size, _tiny(size)), float("inf"))
+    return solution._replace(
+        evaluations=solution.evaluations + tf.cast(waited, tf.int32),
+        residual=tf.where(waited, relative, solution.residual),
+        status=tf.where(waited, judged, solution.status),
+    )
+
+
+def _run(f, inputs, solver, start, pending) -> Solution:
     end = tf.while_loop(
         lambda c: tf.reduce_any(c.active),
-        lambda c: (_keep_shapes(_iterate(lambda x: f(x, *inputs), c, solver), c),),
+        lambda c: (_keep_shapes(_iterate(lambda x: f(x, *inputs), c, solver, pending), c),),
         (start,),
     )[0]
-    return Solution(*_results(end))
+    return Solution(*_results(end, pending))
 
 
 class _Batch(NamedTuple):
@@ -110,42 +133,42 @@ class _Batch(NamedTuple):
     results: tuple  # a Solution's tensors, without the trace where none is asked for
 
 
-def _run_compact(f, inputs, solver, start) -> Solution:
-    image, results = tf.range(tf.shape(start.x)[0]), _results(start)
+def _run_compact(f, inputs, solver, start, pending) -> Solution:
+    image, results = tf.range(tf.shape(start.x)[0]), _results(start, pending)
     start = _Batch(start, tuple(inputs), image, results)
     varying = tf.nest.map_structure(_any_batch, start[:3])
     invariants = _Batch(*varying, tuple(t.shape for t in results))
 
     def body(b):
-        carry = _iterate(lambda x: f(x, *b.inputs), b.carry, solver)
+        carry = _iterate(lambda x: f(x, *b.inputs), b.carry, solver, pending)
         b = b._replace(carry=_keep_shapes(carry, b.carry))
-        return (tf.cond(tf.reduce_all(carry.active), lambda: b, lambda: _leave(b)),)
+        return (tf.cond(tf.reduce_all(carry.active), lambda: b, lambda: _leave(b, pending)),)
 
     end = tf.while_loop(
-        lambda b: tf.shape(b.image)[0] > 0,
+        lambda b: (tf.shape(b.image)[0] > 0) & tf.reduce_any(b.carry.active),
         body,
         (start,),
         shape_invariants=(invariants,),
     )[0]
-    return Solution(*_put(end))
+    return Solution(*_put(end, pending))
 
 
-def _results(c: _Carry) -> tuple:
+def _results(c: _Carry, pending) -> tuple:
     trace = [] if c.trace.shape[1] == 0 else [c.trace]
-    return (c.best, c.evaluations, c.residual, c.status, *trace)
+    return (c.x if pending else c.best, c.evaluations, c.residual, c.status, *trace)
 
 
-def _leave(b: _Batch) -> _Batch:
+def _leave(b: _Batch, pending) -> _Batch:
     """Notes how the images stand and keeps those that go on."""
     stay = tf.where(b.carry.active)[:, 0]
     take = lambda t: t if t.shape.rank == 0 else tf.gather(t, stay)  # noqa: E731
     carry, inputs, image = tf.nest.map_structure(take, (b.carry, b.inputs, b.image))
-    return _Batch(carry, inputs, image, _put(b))
+    return _Batch(carry, inputs, image, _put(b, pending))
 
 
-def _put(b: _Batch) -> tuple:
+def _put(b: _Batch, pending) -> tuple:
     """The results, with those of the images in the batch as they stand."""
-    news = _results(b.carry)
+    news = _results(b.carry, pending)
     put = lambda old, new: tf.tensor_scatter_nd_update(old, b.image[:, None], new)  # noqa: E731
     return tuple(put(old, new) for old, new in zip(b.results, news, strict=True))
 
@@ -178,7 +201,7 @@ def _start(x0, solver, rtol, cap, columns) -> _Carry:
     )
 
 
-def _iterate(f, c: _Carry, solver: Solver) -> _Carry:
+def _iterate(f, c: _Carry, solver: Solver, pending) -> _Carry:
     fx = _evaluate(f, c.x)
     step, size = per_image_norm(fx - c.x), per_image_norm(fx)
     relative = step / tf.maximum(size, _tiny(size))
@@ -191,11 +214,13 @@ def _iterate(f, c: _Carry, solver: Solver) -> _Carry:
     goes_on = active & (c.evaluation + 1 < c.cap)
     x_next, state = solver.step(c.x, fx, c.state)
     best = tf.where(per_image(better, c.x), c.x, c.best)
+    moves = active & (goes_on | better) if pending else goes_on
+    stays = tf.where(per_image(c.active, c.x), best, c.x)
     status = tf.where(converged, int(Status.CONVERGED), c.status)
     return c._replace(
         evaluation=c.evaluation + 1,
         active=goes_on,
-        x=tf.where(per_image(goes_on, c.x), x_next, best),
+        x=tf.where(per_image(moves, c.x), x_next, stays),
         best=best,
         residual=tf.where(better, relative, c.residual),
         smallest=tf.where(better, step, c.smallest),

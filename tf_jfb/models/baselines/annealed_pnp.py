@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from tf_jfb._validate import check
 from tf_jfb.models.baselines._arguments import checked
-from tf_jfb.models.equilibrium import is_conditional
 from tf_jfb.operators import Operator
 
 
@@ -45,7 +44,7 @@ def annealed_pnp(
     check(noise > 0, "`noise` must be positive.", noise=noise)
     check(start > noise, "`start` must be above `noise`.", start=start, noise=noise)
     check(steps >= 2, "`steps` must be >= 2.", steps=steps)
-    check(is_conditional(network), "`network` must be told the noise level.", network=network)
+    check(network.conditional, "`network` must be told the noise level.", network=network)
     levels = tf.exp(tf.linspace(math.log(start), math.log(noise), steps))
     rho = weight * tf.square(noise / levels)
     return _program(operator, network)(d, tf.cast(levels, d.dtype), tf.cast(rho, d.dtype))

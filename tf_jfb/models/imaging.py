@@ -1,0 +1,70 @@
+"""The forward model of an equilibrium model: d = A x + e, with what is told of A and e."""
+
+import tensorflow as tf
+
+from tf_jfb._compat import Model
+from tf_jfb._validate import check
+from tf_jfb.models._laws import REFERENCE
+from tf_jfb.models._measurement import Measurement, as_scene, measurement
+from tf_jfb.operators import BlurEach, Frame, Operator
+
+
+class ImagingModel(Model):
+    """A model of measurements through an `operator`, or through blurs that come with the images.
+
+    With `photo`, such images are frames of scenes that go on beyond them (see `operators.Frame`):
+    what is solved for is the scene, what is returned and learned from the frame.
+    """
+
+    warm_start = 0  # examples that are named by an index
+
+    def __init__(self, operator: Operator | None, network, photo: bool, **kwargs):
+        super().__init__(**kwargs)
+        check(
+            operator is None or isinstance(operator, Operator),
+            "`operator` must be a tf_jfb.operators.Operator, or None.",
+            operator=operator,
+        )
+        check(
+            operator is None or not photo,
+            "`photo` must be left out: `operator` has a boundary of its own.",
+            photo=photo,
+        )
+        self.operator, self.network, self.photo = operator, network, photo
+
+    @property
+    def takes_kernel(self) -> bool:
+        """Whether the blur comes with the images."""
+        return self.operator is None
+
+    @property
+    def takes_noise(self) -> bool:
+        """Whether the noise level comes with the images."""
+        return self.takes_kernel or self.network.conditional
+
+    def measurement(self, inputs) -> Measurement:
+        """What the model was given, checked to be what it takes."""
+        wanted = [name for name in ("kernel", "noise") if getattr(self, f"takes_{name}")]
+        return measurement(inputs, wanted, self.warm_start > 0, self.variable_dtype)
+
+    def scene(self, m: Measurement) -> Measurement:
+        """`m`, extended to a scene where the model takes its images for frames."""
+        return as_scene(m) if self.photo and m.seen is None else m
+
+    def forward_model(self, m: Measurement) -> tuple:
+        """(make, tensors): `make(*tensors)` is A of the images whose entries the tensors hold."""
+        if self.operator is not None:
+            return lambda: self.operator, ()
+        transfer = BlurEach(m.kernel).transfer(m.image)
+        if m.seen is None:
+            return BlurEach.from_transfer, (transfer,)
+        return lambda t, seen: Frame(BlurEach.from_transfer(t), seen), (transfer, m.seen)
+
+    def backprojection(self, m: Measurement, operator: Operator) -> tf.Tensor:
+        """Where solves start: A^T d, or a d that holds a guess of what was not seen."""
+        return operator.adjoint(m.image) if m.seen is None else m.image
+
+    def noise_of(self, m: Measurement) -> tf.Tensor:
+        """Noise level of every image, [B]; that of reference for a model that is told none."""
+        level = tf.constant(REFERENCE, m.image.dtype)
+        return tf.fill(tf.shape(m.image)[:1], level) if m.noise is None else m.noise

@@ -1,0 +1,110 @@
+"""Restoration of a batch by an equilibrium model: the record, the options and their checks."""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tf_jfb._validate import check
+from tf_jfb.models._measurement import check_kernels, check_noise
+from tf_jfb.operators.base import image_batch
+
+
+class Restoration(NamedTuple):
+    """What `restore` returns, one entry per image."""
+
+    image: tf.Tensor  # [B, H, W, C]
+    evaluations: tf.Tensor  # int32 [B]
+    residual: tf.Tensor  # [B], |T(x) - x| / |T(x)| at the returned image
+    status: tf.Tensor  # int32 [B], a Status
+    trace: tf.Tensor | None = None  # [B, max_evaluations], NaN once the image stopped
+
+
+class Options(NamedTuple):
+    """How a batch is to be restored; None stands for the model's own."""
+
+    rtol: object = None  # relative tolerance, a number or tensor, one for all or [B]
+    max_evaluations: object = None  # cap on the evaluations of T, likewise
+    trace: bool = False  # whether to return the residual of every evaluation
+    compact: bool = False  # whether images that stop leave the batch; not under XLA
+    start: tf.Tensor | None = None  # images [B, H, W, C] to start from
+    folded: object = None  # what the network's `folded` returned, to save computing it
+    photo: bool | None = None  # whether the scene goes on beyond the images
+    mask: tf.Tensor | None = None  # [B, H, W, 1], with `photo`: 0 at pixels not to be trusted
+
+
+def checked_options(model, images: tf.Tensor, options: Options) -> Options:
+    """`options` as the model's program takes them. Raises ValueError where one is unusable."""
+    start = options.start
+    if start is not None:
+        start = check_images("start", start)
+        shape = images if model.operator is None else model.operator.adjoint(images)
+        check(
+            start.shape == shape.shape,
+            "`start` must have the shape of the restored images.",
+            start=tuple(start.shape),
+            restored=tuple(shape.shape),
+        )
+    check(
+        model.takes_kernel or not options.photo,
+        "`photo` must be left out: the model's operator has a boundary of its own.",
+        photo=options.photo,
+    )
+    rtol, cap = _stopping(model, options)
+    return options._replace(
+        rtol=rtol,
+        max_evaluations=cap,
+        trace=bool(options.trace),
+        compact=len(images) > 1,
+        start=start,
+        photo=model.photo if options.photo is None else bool(options.photo),
+    )
+
+
+def _stopping(model, options) -> tuple:
+    """Tolerance and cap of a solve; None for an iterate that is not solved for."""
+    rtol, cap, solver = options.rtol, options.max_evaluations, model.solver
+    if rtol is None and cap is None and not model.gradient.at_fixed_point:
+        return None, None
+    rtol = solver.rtol if rtol is None else rtol
+    cap = solver.max_evaluations if cap is None else cap
+    type(solver)(**{**solver.get_config(), "rtol": rtol, "max_evaluations": cap})
+    return tf.constant(rtol, tf.float32), int(cap) if options.trace else tf.constant(cap)
+
+
+def checked_inputs(model, images: tf.Tensor, kernel, noise):
+    """`images` and what else the model takes, for every image. Raises ValueError if unusable."""
+    given = {"kernel": kernel, "noise": noise}
+    for name, value in given.items():
+        takes = getattr(model, f"takes_{name}")
+        check(
+            takes == (value is not None),
+            f"`{name}` must {'be given' if takes else 'be left out'} for this model.",
+            **{name: None if value is None else np.shape(value)},
+        )
+    inputs, batch = {"image": images}, len(images)
+    if kernel is not None:
+        inputs["kernel"] = check_kernels(kernel, batch)
+    if noise is not None:
+        inputs["noise"] = check_noise(noise, batch)
+    return inputs if len(inputs) > 1 else images
+
+
+def check_images(name: str, images) -> tf.Tensor:
+    """`images` as a tensor [B, H, W, C]; raises ValueError unless finite and in [0, 1]."""
+    images = image_batch(name, images)
+    values = np.asarray(images)
+    check(values.size > 0, f"`{name}` must not be empty.", shape=values.shape)
+    check(
+        bool(np.isfinite(values).all()),
+        f"`{name}` must be finite.",
+        non_finite_pixels=int((~np.isfinite(values)).sum()),
+    )
+    # Noise may carry a measurement a little outside [0, 1]; 8-bit values lie far outside.
+    check(
+        values.min() > -1.0 and values.max() < 2.0,
+        f"`{name}` must hold values in [0, 1] (plus noise).",
+        min=float(values.min()),
+        max=float(values.max()),
+    )
+    return images
