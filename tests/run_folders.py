@@ -2,8 +2,8 @@
 
 import pathlib
 
+from tf_jfb._weights import save_weights
 from tf_jfb.training import build_model
-from tf_jfb.training.callbacks import save_weights
 from tf_jfb.training.config import save_config
 
 

@@ -12,8 +12,8 @@ PACKAGE = ROOT / "tf_jfb"
 # import each other.
 LEVELS = (
     ("_gradients",),
-    ("_types", "_numerics", "_validate", "_compat", "_replicas", "_moved"),
-    ("solvers", "operators", "networks", "noise", "losses", "metrics"),
+    ("_types", "_numerics", "_validate", "_compat", "_replicas", "_moved", "_files", "_version"),
+    ("solvers", "operators", "networks", "noise", "losses", "metrics", "_weights"),
     ("gradients", "data", "_plots"),
     ("layers", "regularizers"),
     ("models",),

@@ -14,8 +14,8 @@ from tf_jfb import (
     solvers,
 )
 from tf_jfb._types import Solution, Status
+from tf_jfb._version import __version__  # noqa: F401
 
-__version__ = "0.1.0"
 __all__ = [
     "Solution",
     "Status",

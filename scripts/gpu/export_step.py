@@ -67,9 +67,9 @@ def main() -> None:
 
 
 def _model(args):
+    from tf_jfb._weights import load_weights
     from tf_jfb.training import Config, load_config
     from tf_jfb.training.build import build_denoiser, build_model
-    from tf_jfb.training.callbacks import load_weights
     from tf_jfb.training.fit import compile_model
 
     own = {"path": args.path, "pretrained": args.pretrained, "initial": None}

@@ -77,8 +77,8 @@ def measure(args, method: str, size: int) -> dict:
     import numpy as np
     import tensorflow as tf
 
+    from tf_jfb._weights import load_weights, save_weights
     from tf_jfb.solvers import solve
-    from tf_jfb.training.callbacks import load_weights, save_weights
 
     study = study_of_gradients(args)
     if method == "denoiser":

@@ -6,12 +6,12 @@ import pytest
 import tensorflow as tf
 
 from tf_jfb import data, metrics, models, networks, operators
+from tf_jfb._weights import load_weights
 from tf_jfb.data import Photo
 from tf_jfb.evaluation import report
 from tf_jfb.exported import _noise, deblur, export, for_blur, load_model
 from tf_jfb.exported.deblur import deblur_batch
 from tf_jfb.operators import kernels
-from tf_jfb.training.callbacks import load_weights
 
 KERNEL = kernels.gaussian(5, 1.0)
 

@@ -10,8 +10,8 @@ import yaml
 from tf_jfb import gradients, models, networks
 from tf_jfb._compat import value
 from tf_jfb._validate import check
+from tf_jfb._weights import load_weights
 from tf_jfb.solvers import Anderson, Picard, Solver
-from tf_jfb.training.callbacks import load_weights
 from tf_jfb.training.config import Config, load_config
 from tf_jfb.training.denoiser import Denoiser
 

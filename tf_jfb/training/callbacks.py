@@ -1,7 +1,6 @@
 """Callbacks: exact resumption, and advice when solves do not converge."""
 
 import json
-import os
 import pathlib
 import time
 
@@ -9,8 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_jfb._compat import value
-from tf_jfb._validate import check
+from tf_jfb import _weights as weights
+from tf_jfb._files import write_text
 from tf_jfb.diagnostics.audit import auditor
 from tf_jfb.training.strategies import is_chief
 
@@ -39,24 +38,26 @@ class Checkpoint(keras.callbacks.Callback):
         if (self.folder / "last.npz").exists():
             with np.load(self.folder / "last.npz") as saved:
                 self.history = json.loads(str(saved["history"]))
-                _assign(_variables(model), saved)
+                weights.assign_state(model, saved)
 
     def on_test_end(self, logs=None):
-        self._validated = _arrays(self.model.variables)  # maybe averages, in the model until now
+        # Maybe averages, in the model until now.
+        self._validated = weights.arrays_of(weights.named_weights(self.model))
 
     def on_epoch_end(self, epoch, logs=None):
         row = {k: float(v) for k, v in (logs or {}).items()}
         before = [r[self.monitor] for r in self.history if np.isfinite(r[self.monitor])]
         rises = row[self.monitor] > max(before, default=-np.inf)
         self.history.append({"epoch": epoch + 1, **row})
-        arrays = _arrays(_variables(self.model))  # on all workers: reading may need them all
+        # On all workers: reading may need them all.
+        arrays = weights.arrays_of(weights.state_of(self.model))
         if not is_chief(self.model.distribute_strategy):
             return
         if rises:
-            _save(self.folder / "best.npz", self._validated)
+            weights.save_arrays(self.folder / "best.npz", self._validated)
         if all(np.isfinite(array).all() for array in arrays.values()):
             history = np.array(json.dumps(self.history))
-            _save(self.folder / "last.npz", {**arrays, "history": history})
+            weights.save_arrays(self.folder / "last.npz", {**arrays, "history": history})
         else:
             print(
                 f"\nThe weights are not finite after epoch {epoch + 1}: last.npz keeps an earlier"
@@ -68,7 +69,7 @@ class Checkpoint(keras.callbacks.Callback):
         names = dict.fromkeys(name for row in self.history for name in row)
         table = [[f"{row.get(name, np.nan):.6g}" for name in names] for row in self.history]
         lines = [",".join(row) for row in [names, *table]]
-        _replace(self.folder / "log.csv", lambda p: p.write_text("\n".join(lines) + "\n"))
+        write_text(self.folder / "log.csv", "\n".join(lines) + "\n")
 
 
 class ConvergenceAdvice(keras.callbacks.Callback):
@@ -152,72 +153,3 @@ class AuditGradient(keras.callbacks.Callback):
                     for group, figure in row.items():
                         tf.summary.scalar(f"audit_{kind}/{name}/{group}", figure, epoch)
         self.writer.flush()
-
-
-def save_weights(path, model) -> None:
-    """Every variable of `model` (not of its optimizer) in one .npz, written atomically."""
-    _save(path, _arrays(model.variables))
-
-
-def load_weights(path, model) -> None:
-    """Loads a run's best weights, or those of an exported model, into a built model.
-
-    Args:
-        path: a file of `save_weights`, a run folder with its `best.npz`, or a SavedModel folder.
-        model: of the same architecture.
-
-    Raises:
-        ValueError: `path` is none of these, or its variables are of another architecture.
-    """
-    path = pathlib.Path(path)
-    file = path / "best.npz" if (path / "best.npz").is_file() else path
-    if (path / "saved_model.pb").is_file():
-        checkpoint = tf.train.load_checkpoint(str(path / "variables" / "variables"))
-        key = "weights/{}/.ATTRIBUTES/VARIABLE_VALUE"
-        names = [key.format(i) for i in range(len(model.variables))]
-        saved = {
-            f"v{i}": checkpoint.get_tensor(n)
-            for i, n in enumerate(names)
-            if checkpoint.has_tensor(n)
-        }
-        return _assign(model.variables, saved)
-    check(file.is_file(), "There must be a run folder, or an exported model.", path=str(path))
-    with np.load(file) as saved:
-        _assign(model.variables, saved)
-
-
-def _variables(model) -> list:
-    optimizer = model.optimizer.variables
-    return [*model.variables, *(optimizer() if callable(optimizer) else optimizer)]
-
-
-def _assign(variables, saved) -> None:
-    shapes = [tuple(v.shape) for v in variables]
-    found = [saved[name].shape if (name := f"v{i}") in saved else None for i in range(len(shapes))]
-    check(
-        shapes == found,
-        "The saved weights must be of the model's architecture.",
-        model=[a for a, b in zip(shapes, found, strict=True) if a != b][:3],
-        saved=[b for a, b in zip(shapes, found, strict=True) if a != b][:3],
-    )
-    for i, variable in enumerate(variables):
-        value(variable).assign(saved[f"v{i}"])
-
-
-def _arrays(variables) -> dict:
-    return {f"v{i}": value(v).numpy() for i, v in enumerate(variables)}
-
-
-def _save(path, arrays) -> None:
-    def write(temporary):
-        with open(temporary, "wb") as file:
-            np.savez(file, **arrays)
-
-    _replace(pathlib.Path(path), write)
-
-
-def _replace(path: pathlib.Path, write) -> None:
-    """Writes beside `path`, then renames over it."""
-    temporary = path.with_name(f".{path.name}.partial")
-    write(temporary)
-    os.replace(temporary, path)

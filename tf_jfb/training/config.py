@@ -9,6 +9,7 @@ import typing
 import yaml
 
 from tf_jfb import gradients
+from tf_jfb._files import write_text
 from tf_jfb._validate import check
 from tf_jfb.data.dead_leaves import MOST_GRAIN
 from tf_jfb.data.random_blurs import FAMILIES
@@ -248,5 +249,5 @@ def number(name: str, value):
 
 
 def save_config(path, config: Config) -> None:
-    """Writes `config` as YAML."""
-    pathlib.Path(path).write_text(yaml.safe_dump(dataclasses.asdict(config), sort_keys=False))
+    """Writes `config` as YAML, whole or not at all."""
+    write_text(path, yaml.safe_dump(dataclasses.asdict(config), sort_keys=False))

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from tf_jfb._validate import check
+from tf_jfb._weights import load_weights
 from tf_jfb.training import build, optimizers, problem, strategies
 from tf_jfb.training import tensorboard as boards
 from tf_jfb.training.callbacks import (
@@ -17,8 +18,6 @@ from tf_jfb.training.callbacks import (
     Checkpoint,
     ConvergenceAdvice,
     Throughput,
-    _replace,
-    load_weights,
 )
 from tf_jfb.training.config import Config, load_config, save_config
 from tf_jfb.training.figures import SHOWN, plot_log, plot_restored
@@ -220,7 +219,7 @@ def _claim(run, config, strategy) -> None:
             changed=changed,
         )
     if saved != config and strategies.is_chief(strategy):
-        _replace(file, lambda path: save_config(path, config))
+        save_config(file, config)
     with strategies.lost_workers(strategy):
         strategies.wait_for_all(strategy)
     check(file.exists(), "`run` must be a folder that all workers share.", run=str(run))

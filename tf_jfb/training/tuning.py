@@ -18,11 +18,11 @@ import numpy as np
 import tensorflow as tf
 import yaml
 
+from tf_jfb._files import replacing, write_text
 from tf_jfb._types import Status
 from tf_jfb._validate import check
 from tf_jfb.metrics import psnr
 from tf_jfb.training import build, fit, problem
-from tf_jfb.training.callbacks import _replace
 from tf_jfb.training.config import Config
 from tf_jfb.training.search_space import DEFAULT, check_space, chosen, declare
 from tf_jfb.training.tuning_report import PROJECT, read_log, write_report
@@ -150,7 +150,7 @@ class Tuner(keras_tuner.Tuner):
             keras.backend.clear_session()
             result = assess(config, folder / "run", epochs)
             result = {"objective": self.objective(result), **result, "options": options}
-            _replace(record, lambda path: path.write_text(json.dumps(result, indent=1)))
+            write_text(record, json.dumps(result, indent=1))
         result = json.loads(record.read_text())
         print(f"\nTrial {trial.trial_id}: {_summary(result)}\n", flush=True)
         return {k: v for k, v in result.items() if isinstance(v, (int, float))}
@@ -218,7 +218,7 @@ def claim(output, search: dict, write: bool = True) -> None:
     elif write:
         file.parent.mkdir(parents=True, exist_ok=True)
         text = yaml.safe_dump(search, sort_keys=False)
-        _replace(file, lambda path: path.write_text(text))
+        write_text(file, text)
 
 
 def _trained(config, run, epochs) -> keras.Model:
@@ -259,10 +259,11 @@ class _Whole:
 
     def save(self):
         text = json.dumps(self.get_state())
-        _replace(pathlib.Path(self._get_oracle_fname()), lambda path: path.write_text(text))
+        write_text(self._get_oracle_fname(), text)
 
     def _save_trial(self, trial):
-        _replace(pathlib.Path(self._get_trial_dir(trial.trial_id)) / "trial.json", trial.save)
+        with replacing(pathlib.Path(self._get_trial_dir(trial.trial_id)) / "trial.json") as file:
+            trial.save(file)
 
 
 def _oracle(method, space, trials, config):
