@@ -72,21 +72,22 @@ def main() -> None:
     from tf_jfb.data import read_image, write_image
     from tf_jfb.data.image_io import check_output
     from tf_jfb.evaluation import report
-    from tf_jfb.exported import deblur, load_model
-    from tf_jfb.exported.deblur import inputs_of
+    from tf_jfb.exported import ExportedModel, deblur_photo
     from tf_jfb.operators import kernels
 
     photo = sharp = read_image(args.photo)
     check_output(args.output)
-    told = {"blur": kernels.parse(args.kernel)} if args.kernel else {}
+    told = {"kernel": kernels.parse(args.kernel)} if args.kernel else {}
     if args.simulate:
         options = {"seed": args.seed, "black": not args.kernel}
         sharp, photo = report.simulate(photo, args.simulate, args.noise or 0.0, **options)
-    model = load_model(args.model, kernel=args.kernel)
-    if not args.simulate or "noise" in inputs_of(model):
+    model = ExportedModel.open(args.model)
+    if not args.simulate or model.takes_noise:
         told["noise"] = args.noise
     told["trace"] = args.figure is not None
-    result = deblur(model, photo, args.rtol, args.max_evaluations, **told)
+    result = deblur_photo(
+        model, photo, rtol=args.rtol, max_evaluations=args.max_evaluations, **told
+    )
     write_image(args.output, result.photo)
     rows = report.describe(result, photo, sharp if args.simulate else None)
     print(json.dumps(rows) if args.json else report.lines(rows))

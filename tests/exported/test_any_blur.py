@@ -1,6 +1,5 @@
 """Export and use of a model that is told the blur."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -9,25 +8,22 @@ from tf_jfb import data, metrics, models, networks, operators
 from tf_jfb._weights import load_weights
 from tf_jfb.data import Photo
 from tf_jfb.evaluation import report
-from tf_jfb.exported import _noise, deblur, export, for_blur, load_model
-from tf_jfb.exported.deblur import deblur_batch
+from tf_jfb.exported import (
+    ExportedModel,
+    _noise,
+    deblur_photo,
+    deblur_photos,
+    export,
+    for_blur,
+)
 from tf_jfb.operators import kernels
 
 KERNEL = kernels.gaussian(5, 1.0)
 
 
-@pytest.fixture(scope="module")
-def model():
-    keras.utils.set_random_seed(0)
-    network = networks.UNet((4, 6), blocks=1, lipschitz=1.0, gain=1e-3)
-    model = models.DEHQS(None, network, rho=0.01)
-    model.build((None, None, None, 3))
-    return model
-
-
-@pytest.fixture(scope="module")
-def folder(model, tmp_path_factory):
-    return export(model, tmp_path_factory.mktemp("any") / "1")
+@pytest.fixture
+def model(model_of_any_blur):
+    return model_of_any_blur
 
 
 def photo(channels=3, side=40):
@@ -41,7 +37,7 @@ def blurred(channels=3):
 
 def test_the_exported_model_restores_as_the_model_does(model, folder):
     d = operators.BlurFFT(KERNEL)(photo().pixels[None]).numpy()
-    out = load_model(folder, kernel="given").signatures["deblur"](
+    out = ExportedModel.open(folder).loaded.signatures["deblur"](
         image=tf.constant(d),
         kernel=tf.constant(KERNEL[None], tf.float32),
         noise=tf.constant([0.01]),
@@ -55,9 +51,9 @@ def test_the_exported_model_restores_as_the_model_does(model, folder):
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_photograph_is_restored_up_to_its_edges(folder, channels):
-    loaded, sharp, d = load_model(folder, kernel="given"), photo(channels), blurred(channels)
+    loaded, sharp, d = ExportedModel.open(folder), photo(channels), blurred(channels)
     # Untrained, it would go on to sharpen the noise.
-    result = deblur(loaded, d, max_evaluations=2, blur=KERNEL, trace=True)
+    result = deblur_photo(loaded, d, max_evaluations=2, kernel=KERNEL, trace=True)
     assert result.photo.pixels.shape == sharp.pixels.shape
     inner = np.s_[None, 3:-3, 3:-3]
     before, after = (
@@ -68,7 +64,7 @@ def test_a_photograph_is_restored_up_to_its_edges(folder, channels):
 
 
 def test_a_pixel_that_is_not_trusted_does_not_matter_to_the_data(folder, model):
-    loaded, d = load_model(folder, kernel="given"), blurred(3).pixels[None]
+    loaded, d = ExportedModel.open(folder).loaded, blurred(3).pixels[None]
     told = {"kernel": tf.constant(KERNEL[None], tf.float32), "noise": tf.constant([0.01])}
     told |= {"rtol": tf.constant([1e-4]), "max_evaluations": tf.constant([30])}
     broken = d.copy()
@@ -89,22 +85,24 @@ def test_a_pixel_that_is_not_trusted_does_not_matter_to_the_data(folder, model):
 
 
 def test_a_batch_is_restored_as_its_photographs_are_alone(folder):
-    loaded, pair = load_model(folder, kernel="given"), [blurred(1), blurred(3)]
-    told = {"max_evaluations": 3, "blur": KERNEL}  # the noise of each is estimated
-    for d, result in zip(pair, deblur_batch(loaded, pair, **told), strict=True):
-        alone = deblur(loaded, d, **told)
+    loaded, pair = ExportedModel.open(folder), [blurred(1), blurred(3)]
+    told = {"max_evaluations": 3, "kernel": KERNEL}  # the noise of each is estimated
+    for d, result in zip(pair, deblur_photos(loaded, pair, **told), strict=True):
+        alone = deblur_photo(loaded, d, **told)
         np.testing.assert_allclose(result.photo.pixels, alone.photo.pixels, atol=1e-5)
         assert (result.evaluations, result.status) == (alone.evaluations, alone.status)
 
 
 def test_a_model_made_for_one_blur_is_told_the_noise(model, tmp_path):
     fixed = for_blur(model, operators.Blur(KERNEL))
-    loaded, d = load_model(export(fixed, tmp_path / "1")), blurred()
-    result = deblur(loaded, d, max_evaluations=3, noise=0.01)
+    loaded, d = ExportedModel.open(export(fixed, tmp_path / "1")), blurred()
+    result = deblur_photo(loaded, d, max_evaluations=3, noise=0.01)
     expected = fixed.restore(d.pixels[None], max_evaluations=3, noise=0.01).image[0]
     np.testing.assert_allclose(result.photo.pixels, np.clip(expected, 0, 1), atol=1e-4)
-    with pytest.raises(ValueError, match="`blur` must be given to a model that takes any blur"):
-        deblur(loaded, d, blur=KERNEL)
+    with pytest.raises(
+        ValueError, match="`kernel` must be left out: the model was made for one blur"
+    ):
+        deblur_photo(loaded, d, kernel=KERNEL)
 
 
 def test_weights_that_nothing_is_folded_into_are_saved_once(tmp_path):
@@ -122,13 +120,13 @@ def test_weights_that_nothing_is_folded_into_are_saved_once(tmp_path):
 
 
 def test_what_is_missing_or_too_much_is_said(folder):
+    loaded = ExportedModel.open(folder)
     with pytest.raises(ValueError, match="`kernel` must be given"):
-        load_model(folder)
-    loaded = load_model(folder, kernel="given")
-    with pytest.raises(ValueError, match="must not be smaller than the kernel"):
-        deblur(loaded, photo(side=8), blur=np.ones((9, 9)))
+        deblur_photo(loaded, photo())
+    with pytest.raises(ValueError, match="`kernel` must not be larger than the image"):
+        deblur_photo(loaded, photo(side=8), kernel=np.ones((9, 9)))
     with pytest.raises(ValueError, match="`noise` must lie in"):
-        deblur(loaded, photo(), blur=KERNEL, noise=5.0)
+        deblur_photo(loaded, photo(), kernel=KERNEL, noise=5.0)
 
 
 def test_a_simulated_camera_sees_what_lies_beyond_the_image():

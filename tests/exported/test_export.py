@@ -12,7 +12,7 @@ import yaml
 
 import tf_jfb
 from tf_jfb.data import Photo
-from tf_jfb.exported import deblur, export, export_denoiser, load_model
+from tf_jfb.exported import ExportedModel, deblur_photo, export, export_denoiser
 from tf_jfb.training import Config, Denoiser, load_denoiser
 from tf_jfb.training.build import CONFIG_OF_EXPORT
 
@@ -71,7 +71,7 @@ def test_a_process_without_our_code_gets_the_same_pixels(model, folder, tmp_path
 
 @pytest.mark.parametrize("rtol", [1e-3, 0.0])
 def test_the_export_compiles(folder, rtol):
-    loaded = load_model(folder.parent)  # owns the variables
+    loaded = ExportedModel.open(folder.parent).loaded  # owns the variables
     restore = loaded.signatures["restore"]
     image = tf.constant(np.random.default_rng(3).random((2, 16, 18, 3), np.float32))
     run = lambda image: restore(  # noqa: E731
@@ -89,7 +89,9 @@ def test_mixed_precision_stays_inside_the_network(model, policy, tmp_path):
     half = tf_jfb.models.DEGrad(model.operator, network, model.solver)
     half.build((None, None, None, 3))
     half.set_weights(model.get_weights())
-    exported = load_model(export(half, tmp_path / "half")).signatures["serving_default"]
+    exported = ExportedModel.open(export(half, tmp_path / "half")).loaded.signatures[
+        "serving_default"
+    ]
     image = tf.constant(np.random.default_rng(4).random((2, 16, 18, 3), np.float32))
     result, whole = exported(image), model.restore(image)
     assert result["restored"].dtype == result["residual"].dtype == tf.float32
@@ -101,7 +103,7 @@ def test_mixed_precision_stays_inside_the_network(model, policy, tmp_path):
 def test_extra_files_lie_beside_the_model(model, tmp_path):
     path = export(model, tmp_path / "1", extra={"assets.extra/config.yaml": "seed: 0"})
     assert (path / "assets.extra" / "config.yaml").read_text() == "seed: 0"
-    assert "restore" in load_model(path).signatures
+    assert "restore" in ExportedModel.open(path).loaded.signatures
 
 
 @pytest.mark.parametrize("told", [True, False])
@@ -131,7 +133,7 @@ def test_a_denoiser_is_exported_and_found_again(told, tmp_path):
 
 
 def test_tolerance_and_cap_are_inputs_of_every_image(folder):
-    loaded = load_model(folder.parent)
+    loaded = ExportedModel.open(folder.parent).loaded
     image = np.random.default_rng(1).random((1, 16, 16, 3), np.float32)
     out = loaded.signatures["trace"](
         image=tf.constant(np.repeat(image, 3, axis=0)),
@@ -146,7 +148,7 @@ def test_tolerance_and_cap_are_inputs_of_every_image(folder):
 
 def test_an_export_with_one_tolerance_for_all_is_still_restored_with(folder, tmp_path):
     """As the first exports were: options without a batch axis, and a trace without the rest."""
-    loaded = load_model(folder.parent)
+    loaded = ExportedModel.open(folder.parent).loaded
     old = tf.Module()
     old.rtol, old.max_evaluations, old.within = loaded.rtol, loaded.max_evaluations, loaded
     specs = [tf.TensorSpec([1, 16, 18, 3], name="image"), tf.TensorSpec([], name="rtol")]
@@ -158,9 +160,9 @@ def test_an_export_with_one_tolerance_for_all_is_still_restored_with(folder, tmp
         return loaded.signatures["restore"](image=image, **options)
 
     tf.saved_model.save(old, str(tmp_path / "old"), {"restore": restore, "trace": restore})
-    old = load_model(tmp_path / "old")
+    models = [ExportedModel(loaded), ExportedModel.open(tmp_path / "old")]
     photo = Photo(np.random.default_rng(1).random((16, 18, 3), np.float32))
-    results = [deblur(m, photo, max_evaluations=3, trace=True) for m in (loaded, old)]
+    results = [deblur_photo(m, photo, max_evaluations=3, trace=True) for m in models]
     np.testing.assert_array_equal(*[r.photo.pixels for r in results])
     assert results[0].trace.shape == (3,)
 
@@ -168,7 +170,7 @@ def test_an_export_with_one_tolerance_for_all_is_still_restored_with(folder, tmp
 def test_grey_photographs_stay_grey_and_keep_their_alpha(folder):
     rng = np.random.default_rng(2)
     photo = Photo(rng.random((12, 14, 1), np.float32), rng.random((12, 14, 1), np.float32), 16)
-    result = deblur(load_model(folder), photo)
+    result = deblur_photo(ExportedModel.open(folder), photo)
     assert result.photo.pixels.shape == (12, 14, 1) and result.photo.bits == 16
     np.testing.assert_array_equal(result.photo.alpha, photo.alpha)
 
@@ -183,11 +185,11 @@ def test_an_existing_version_is_not_overwritten(model, folder):
 def test_other_models_and_kernels_are_refused(folder, tmp_path):
     tf.saved_model.save(tf.Module(), str(tmp_path / "other"))
     with pytest.raises(ValueError, match="signature `restore`"):
-        load_model(tmp_path / "other")
+        ExportedModel.open(tmp_path / "other")
     with pytest.raises(ValueError, match="folder with a SavedModel"):
-        load_model(pathlib.Path(tmp_path) / "nothing")
+        ExportedModel.open(pathlib.Path(tmp_path) / "nothing")
     with pytest.raises(ValueError, match="made for one blur"):
-        load_model(folder, kernel="gaussian:5:5.0")
+        ExportedModel.open(folder).restore(np.zeros((9, 9, 3)), kernel=np.ones((3, 3)))
 
 
 def test_loading_warns_of_no_missing_gradient(folder, caplog):
@@ -200,12 +202,12 @@ def test_grey_photographs_go_through_a_model_of_one_channel(tmp_path):
     network = tf_jfb.networks.DnCNN(2, 4, lipschitz=1.0, gain=0.2)
     model = tf_jfb.models.DEGrad(tf_jfb.operators.GaussianBlur(3, 0.5), network)
     model.build((None, None, None, 1))
-    loaded = load_model(export(model, tmp_path / "1", channels=1))
+    loaded = ExportedModel.open(export(model, tmp_path / "1", channels=1))
     grey = Photo(np.random.default_rng(0).random((16, 20, 1), np.float32))
     expected = model.restore(grey.pixels[None]).image[0]
-    found = deblur(loaded, grey).photo.pixels
+    found = deblur_photo(loaded, grey).photo.pixels
     np.testing.assert_allclose(found, np.clip(expected, 0, 1), atol=1e-5)
     with pytest.raises(ValueError, match=r"restores 1 channel\(s\). Received: channels=3"):
-        deblur(loaded, Photo(np.zeros((16, 20, 3), np.float32)))
+        deblur_photo(loaded, Photo(np.zeros((16, 20, 3), np.float32)))
     with pytest.raises(ValueError, match="`noise` must be left out"):
-        deblur(loaded, grey, noise=0.01)
+        deblur_photo(loaded, grey, noise=0.01)

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 import tf_jfb
 from tf_jfb.data import Photo, read_image, write_image
-from tf_jfb.exported import deblur, export, load_model
+from tf_jfb.exported import ExportedModel, deblur_photo, export
 from tf_jfb.serving import bulk
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -74,7 +74,7 @@ def stamps(folder):
         ({"output": "/o*"}, "`output` must be a plain path"),
         ({"model": ""}, "`model` must not be empty"),
         ({"rtol": -1.0}, "`rtol` must be a finite number >= 0. Received: rtol=-1.0"),
-        ({"max_evaluations": 0}, "`max_evaluations` must be >= 1"),
+        ({"max_evaluations": 0}, "`max_evaluations` must be an integer >= 1"),
         ({"batch": 0}, "`batch` must be >= 1"),
         ({"noise": 0.0}, "`noise` must lie in"),
         ({"kernel": "/no/such.png"}, "such.png"),
@@ -143,7 +143,7 @@ def ran(pipeline, photos, model, tmp_path_factory):
 
 def test_every_image_is_restored_as_alone(ran, photos, model):
     job, counts, rows = ran
-    loaded = load_model(model)
+    loaded = ExportedModel.open(model)
     good = [p for p in photos.rglob("*") if p.is_file() and p.parent.name != "bad"]
     assert counts == {
         "images": 13,
@@ -154,7 +154,7 @@ def test_every_image_is_restored_as_alone(ran, photos, model):
         "ERROR": 4,
     }
     for path in good:
-        alone, row = deblur(loaded, read_image(path)), rows[str(path)]
+        alone, row = deblur_photo(loaded, read_image(path)), rows[str(path)]
         output = pathlib.Path(job.output) / "images" / path.relative_to(photos)
         assert row["output"] == str(output) and row["error"] is None
         assert row["status"] == "CONVERGED" and row["residual"] <= 1e-3
@@ -275,6 +275,7 @@ class Spy:
         }
         image = {"image": tf.TensorSpec([None] * 3 + [channels])}
         self.structured_input_signature = (), image | options
+        self.structured_outputs = dict.fromkeys(("restored", "residual", "evaluations", "status"))
         self.signatures = {"restore": self}
 
     def __call__(self, image, rtol, max_evaluations):
@@ -306,7 +307,7 @@ def restore(pipeline, tmp_path):
 
 def test_batches_hold_one_size_and_are_bounded(pipeline, restore, monkeypatch):
     spy = Spy()
-    monkeypatch.setattr(pipeline, "load", lambda path, kernel: spy)
+    monkeypatch.setattr(pipeline, "load", lambda path: ExportedModel(spy))
     sizes = {f"{i}.png": (8, 8 + 2 * (i % 2)) for i in range(7)} | {"8.png": (40, 40)}
     records = restore(spy, sizes, batch=3, pixels=200)
     # 200 pixels hold three images of 8 x 8 and two of 8 x 10; the large one is alone.
@@ -317,7 +318,7 @@ def test_batches_hold_one_size_and_are_bounded(pipeline, restore, monkeypatch):
 
 def test_what_waits_for_its_batch_is_bounded(pipeline, restore, monkeypatch):
     spy = Spy()
-    monkeypatch.setattr(pipeline, "load", lambda path, kernel: spy)
+    monkeypatch.setattr(pipeline, "load", lambda path: ExportedModel(spy))
     monkeypatch.setattr(pipeline, "WAITING", 1)
     restore(spy, {f"{i}.png": (8, 8 + i) for i in range(4)}, pixels=300)
     assert spy.batches[0] == (1, 8, 11)  # the largest, once more than 300 pixels waited
@@ -325,7 +326,7 @@ def test_what_waits_for_its_batch_is_bounded(pipeline, restore, monkeypatch):
 
 def test_an_image_that_fails_does_not_fail_its_batch(pipeline, restore, monkeypatch, tmp_path):
     spy = Spy()
-    monkeypatch.setattr(pipeline, "load", lambda path, kernel: spy)
+    monkeypatch.setattr(pipeline, "load", lambda path: ExportedModel(spy))
     (tmp_path / "in").mkdir()
     write_image(tmp_path / "in" / "b.png", Photo(np.zeros((8, 8, 3), np.float32)))
     records = restore(spy, {"a.png": (8, 8), "c.png": (8, 8)})
@@ -334,7 +335,7 @@ def test_an_image_that_fails_does_not_fail_its_batch(pipeline, restore, monkeypa
 
 
 def test_colour_is_refused_by_a_model_of_grey_images(pipeline, restore, monkeypatch):
-    monkeypatch.setattr(pipeline, "load", lambda path, kernel: Spy(channels=1))
+    monkeypatch.setattr(pipeline, "load", lambda path: ExportedModel(Spy(channels=1)))
     (record,) = restore(None, {"a.png": (8, 8)})
     assert "restores images of 1 channel" in record["error"]
 
@@ -349,12 +350,12 @@ def test_a_model_of_any_blur_is_told_the_kernel(pipeline, tmp_path):
     job = bulk.Job(f"{tmp_path}/in/*", folder.parent, tmp_path / "out", max_evaluations=4, **blur)
     assert bulk.run(job)["ERROR"] == 1
     rows = manifest(tmp_path / "out")
-    assert "smaller than the kernel" in rows[f"{tmp_path}/in/small.png"]["error"]
-    alone = deblur(
-        load_model(folder, kernel=job.kernel),
+    assert "larger than the image" in rows[f"{tmp_path}/in/small.png"]["error"]
+    alone = deblur_photo(
+        ExportedModel.open(folder),
         read_image(tmp_path / "in" / "a.png"),
         max_evaluations=4,
-        blur=job.blur,
+        kernel=job.blur,
         noise=0.01,
     )
     found = read_image(tmp_path / "out" / "images" / "a.png").pixels

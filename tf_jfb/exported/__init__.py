@@ -1,6 +1,24 @@
-"""Models as SavedModels: written, loaded, and asked to restore photographs."""
+"""Models as SavedModels: written, opened by path or name, and asked to restore images."""
 
-from tf_jfb.exported.deblur import Restored, deblur, load_model
+from tf_jfb.exported._folder import CONFIG_OF_EXPORT, shipped
+from tf_jfb.exported._inputs import check_options
+from tf_jfb.exported.deblur import deblur, load_model
 from tf_jfb.exported.export import export, export_denoiser, for_blur
+from tf_jfb.exported.model import ExportedModel, load
+from tf_jfb.exported.photos import Restored, deblur_photo, deblur_photos
 
-__all__ = ["Restored", "deblur", "export", "export_denoiser", "for_blur", "load_model"]
+__all__ = [
+    "CONFIG_OF_EXPORT",
+    "ExportedModel",
+    "Restored",
+    "check_options",
+    "deblur",
+    "deblur_photo",
+    "deblur_photos",
+    "export",
+    "export_denoiser",
+    "for_blur",
+    "load",
+    "load_model",
+    "shipped",
+]

@@ -10,59 +10,72 @@ import tensorflow as tf
 from tf_jfb._compat import value
 from tf_jfb._gradients import undifferentiated
 from tf_jfb._validate import check
+from tf_jfb.exported._assertions import assert_usable
 from tf_jfb.models import Equilibrium
 from tf_jfb.operators import Operator
 
 
 class _Served(tf.Module):
-    """The model's variables and its solve as functions of tensors."""
+    """The variables that the programs of `model` read."""
 
-    def __init__(self, model: Equilibrium, channels: int):
+    def __init__(self, model: Equilibrium):
         super().__init__()
         self.weights = [value(v) for v in model.variables]
-        inputs = _inputs(model, channels)
-        options = [
-            tf.TensorSpec([None], tf.float32, name="rtol"),
-            tf.TensorSpec([None], tf.int32, name="max_evaluations"),
-        ]
         self.folded = _folded(model.network)
         # Variables, so that a program that loads the export can read its defaults.
         self.rtol = tf.Variable(float(model.solver.rtol), trainable=False)
         self.max_evaluations = tf.Variable(model.solver.max_evaluations, trainable=False)
 
-        def restore(*values, photo=False, trace=False):
-            told = dict(zip([*inputs, "rtol", "max_evaluations", "mask"], values, strict=False))
-            options = {n: told.pop(n, None) for n in ("rtol", "max_evaluations", "mask")}
-            told = told if len(told) > 1 else told["image"]
-            with undifferentiated():
-                result = model.solved(told, trace=trace, folded=self.folded, photo=photo, **options)
-            outputs = {
-                "restored": result.image,
-                "residual": result.residual,
-                "evaluations": result.evaluations,
-                "status": result.status,
-            }
-            return {**outputs, "trace": result.trace} if trace else outputs
 
-        def program(f, more=(), **options):
-            signature = [*inputs.values(), *more]
-            function = functools.partial(f, **options)
-            return tf.function(function, input_signature=signature, autograph=False)
+def _programs(model: Equilibrium, served: _Served, channels: int) -> dict:
+    """{name of a signature: its function}."""
+    inputs = _inputs(model, channels)
+    options = {
+        "rtol": tf.TensorSpec([None], tf.float32, name="rtol"),
+        "max_evaluations": tf.TensorSpec([None], tf.int32, name="max_evaluations"),
+    }
+    own = {"rtol": served.rtol, "max_evaluations": served.max_evaluations}
+    own = own if model.gradient.at_fixed_point else {}
+    solve = functools.partial(_solve, model, served.folded)
+    program = functools.partial(_program, solve)
+    photo = model.takes_kernel
+    programs = {
+        "serving_default": _program(lambda **told: solve(**told, **own, photo=photo), inputs),
+        "deblur" if model.takes_kernel else "restore": program(inputs | options),
+        "trace": program(inputs | options, trace=True),
+    }
+    if model.takes_kernel:
+        mask = {"mask": tf.TensorSpec([None, None, None, 1], tf.float32, name="mask")}
+        programs["deblur_photo"] = program(inputs | options | mask, photo=True)
+        programs["trace_photo"] = program(inputs | options | mask, photo=True, trace=True)
+    return programs
 
-        def defaults(*values):
-            solves = model.gradient.at_fixed_point
-            own = (self.rtol, self.max_evaluations) if solves else ()
-            return restore(*values, *own, photo=model.takes_kernel)
 
-        self.programs = {
-            "serving_default": program(defaults),
-            "deblur" if model.takes_kernel else "restore": program(restore, options),
-            "trace": program(restore, options, trace=True),
-        }
-        if model.takes_kernel:
-            mask = tf.TensorSpec([None, None, None, 1], tf.float32, name="mask")
-            for name, trace in (("deblur_photo", False), ("trace_photo", True)):
-                self.programs[name] = program(restore, [*options, mask], photo=True, trace=trace)
+def _program(solve, specs: dict, **options):
+    """`solve` as a function of what `specs` name, in their order."""
+
+    def function(*values):
+        return solve(**dict(zip(specs, values, strict=True)), **options)
+
+    return tf.function(function, input_signature=list(specs.values()), autograph=False)
+
+
+def _solve(
+    model, folded, rtol=None, max_evaluations=None, mask=None, photo=False, trace=False, **d
+):
+    """The outputs of a signature for the inputs `d` of `model`, and the solve's options."""
+    options = {"rtol": rtol, "max_evaluations": max_evaluations, "mask": mask}
+    assert_usable(**d, **options)
+    inputs = d if len(d) > 1 else d["image"]
+    with undifferentiated():
+        result = model.solved(inputs, trace=trace, folded=folded, photo=photo, **options)
+    outputs = {
+        "restored": result.image,
+        "residual": result.residual,
+        "evaluations": result.evaluations,
+        "status": result.status,
+    }
+    return {**outputs, "trace": result.trace} if trace else outputs
 
 
 def _folded(network):
@@ -98,7 +111,8 @@ def export(model: Equilibrium, path, channels: int = 3, extra: dict | None = Non
     A model that is told the blur takes `kernel` [B, k1, k2] and `noise` [B] after `image`, and its
     `restore` is called `deblur`. Its images wrap around; `deblur_photo` and `trace_photo` are for
     scenes that go on beyond the image, and also take `mask` [B, H, W, 1], 1 where a pixel is to be
-    trusted. Its `serving_default` is `deblur_photo` without a mask.
+    trusted. Its `serving_default` is `deblur_photo` without a mask. Inputs outside their ranges
+    fail the call, with a sentence that says which.
 
     Args:
         model: a built equilibrium model.
@@ -109,8 +123,8 @@ def export(model: Equilibrium, path, channels: int = 3, extra: dict | None = Non
     Raises:
         ValueError: `path` exists, or its parent cannot be written.
     """
-    served = _Served(model, channels)
-    return _write(served, served.programs, path, extra)
+    served = _Served(model)
+    return _write(served, _programs(model, served, channels), path, extra)
 
 
 def export_denoiser(model, path, channels: int = 3, extra: dict | None = None) -> pathlib.Path:
@@ -127,6 +141,7 @@ def export_denoiser(model, path, channels: int = 3, extra: dict | None = None) -
         inputs.append(tf.TensorSpec([None], tf.float32, name="noise"))
 
     def denoise(image, *noise):
+        assert_usable(image, noise=noise[0] if noise else None)
         with undifferentiated():
             restored = model({"image": image, "noise": noise[0]} if noise else image)
         return {"restored": restored}

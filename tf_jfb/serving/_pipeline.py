@@ -28,7 +28,7 @@ from tf_jfb._types import Status
 from tf_jfb._validate import check
 from tf_jfb.data import Photo, read_image, write_image
 from tf_jfb.data.image_io import EXTENSIONS
-from tf_jfb.exported.deblur import deblur_batch, inputs_of, load_model
+from tf_jfb.exported import ExportedModel, deblur_photos
 from tf_jfb.serving.bulk import COLUMNS, Job
 
 ATTEMPTS = 4
@@ -56,9 +56,14 @@ def run(job: Job, flags: list) -> dict:
         "`images` must match at least one file.",
         images=job.images,
     )
-    model = load(job.model, job.kernel)
+    model = load(job.model)
     check(
-        job.noise is None or "noise" in inputs_of(model),
+        model.takes_kernel == (job.kernel is not None),
+        "`kernel` must be given to a model that takes any blur, and to no other.",
+        kernel=job.kernel,
+    )
+    check(
+        job.noise is None or model.takes_noise,
         "`noise` must be left out: the model was made for one level.",
         noise=job.noise,
     )
@@ -108,8 +113,8 @@ class Restore(beam.DoFn):
         self.job, self.blur = job, job.blur
 
     def setup(self):
-        self.model = load(self.job.model, self.job.kernel)
-        self.channels = inputs_of(self.model)["image"].shape[-1]
+        self.model = load(self.job.model)
+        self.channels = self.model.channels
 
     def start_bundle(self):
         self.groups = collections.defaultdict(list)  # {(height, width): [(path, photo), ...]}
@@ -165,11 +170,9 @@ class Restore(beam.DoFn):
 
     def _solve(self, photos) -> list:
         """A `Restored`, or the exception instead, per photograph: no image fails its neighbours."""
-        job = self.job
+        options = {name: getattr(self.job, name) for name in ("rtol", "max_evaluations", "noise")}
         try:
-            return deblur_batch(
-                self.model, photos, job.rtol, job.max_evaluations, self.blur, job.noise
-            )
+            return deblur_photos(self.model, photos, kernel=self.blur, **options)
         except (tf.errors.OpError, ValueError) as error:
             if len(photos) == 1:
                 return [error]
@@ -188,23 +191,23 @@ class Restore(beam.DoFn):
         return dict(zip(COLUMNS, values, strict=True))
 
 
-def load(path: str, kernel: str | None):
-    """`load_model`, the folder being anywhere, once per process."""
+def load(path: str) -> ExportedModel:
+    """`ExportedModel.open`, the folder being anywhere, once per process."""
     with _LOADING:
-        return _load(path, kernel)
+        return _load(path)
 
 
 @functools.lru_cache(maxsize=1)
-def _load(path: str, kernel):
+def _load(path: str):
     if FileSystems.get_scheme(path) is None:
-        return load_model(path, kernel)
+        return ExportedModel.open(path)
     with tempfile.TemporaryDirectory() as folder:
         for found in FileSystems.match([f"{path}/**"])[0].metadata_list:
             copy = pathlib.Path(folder) / found.path.removeprefix(f"{path}/")
             if not found.path.endswith("/"):
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 copy.write_bytes(read_file(found.path))
-        return load_model(folder, kernel)
+        return ExportedModel.open(folder)
 
 
 def failure(path: str, error) -> dict:

@@ -8,7 +8,7 @@ import re
 import numpy as np
 
 from tf_jfb._validate import check
-from tf_jfb.exported.deblur import check_options
+from tf_jfb.exported import check_options
 from tf_jfb.operators import kernels
 
 # One record of the manifest, in this order.
@@ -66,12 +66,7 @@ class Job:
             output=self.output,
             images=self.images,
         )
-        check_options(self.rtol, self.max_evaluations)
-        check(
-            self.noise is None or 0 < self.noise < 1,
-            "`noise` must lie in (0, 1), the units of the images.",
-            noise=self.noise,
-        )
+        check_options(self.rtol, self.max_evaluations, self.noise)
         for name in ("batch", "pixels"):
             value = getattr(self, name)
             check(value is None or value >= 1, f"`{name}` must be >= 1.", **{name: value})

@@ -11,12 +11,11 @@ from tf_jfb import gradients, models, networks
 from tf_jfb._compat import value
 from tf_jfb._validate import check
 from tf_jfb._weights import load_weights
+from tf_jfb.exported import CONFIG_OF_EXPORT
 from tf_jfb.solvers import Anderson, Picard, Solver
 from tf_jfb.training.config import Config, load_config
 from tf_jfb.training.denoiser import Denoiser
 
-# Where an exported model keeps the configuration of its training; SavedModel leaves it alone.
-CONFIG_OF_EXPORT = pathlib.Path("assets.extra") / "config.yaml"
 SHAPE = (None, None, None, 3)
 
 

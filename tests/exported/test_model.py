@@ -1,0 +1,186 @@
+"""A model that was opened: what it takes, what it refuses, and where it is found."""
+
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tf_jfb
+from tf_jfb.data import light
+from tf_jfb.exported import ExportedModel, deblur, export, load_model, shipped
+from tf_jfb.operators import kernels
+
+KERNEL = kernels.gaussian(3, 0.7)
+IMAGE = np.random.default_rng(0).random((12, 14, 3), np.float32)
+
+
+@pytest.fixture(scope="module")
+def model(folder):
+    return ExportedModel.open(folder.parent)
+
+
+@pytest.fixture(scope="module")
+def fixed(tmp_path_factory):
+    """Made for one blur and one level of noise."""
+    network = tf_jfb.networks.DnCNN(2, 4, lipschitz=1.0, gain=0.2)
+    model = tf_jfb.models.DEGrad(tf_jfb.operators.GaussianBlur(3, 0.5), network)
+    model.build((None, None, None, 3))
+    return ExportedModel.open(export(model, tmp_path_factory.mktemp("fixed") / "1"))
+
+
+def test_it_says_what_it_takes(model, fixed):
+    assert (model.takes_kernel, model.takes_noise, model.channels) == (True, True, 3)
+    assert (fixed.takes_kernel, fixed.takes_noise) == (False, False)
+    assert model.rtol == pytest.approx(1e-3) and model.max_evaluations == 50
+    assert model.certificate == {"bound": 0.9} and model.config == {"seed": 3}
+    assert fixed.certificate is None
+
+
+def test_one_image_or_a_batch_floating_or_integers(model):
+    told = {"kernel": KERNEL, "noise": 0.01, "max_evaluations": 3}
+    one = model.restore(IMAGE, **told)
+    assert one.image.shape == IMAGE.shape and one.image.dtype == np.float32
+    assert isinstance(one.status, tf_jfb.Status) and isinstance(one.evaluations, int)
+    many = model.restore(np.stack([IMAGE, IMAGE]), **told)
+    assert many.status.shape == many.residual.shape == (2,)
+    np.testing.assert_allclose(many.image[1], one.image, atol=1e-5)
+    integers = np.round(IMAGE * 65535).astype(np.uint16)
+    np.testing.assert_allclose(model.restore(integers, **told).image, one.image, atol=1e-3)
+
+
+def test_options_are_one_for_every_image(model):
+    images = np.stack([IMAGE, IMAGE])
+    told = {"kernel": np.stack([KERNEL, 7 * KERNEL]), "noise": [0.01, 0.2]}
+    traced = model.trace(images, rtol=[0.0, 0.0], max_evaluations=[2, 4], **told)
+    assert traced.evaluations.tolist() == [2, 4]
+    assert np.isfinite(traced.trace).sum(axis=1).tolist() == [2, 4]
+    last = model.trace(images[1], KERNEL, 0.2, rtol=0.0, max_evaluations=4)
+    np.testing.assert_allclose(last.image, traced.image[1], atol=1e-5)
+    assert last.trace.shape == (4,)
+
+
+def test_boundaries_differ_at_the_edge(model):
+    told = {"kernel": KERNEL, "noise": 0.01, "max_evaluations": 3}
+    photo, circular = (
+        model.restore(IMAGE, boundary=b, **told).image for b in ("photo", "circular")
+    )
+    difference = np.abs(photo - circular).max(axis=-1)
+    assert difference[0].max() > 5 * difference[6, 7]
+
+
+def test_linear_light_is_decoded_before_the_solve_and_encoded_after(model):
+    told = {"kernel": KERNEL, "max_evaluations": 3}
+    found = model.restore(light.encode(IMAGE), light="linear", **told)
+    expected = model.restore(IMAGE, **told)
+    np.testing.assert_allclose(light.decode(found.image), expected.image, atol=1e-4)
+    noisy = model.restore(light.encode(IMAGE), light="linear", noise=0.02, **told)
+    assert np.abs(noisy.image - found.image).max() > 1e-3
+
+
+def test_what_is_masked_may_be_nan(model):
+    told = {"kernel": KERNEL, "noise": 0.01, "max_evaluations": 20}
+    mask, broken = np.ones((12, 14), bool), IMAGE.copy()
+    mask[5, 6], broken[5, 6] = False, np.nan
+    found = model.restore(broken, mask=mask, **told)
+    assert np.isfinite(found.image).all()
+    whole = model.restore(IMAGE, **told)
+    assert np.abs(found.image - whole.image)[:, 10:].mean() < 0.02
+    with pytest.raises(ValueError, match="`image` must be finite wherever"):
+        model.restore(broken, mask=np.ones((12, 14)), **told)
+    with pytest.raises(ValueError, match="`mask` must be left out"):
+        model.restore(IMAGE, mask=mask, boundary="circular", **told)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"kernel": None}, "`kernel` must be given"),
+        ({"kernel": np.ones((15, 3))}, "`kernel` must not be larger than the image"),
+        ({"kernel": np.zeros((3, 3))}, "must have a positive sum"),
+        ({"kernel": np.ones((2, 3, 3))}, r"`kernel` must be \[k1, k2\], or"),
+        ({"image": IMAGE * 255}, "`image` must lie in .* divide by the value of white"),
+        ({"image": IMAGE[..., :2]}, r"restores 3 channel\(s\). Received: channels=2"),
+        ({"image": IMAGE[..., 0]}, r"`image` must be \[H, W, C\]"),
+        ({"image": np.full((9, 9, 3), np.nan)}, "`image` must be finite"),
+        ({"image": IMAGE.astype(complex)}, "floating numbers in .0, 1., or integers"),
+        ({"noise": 2.5}, "`noise` must lie in"),
+        ({"noise": [0.1, 0.1]}, r"`noise` must be a number, or \[B\]"),
+        ({"rtol": np.inf}, "`rtol` must be a finite number >= 0"),
+        ({"rtol": "small"}, "`rtol` must be a finite number >= 0"),
+        ({"max_evaluations": 0}, "`max_evaluations` must be an integer >= 1"),
+        ({"max_evaluations": 2.5}, "`max_evaluations` must be an integer >= 1"),
+        ({"boundary": "zero"}, "`boundary` must be in"),
+        ({"light": "dark"}, "`light` must be in"),
+        ({"mask": np.zeros((12, 14))}, "`mask` must hold 0 and 1, and leave"),
+        ({"mask": np.ones((12, 13))}, "as the images"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_bad_input_is_refused_before_the_solve(model, change, message, monkeypatch):
+    monkeypatch.setattr(model, "run", None)
+    with pytest.raises(ValueError, match=message):
+        model.restore(**{"image": IMAGE, "kernel": KERNEL, "noise": 0.01, **change})
+
+
+def test_a_model_of_one_blur_takes_nothing_else(fixed):
+    for name, value in {"kernel": KERNEL, "noise": 0.01, "mask": np.ones((12, 14))}.items():
+        with pytest.raises(ValueError, match=f"`{name}` must be left out"):
+            fixed.restore(IMAGE, **{name: value})
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"image": 255 * IMAGE[None]}, "`image` must be finite and lie in"),
+        ({"image": np.where(IMAGE > 0.99, np.nan, IMAGE)[None]}, "`image` must be finite"),
+        ({"kernel": np.zeros((1, 3, 3))}, "`kernel` must be finite, of positive sum"),
+        ({"kernel": np.ones((1, 13, 3))}, "`kernel` must not be larger than the image"),
+        ({"noise": [0.0]}, "`noise` must lie in"),
+        ({"rtol": [-1.0]}, "`rtol` must be a finite number"),
+        ({"max_evaluations": [0]}, "`max_evaluations` must be >= 1"),
+        ({"mask": np.ones((1, 12, 13, 1))}, "`mask` must be .B, H, W, 1., as the image"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_the_signatures_check_what_they_are_given(model, change, message):
+    """With TensorFlow alone, where the class does not stand before them."""
+    program = model.loaded.signatures["deblur_photo"]
+    good = {"image": IMAGE[None], "kernel": 2 * KERNEL[None], "noise": [0.01], "rtol": [1e-3]}
+    good |= {"max_evaluations": [1], "mask": np.ones((1, 12, 14, 1))}
+    inputs = {name: tf.constant(value, tf.float32) for name, value in (good | change).items()}
+    inputs["max_evaluations"] = tf.cast(inputs["max_evaluations"], tf.int32)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        program(**inputs)
+
+
+def test_shipped_models_are_found_by_name_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert {"celeba-g5s5", "celeba-g5s5-unet", "deblur", "denoiser"} <= set(shipped())
+    model = tf_jfb.load("celeba-g5s5")
+    assert model.folder == shipped()["celeba-g5s5"] and not model.takes_kernel
+    with pytest.raises(ValueError, match="folder with a SavedModel, or one of .*deblur"):
+        tf_jfb.load("nothing")
+    with pytest.raises(ValueError, match="exported equilibrium model"):
+        tf_jfb.load("denoiser")
+
+
+def test_of_several_versions_the_newest_is_opened(folder, tmp_path):
+    for version in ("2", "10"):
+        (tmp_path / "m" / version).parent.mkdir(exist_ok=True)
+        (tmp_path / "m" / version).symlink_to(folder)
+    assert ExportedModel.open(tmp_path / "m").folder.name == "10"
+    (tmp_path / "damaged").mkdir()
+    pathlib.Path(tmp_path / "damaged" / "saved_model.pb").write_bytes(b"no")
+    with pytest.raises(ValueError, match="`model` could not be loaded"):
+        ExportedModel.open(tmp_path / "damaged")
+
+
+def test_the_functions_before_warn_and_work(folder, model):
+    with pytest.warns(DeprecationWarning, match="ExportedModel.open"):
+        loaded = load_model(folder, kernel="given")
+    photo = tf_jfb.data.Photo(IMAGE)
+    with pytest.warns(DeprecationWarning, match="deblur_photo"):
+        result = deblur(loaded, photo, max_evaluations=2, blur=KERNEL, noise=0.01)
+    expected = model.restore(IMAGE, KERNEL, 0.01, max_evaluations=2).image
+    np.testing.assert_allclose(result.photo.pixels, np.clip(expected, 0, 1), atol=1e-6)

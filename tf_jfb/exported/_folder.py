@@ -1,0 +1,60 @@
+"""Where exported models lie: folders, their versions, and the models that come with the package."""
+
+import pathlib
+
+from tf_jfb._validate import check
+
+# Beside the model, where SavedModel leaves it alone: the configuration of the training, and what
+# was certified of the model.
+CONFIG_OF_EXPORT = pathlib.Path("assets.extra") / "config.yaml"
+CERTIFICATE_OF_EXPORT = pathlib.Path("assets.extra") / "certificate.yaml"
+_PACKAGE = pathlib.Path(__file__).parents[1]
+_SHIPPED = (_PACKAGE / "shipped", _PACKAGE.parent / "saved_models")  # installed, in a checkout
+
+
+def shipped() -> dict:
+    """{name: folder of its newest version} of the models that come with the package."""
+    home = next((folder for folder in _SHIPPED if folder.is_dir()), None)
+    named = {} if home is None else {p.name: newest(p) for p in sorted(home.iterdir())}
+    return {name: folder for name, folder in named.items() if _is_model(folder)}
+
+
+def find(path_or_name) -> pathlib.Path:
+    """The folder of a SavedModel: `path`, the newest version below it, or a shipped model's.
+
+    Raises ValueError where there is none.
+    """
+    folder = newest(pathlib.Path(path_or_name))
+    if _is_model(folder):
+        return folder
+    models = shipped()
+    check(
+        str(path_or_name) in models,
+        "`model` must be a folder with a SavedModel, or one of"
+        f" {', '.join(models) or 'the shipped models, of which none is here'}.",
+        model=str(path_or_name),
+    )
+    return models[str(path_or_name)]
+
+
+def newest(path: pathlib.Path) -> pathlib.Path:
+    """The folder of the highest version below `path`, or `path` itself."""
+    versions = [p for p in path.glob("*") if p.name.isdigit()]
+    return max(versions, key=lambda p: int(p.name), default=path)
+
+
+def card(folder: pathlib.Path) -> str:
+    """What the README beside the versions says; empty where there is none."""
+    files = (folder.parent / "README.md", folder / "README.md")
+    return next((file.read_text() for file in files if file.is_file()), "")
+
+
+def read_yaml(file: pathlib.Path):
+    """Its content, or None where there is no such file."""
+    import yaml
+
+    return yaml.safe_load(file.read_text()) if file.is_file() else None
+
+
+def _is_model(folder) -> bool:
+    return (folder / "saved_model.pb").is_file()

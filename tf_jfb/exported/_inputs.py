@@ -1,0 +1,140 @@
+"""Images and what comes with them, checked and made what an exported model takes."""
+
+import numpy as np
+
+from tf_jfb._validate import check
+from tf_jfb.operators import kernels
+
+LEAST, MOST = -1.0, 2.0  # pixels lie between: noise and overshoot leave [0, 1], other scales do not
+
+
+def as_images(image) -> tuple:
+    """(images [B, H, W, C], whether they came as a batch); integers are divided by their range."""
+    array = np.asarray(image)
+    integers = np.issubdtype(array.dtype, np.integer)
+    check(
+        integers or np.issubdtype(array.dtype, np.floating),
+        "`image` must hold floating numbers in [0, 1], or integers.",
+        dtype=str(array.dtype),
+    )
+    check(
+        array.ndim in (3, 4) and array.size > 0,
+        "`image` must be [H, W, C] or [B, H, W, C].",
+        shape=array.shape,
+    )
+    if integers:
+        array = array / np.float32(np.iinfo(array.dtype).max)
+    batch = array.ndim == 4
+    return np.asarray(array if batch else array[None], np.float32), batch
+
+
+def check_pixels(images, mask=None) -> np.ndarray:
+    """`images` with those pixels that the mask leaves out filled in, where they are not finite.
+
+    Raises ValueError if another one is not finite, or lies outside (LEAST, MOST).
+    """
+    bad = ~np.isfinite(images)
+    if mask is not None:
+        bad &= mask > 0
+    check(
+        not bad.any(),
+        "`image` must be finite wherever `mask` does not leave it out.",
+        non_finite=int(bad.sum()),
+    )
+    images = _filled(images) if mask is not None else images
+    low, high = float(images.min()), float(images.max())
+    check(
+        low > LEAST and high < MOST,
+        "`image` must lie in [0, 1], give or take its noise: divide by the value of white.",
+        min=low,
+        max=high,
+    )
+    return images
+
+
+def _filled(images) -> np.ndarray:
+    """Every value that is not finite replaced by the mean of the finite ones of its image."""
+    missing = ~np.isfinite(images)
+    if not missing.any():
+        return images
+    counts = np.maximum((~missing).sum(axis=(1, 2, 3), keepdims=True), 1)
+    means = np.where(missing, 0.0, images).sum(axis=(1, 2, 3), keepdims=True) / counts
+    return np.where(missing, means, images).astype(np.float32)
+
+
+def as_channels(images, channels: int) -> np.ndarray:
+    """`images` of one channel repeated to `channels`; raises ValueError for other numbers."""
+    own = images.shape[-1]
+    check(own in (1, channels), f"The model restores {channels} channel(s).", channels=own)
+    return np.repeat(images, channels, axis=-1) if own == 1 else images
+
+
+def as_mask(mask, shape) -> np.ndarray:
+    """[H, W], [H, W, 1] or [B, H, W, 1] as float32 [B, H, W, 1], 1 where a pixel is trusted."""
+    array = np.asarray(mask)
+    array = array[..., None] if array.ndim == 2 else array
+    batch, height, width = shape[:3]
+    check(
+        array.shape in ((height, width, 1), (batch, height, width, 1)),
+        "`mask` must be [H, W], [H, W, 1] or [B, H, W, 1], as the images.",
+        mask=np.shape(mask),
+        images=tuple(shape),
+    )
+    array = np.asarray(array, np.float32)
+    check(
+        bool(np.isin(array, (0.0, 1.0)).all()) and bool(array.any(axis=(-3, -2, -1)).all()),
+        "`mask` must hold 0 and 1, and leave pixels of every image in.",
+        trusted=float(array.mean()),
+    )
+    return np.broadcast_to(array, (batch, height, width, 1)).copy()
+
+
+def as_kernels(kernel, shape) -> np.ndarray:
+    """[k1, k2] or [B, k1, k2] as float32 [B, k1, k2], each of sum 1."""
+    array = np.asarray(kernel)
+    batch, size = shape[0], tuple(shape[1:3])
+    check(
+        array.ndim == 2 or array.ndim == 3 and len(array) == batch,
+        "`kernel` must be [k1, k2], or [B, k1, k2] with one for every image.",
+        shape=array.shape,
+        images=batch,
+    )
+    each = [kernels.check_kernel(one) for one in (array if array.ndim == 3 else array[None])]
+    check(
+        all(k <= n for k, n in zip(array.shape[-2:], size, strict=True)),
+        "`kernel` must not be larger than the image.",
+        kernel=array.shape[-2:],
+        image=size,
+    )
+    told = np.stack([one / one.sum() for one in each]).astype(np.float32)
+    return np.broadcast_to(told, (batch, *told.shape[1:])).copy()
+
+
+def as_options(name: str, value, batch: int, dtype=np.float32) -> np.ndarray:
+    """A number, or one for every image, as [B]."""
+    array = np.asarray(value)
+    check(
+        array.dtype.kind in "iuf" and array.shape in ((), (batch,)),
+        f"`{name}` must be a number, or [B] with one for every image.",
+        **{name: value},
+        images=batch,
+    )
+    return np.broadcast_to(array, (batch,)).astype(dtype)
+
+
+def check_options(rtol=None, max_evaluations=None, noise=None) -> None:
+    """Raises ValueError unless each is None or, every entry of it, in its range."""
+    told = {"rtol": rtol, "max_evaluations": max_evaluations, "noise": noise}
+    told = {name: np.asarray(value) for name, value in told.items() if value is not None}
+    rules = {
+        "rtol": ("be a finite number >= 0", lambda v: (v >= 0) & (v < np.inf)),
+        "max_evaluations": ("be an integer >= 1", lambda v: (v >= 1) & (v == np.floor(v))),
+        "noise": ("lie in (0, 1), the units of the image", lambda v: (v > 0) & (v < 1)),
+    }
+    for name, value in told.items():
+        rule, holds = rules[name]
+        check(
+            value.dtype.kind in "iuf" and bool(np.all(holds(value))),
+            f"`{name}` must {rule}.",
+            **{name: value.item() if value.ndim == 0 else value},
+        )
