@@ -1,82 +1,22 @@
-"""What every script shares: help with examples, errors in one line, exit code 2."""
+"""What every script shares with the command `tf-jfb`, imported without TensorFlow."""
 
-import argparse
-import json
-import os
-import subprocess
-import sys
+import _tf_jfb_command  # noqa: F401  # first: see there
+from tf_jfb.cli._shared import (
+    Parser,
+    check_folders,
+    import_tensorflow,
+    run,
+    run_alone,
+    script,
+    write_json,
+)
 
-
-class Parser(argparse.ArgumentParser):
-    """Shows the epilog as written; a usage error is one line on standard error, exit code 2."""
-
-    def __init__(self, **kwargs):
-        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs)
-
-    def error(self, message):
-        self.exit(2, f"{self.prog}: {message}; see --help\n")
-
-
-def import_tensorflow(keep_memory: bool = False) -> None:
-    """Imports TensorFlow without the notices that its libraries print whatever the log level.
-
-    With `keep_memory`, for long work, its allocator on the CPU keeps what it has: else the pages of
-    every activation may have to be mapped again.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if keep_memory:
-        os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
-    sys.stderr.flush()
-    kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
-    try:
-        import tensorflow  # noqa: F401
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(null)
-
-
-def check_folders(*files) -> None:
-    """Refuses, before long work, files to write whose folder cannot take them; None is passed."""
-    for file in filter(None, files):
-        folder = os.path.dirname(os.path.abspath(file))
-        if not os.access(folder, os.W_OK):
-            raise ValueError(f"The folder of {file!r} must exist and be writable.")
-
-
-def write_json(path, content) -> None:
-    """Writes `path` whole or not at all."""
-    temporary = f"{path}.partial"
-    with open(temporary, "w") as file:
-        json.dump(content, file, indent=1)
-    os.replace(temporary, path)
-
-
-def run_alone(*case) -> dict:
-    """This script again, as `--one CASE`, in a process of its own, so that its memory is its own.
-
-    Returns what it prints last, a line of JSON.
-    """
-    name = ", ".join(map(str, case))
-    print(name, file=sys.stderr)
-    command = [sys.executable, *sys.argv, "--one", *map(str, case)]
-    ran = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-    if ran.returncode:
-        raise RuntimeError(f"{name} failed with exit code {ran.returncode}")
-    return json.loads(ran.stdout.splitlines()[-1])
-
-
-def run(main) -> None:
-    """Runs `main`; an error of the user's becomes one line and exit code 2."""
-    try:
-        main()
-    except (ValueError, RuntimeError, OSError) as error:
-        if os.environ.get("TF_JFB_TRACEBACK"):
-            raise
-        message = " ".join(str(error).split())
-        print(f"{os.path.basename(sys.argv[0])}: {message}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print(f"{os.path.basename(sys.argv[0])}: interrupted", file=sys.stderr)
-        sys.exit(130)
+__all__ = [
+    "Parser",
+    "check_folders",
+    "import_tensorflow",
+    "run",
+    "run_alone",
+    "script",
+    "write_json",
+]

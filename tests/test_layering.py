@@ -20,6 +20,7 @@ LEVELS = (
     ("diagnostics", "exported"),
     ("training",),
     ("evaluation", "serving"),
+    ("cli",),
 )
 LEVEL = {unit: level for level, units in enumerate(LEVELS) for unit in units}
 SOURCES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))

@@ -10,6 +10,7 @@ import tf_jfb
 PUBLIC = {
     "tf_jfb": "Solution Status data exported gradients layers load losses metrics models networks "
     "noise operators regularizers solvers",
+    "tf_jfb.cli": "main",
     "tf_jfb.data": "DeadLeaves FolderSource Mixture Photo RandomBlurs celeba dead_leaves degrade "
     "degrade_randomly examples folder read_image write_image",
     "tf_jfb.gradients": "Estimator Implicit JFB Neumann Phantom Unrolled named",
@@ -26,7 +27,7 @@ PUBLIC = {
     "tf_jfb.diagnostics": "GradientAudit audit_gradient",
     "tf_jfb.evaluation": "evaluate report",
     "tf_jfb.exported": "CONFIG_OF_EXPORT ExportedModel Restored check_options deblur "
-    "deblur_photo deblur_photos export export_denoiser for_blur load load_model shipped",
+    "deblur_photo deblur_photos describe export export_denoiser for_blur load load_model shipped",
     "tf_jfb.serving": "bulk",
     "tf_jfb.solvers": "Anderson BiCGSTAB Broyden GMRES Picard Solution Solver Status solve",
     "tf_jfb.training": "AuditGradient Config Denoiser build_model load_config load_denoiser "

@@ -1,6 +1,6 @@
 """Models as SavedModels: written, opened by path or name, and asked to restore images."""
 
-from tf_jfb.exported._folder import CONFIG_OF_EXPORT, shipped
+from tf_jfb.exported._folder import CONFIG_OF_EXPORT, describe, shipped
 from tf_jfb.exported._inputs import check_options
 from tf_jfb.exported.deblur import deblur, load_model
 from tf_jfb.exported.export import export, export_denoiser, for_blur
@@ -15,6 +15,7 @@ __all__ = [
     "deblur",
     "deblur_photo",
     "deblur_photos",
+    "describe",
     "export",
     "export_denoiser",
     "for_blur",

@@ -1,6 +1,7 @@
 """Where exported models lie: folders, their versions, and the models that come with the package."""
 
 import pathlib
+import re
 
 from tf_jfb._validate import check
 
@@ -43,10 +44,30 @@ def newest(path: pathlib.Path) -> pathlib.Path:
     return max(versions, key=lambda p: int(p.name), default=path)
 
 
-def card(folder: pathlib.Path) -> str:
-    """What the README beside the versions says; empty where there is none."""
-    files = (folder.parent / "README.md", folder / "README.md")
-    return next((file.read_text() for file in files if file.is_file()), "")
+def describe(name: str, folder: pathlib.Path) -> dict:
+    """`name`, `version`, `takes` (names of its inputs), `about` and `folder` of a model.
+
+    Its signatures are read, its weights are not. `about` is the first sentence of the README beside
+    its versions.
+    """
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    inputs = saved.meta_graphs[0].signature_def["serving_default"].inputs
+    order = ("image", "kernel", "noise")
+    return {
+        "name": name,
+        "version": folder.name,
+        "takes": sorted(inputs, key=lambda i: order.index(i) if i in order else len(order)),
+        "about": _first_sentence(folder.parent / "README.md"),
+        "folder": str(folder),
+    }
+
+
+def _first_sentence(file) -> str:
+    paragraphs = file.read_text().split("\n\n") if file.is_file() else []
+    text = next((p for p in paragraphs if not p.startswith("#")), "")
+    return re.split(r"(?<=\.)\s+(?=[A-Z])", " ".join(text.split()))[0]
 
 
 def read_yaml(file: pathlib.Path):

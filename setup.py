@@ -1,0 +1,36 @@
+"""What setup.cfg cannot say: of the models in saved_models/, the newest go into the package."""
+
+import pathlib
+import shutil
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
+ROOT = pathlib.Path(__file__).parent
+
+
+def shipped(models: pathlib.Path):
+    """(file, its path below tf_jfb/shipped) of every model's newest version and card."""
+    for model in sorted(path for path in models.iterdir() if path.is_dir()):
+        newest = max(
+            (path for path in model.iterdir() if path.name.isdigit()), key=lambda p: int(p.name)
+        )
+        files = [model / "README.md", *(path for path in newest.rglob("*") if path.is_file())]
+        for file in files:
+            yield file, file.relative_to(models)
+
+
+class BuildWithModels(build_py):
+    """`build_py`, then the models; an editable installation finds them in the checkout."""
+
+    def run(self):
+        super().run()
+        if self.editable_mode:
+            return
+        for file, place in shipped(ROOT / "saved_models"):
+            target = pathlib.Path(self.build_lib) / "tf_jfb" / "shipped" / place
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
+
+
+setup(cmdclass={"build_py": BuildWithModels})

@@ -1,0 +1,43 @@
+"""Audit a trained model: how far T contracts, and which gradient estimator its training may use."""
+
+import dataclasses
+import json
+
+from tf_jfb.cli._shared import import_tensorflow
+
+EXAMPLE = """
+example:
+  %(prog)s saved_models/celeba-g5s5/1 --path CELEBA --images 4 --crop 64
+"""
+
+
+def add_arguments(p) -> None:
+    p.add_argument("model", help="run folder of a training, or an exported model's version")
+    p.add_argument("--path", help="folder of its images; else that of the run, or dead leaves")
+    p.add_argument("--images", type=int, default=4, help="validation images")
+    p.add_argument("--crop", type=int, default=64, help="side of their centres")
+    p.add_argument("--rtol", type=float, default=1e-6, help="of the solves for x* and the adjoint")
+    p.add_argument("--max-evaluations", type=int, default=300, help="cap of both")
+    p.add_argument("--json", action="store_true", help="print the figures as JSON")
+
+
+def run(args) -> None:
+    import_tensorflow(keep_memory=True)
+    from tf_jfb.diagnostics import audit_gradient
+    from tf_jfb.training import load_run
+    from tf_jfb.training.build import config_of
+    from tf_jfb.training.problem import degradation, validation_pairs
+
+    config, model = config_of(args.model), load_run(args.model)
+    config = dataclasses.replace(config, path=args.path or config.path)
+    batch = validation_pairs(config, degradation(config), args.images, args.crop)
+    model.compile()
+    options = {"rtol": args.rtol, "max_evaluations": args.max_evaluations}
+    report = audit_gradient(model, batch, **options)
+    if not args.json:
+        print(report)
+        return
+    arrays = {name: getattr(report, name) for name in ("spectral_radius", "contraction")}
+    figures = {name: array.tolist() for name, array in arrays.items()}
+    cosines = {name: row["all"] for name, row in report.cosine.items()}
+    print(json.dumps({**figures, "cosine": cosines, "advice": report.advice}))

@@ -1,0 +1,51 @@
+"""Export the best model of a training run as a SavedModel that still iterates; or its denoiser."""
+
+import dataclasses
+import os
+
+from tf_jfb.cli._shared import import_tensorflow
+
+EXAMPLE = """
+examples:
+  %(prog)s runs/mine -o saved_models/mine/1 --rtol 2e-4
+  %(prog)s runs/denoiser --denoiser -o saved_models/denoiser/1
+  %(prog)s saved_models/deblur/1 -o saved_models/microscope/1 --blur psf.npy
+"""
+
+
+def add_arguments(p) -> None:
+    p.add_argument(
+        "run_folder", metavar="RUN", help="of a training, or an exported model's version"
+    )
+    p.add_argument("-o", "--output", required=True, help="folder to make: NAME/VERSION")
+    p.add_argument("--denoiser", action="store_true", help="the run trained a denoiser")
+    p.add_argument("--rtol", type=float, help="default tolerance of the export; else the run's")
+    p.add_argument("--max-evaluations", type=int, help="default cap of the export; else the run's")
+    p.add_argument("--blur", help="for a model of any blur: one for this blur, zero-padded")
+
+
+def run(args) -> None:
+    if args.denoiser and (args.rtol or args.max_evaluations or args.blur):
+        raise ValueError("a denoiser takes neither --rtol nor --max-evaluations nor --blur")
+    import_tensorflow()
+    from tf_jfb.exported import CONFIG_OF_EXPORT, export, export_denoiser, for_blur
+    from tf_jfb.operators import Blur, kernels
+    from tf_jfb.training import load_denoiser, load_run
+    from tf_jfb.training.build import config_for_export
+
+    if args.denoiser:
+        extra = {CONFIG_OF_EXPORT: config_for_export(args.run_folder)}
+        print(f"wrote {export_denoiser(load_denoiser(args.run_folder), args.output, extra=extra)}")
+        return
+    model = load_run(args.run_folder)
+    if args.blur is not None:
+        model = for_blur(model, Blur(kernels.parse(args.blur)))
+    options = {"rtol": args.rtol, "max_evaluations": args.max_evaluations}
+    options = {name: value for name, value in options.items() if value is not None}
+    model.solver = dataclasses.replace(model.solver, **options)
+    own = {}
+    if args.blur is not None:
+        named = args.blur.split(":")[0] in kernels.FORMS
+        own = {"blur": args.blur if named else os.path.abspath(args.blur), "photo": False}
+    extra = {CONFIG_OF_EXPORT: config_for_export(args.run_folder, **options, **own)}
+    print(f"wrote {export(model, args.output, extra=extra)}")
