@@ -12,7 +12,7 @@ PUBLIC = {
     "noise operators regularizers solvers",
     "tf_jfb.cli": "main",
     "tf_jfb.data": "DeadLeaves FolderSource Mixture Photo RandomBlurs celeba dead_leaves degrade "
-    "degrade_randomly examples find_images folder read_image read_pages write_image",
+    "degrade_randomly examples find_images folder light read_image read_pages write_image",
     "tf_jfb.gradients": "Estimator Implicit JFB Neumann Phantom Unrolled named",
     "tf_jfb.layers": "FixedPoint",
     "tf_jfb.losses": "SquaredError",
