@@ -21,18 +21,32 @@ class Ran(NamedTuple):
 
 def script(name: str, *arguments) -> Ran:
     """`python scripts/NAME ARGUMENTS`, in this process."""
-    argv = [str(SCRIPTS / name), *map(str, arguments)]
-    out, err, code = io.StringIO(), io.StringIO(), 0
+
+    def start():
+        module = importlib.import_module(name.removesuffix(".py").replace("/", "."))
+        importlib.import_module("_cli").run(module.main)
+
     # In sys.path as Python itself puts the folder of a script there.
+    with mock.patch.object(sys, "path", [str(SCRIPTS), *sys.path]):
+        return _ran(start, str(SCRIPTS / name), *arguments)
+
+
+def command(*arguments) -> Ran:
+    """`tf-jfb ARGUMENTS`, in this process."""
+    from tf_jfb.cli import main
+
+    return _ran(lambda: sys.exit(main()), "tf-jfb", *arguments)
+
+
+def _ran(start, *argv) -> Ran:
+    out, err, code = io.StringIO(), io.StringIO(), 0
     with (
-        mock.patch.object(sys, "argv", argv),
-        mock.patch.object(sys, "path", [str(SCRIPTS), *sys.path]),
+        mock.patch.object(sys, "argv", [*map(str, argv)]),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):
-        module = importlib.import_module(name.removesuffix(".py").replace("/", "."))
         try:
-            importlib.import_module("_cli").run(module.main)
+            start()
         except SystemExit as left:
             code = left.code or 0
     return Ran(code, out.getvalue(), err.getvalue())

@@ -198,7 +198,7 @@ def test_loading_warns_of_no_missing_gradient(folder, caplog):
 
 
 def test_grey_photographs_go_through_a_model_of_one_channel(tmp_path):
-    """Colour ones do not, nor does a noise that the model has no use for."""
+    """Other numbers of channels one by one; a noise that the model has no use for is refused."""
     network = tf_jfb.networks.DnCNN(2, 4, lipschitz=1.0, gain=0.2)
     model = tf_jfb.models.DEGrad(tf_jfb.operators.GaussianBlur(3, 0.5), network)
     model.build((None, None, None, 1))
@@ -207,7 +207,11 @@ def test_grey_photographs_go_through_a_model_of_one_channel(tmp_path):
     expected = model.restore(grey.pixels[None]).image[0]
     found = deblur_photo(loaded, grey).photo.pixels
     np.testing.assert_allclose(found, np.clip(expected, 0, 1), atol=1e-5)
+    colour = Photo(np.repeat(grey.pixels, 2, axis=-1) * np.float32([1.0, 0.5]))
+    each = deblur_photo(loaded, colour)  # channel by channel
+    np.testing.assert_allclose(each.photo.pixels[..., :1], found, atol=1e-5)
+    assert each.photo.pixels.shape == (16, 20, 2)
     with pytest.raises(ValueError, match=r"restores 1 channel\(s\). Received: channels=3"):
-        deblur_photo(loaded, Photo(np.zeros((16, 20, 3), np.float32)))
+        loaded.restore(np.zeros((16, 20, 3), np.float32))
     with pytest.raises(ValueError, match="`noise` must be left out"):
         deblur_photo(loaded, grey, noise=0.01)

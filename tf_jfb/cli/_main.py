@@ -4,7 +4,6 @@ import importlib
 import os
 import sys
 
-from tf_jfb import __version__
 from tf_jfb.cli._shared import Parser, add_command, call, parse
 
 COMMANDS = {
@@ -29,7 +28,8 @@ examples:
 def parser(chosen=tuple(COMMANDS)) -> Parser:
     """With the options of the commands `chosen`; of the others the names alone."""
     p = Parser(prog="tf-jfb", description="Deblur images by deep equilibrium.", epilog=EXAMPLE)
-    p.add_argument("--version", action="version", version=f"tf-jfb {__version__}")
+    version = importlib.import_module("tf_jfb").__version__
+    p.add_argument("--version", action="version", version=f"tf-jfb {version}")
     commands = p.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, what in COMMANDS.items():
         if name in chosen:

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from tf_jfb.data import light
+from tf_jfb.data import light as lights
 
-SECOND_DIFFERENCE = np.array([1.0, -2.0, 1.0])
+LEAST = 1e-3  # a model is told no less where the level is estimated
+MOST = np.float32(0.99)
 
 
 def noise_level(pixels: np.ndarray) -> float:
@@ -15,16 +16,25 @@ def noise_level(pixels: np.ndarray) -> float:
 
     Source: Immerkær (1996).
     """
-    d = np.apply_along_axis(np.convolve, 0, pixels, SECOND_DIFFERENCE, "valid")
-    d = np.apply_along_axis(np.convolve, 1, d, SECOND_DIFFERENCE, "valid")
-    return float(np.sqrt(np.pi / 2) * np.abs(d).mean() / 6.0)
+    planes = np.moveaxis(np.asarray(pixels), -1, 0)  # one at a time: images may be large
+    means = [np.abs(_bend(_bend(plane, 0), 1)).mean(dtype=np.float64) for plane in planes]
+    return float(np.sqrt(np.pi / 2) * np.mean(means) / 6.0)
 
 
-def noise_of_light(level: float, values: np.ndarray) -> float:
-    """Noise of the light that sRGB `values` with noise `level` stand for, root mean square.
+def _bend(x, axis):
+    """Second differences along `axis`."""
+    x = np.moveaxis(x, axis, 0)
+    return np.moveaxis(x[2:] - 2 * x[1:-1] + x[:-2], 0, axis)
 
-    Bright pixels have more of it, dark ones less: a value's noise times the slope of the curve.
+
+def told_noise(values: np.ndarray, noise=None, decoded: bool = False, icc=None) -> float:
+    """The level that a model is told of `values` [H, W, C]: `noise`, or estimated where None.
+
+    With `decoded`, values are sRGB, or of the profile `icc`, and the level is that of the light
+    they stand for; `noise` is in the units of the values all the same.
     """
-    step = np.float32(1e-3)
-    slope = (light.decode(values + step) - light.decode(values - step)) / (2 * step)
-    return float(level * np.sqrt(np.mean(np.square(slope))))
+    if noise is None:
+        estimated = noise_level(lights.decode(values, icc) if decoded else values)
+        return float(np.clip(estimated, LEAST, MOST))
+    level = lights.noise_in_light(noise, values, icc) if decoded else noise
+    return float(np.clip(level, 1e-6, MOST))

@@ -7,11 +7,9 @@ from tf_jfb._types import Status
 from tf_jfb._validate import check
 from tf_jfb.data import light as lights
 from tf_jfb.exported import _folder, _inputs
-from tf_jfb.exported._noise import noise_level, noise_of_light
+from tf_jfb.exported._noise import told_noise
 from tf_jfb.models import Restoration
 
-LEAST_NOISE = 1e-3  # a model is told no less where the level is estimated
-MOST_NOISE = np.float32(0.99)
 OUTPUTS = {"restored", "residual", "evaluations", "status"}
 BOUNDARIES = ("photo", "circular")
 LIGHTS = ("encoded", "linear")
@@ -192,16 +190,21 @@ class ExportedModel:
         )
         _inputs.check_options(noise=noise)
         images, batch = _inputs.as_images(image)
-        inputs, given = {}, images
+        inputs = {}
         if mask is not None:
             inputs["mask"] = self._mask(mask, images.shape, boundary)
         images = _inputs.check_pixels(images, inputs.get("mask"))
         if kernel is not None:
             inputs["kernel"] = _inputs.as_kernels(kernel, images.shape)
-        levels = self._levels(images, noise, light) if self.takes_noise else {}
+        if self.takes_noise:
+            levels = [None] * len(images)
+            if noise is not None:
+                levels = _inputs.as_options("noise", noise, len(images))
+            pairs = zip(images, levels, strict=True)
+            inputs["noise"] = np.float32([told_noise(*pair, light == "linear") for pair in pairs])
         images = lights.decode(images) if light == "linear" else images
         inputs["image"] = _inputs.as_channels(images, self.channels)
-        return inputs | levels, given.shape if batch else given.shape[1:]
+        return inputs, images.shape if batch else images.shape[1:]
 
     def _mask(self, mask, shape, boundary):
         program = self._signature(("deblur", "restore"), boundary == "photo")
@@ -211,19 +214,6 @@ class ExportedModel:
             boundary=boundary,
         )
         return _inputs.as_mask(mask, shape)
-
-    def _levels(self, images, noise, light) -> dict:
-        """The noise of every image [B], in the units of the light that is solved for."""
-        linear = light == "linear"
-        if noise is None:
-            pixels = lights.decode(images) if linear else images
-            levels = np.float32([max(noise_level(one), LEAST_NOISE) for one in pixels])
-            return {"noise": np.minimum(levels, MOST_NOISE)}
-        levels = _inputs.as_options("noise", noise, len(images))
-        if linear:
-            pairs = zip(levels, images, strict=True)
-            levels = np.float32([noise_of_light(*pair) for pair in pairs])
-        return {"noise": np.clip(levels, 1e-6, MOST_NOISE)}
 
     def _options(self, rtol, max_evaluations, batch) -> dict:
         """Tolerance and cap of every image, [B]."""

@@ -7,7 +7,12 @@ import numpy as np
 from tf_jfb._types import Status
 from tf_jfb._validate import check
 from tf_jfb.data import Photo
+from tf_jfb.data import light as lights
+from tf_jfb.exported._inputs import as_mask
+from tf_jfb.exported._noise import told_noise
 from tf_jfb.exported.model import ExportedModel
+from tf_jfb.exported.tiles import overlap, restore_in_tiles
+from tf_jfb.models import Restoration
 
 
 class Restored(NamedTuple):
@@ -18,48 +23,117 @@ class Restored(NamedTuple):
     residual: float
     status: Status
     trace: np.ndarray | None = None  # residual of every evaluation, where it was asked for
+    noise: float | None = None  # that the model was told, of the values or light it solved for
 
 
-def deblur_photo(model: ExportedModel, photo: Photo, trace: bool = False, **options) -> Restored:
-    """Restores `photo`. Grey runs as colour if need be.
+def deblur_photo(
+    model: ExportedModel, photo: Photo, trace: bool = False, tile=None, progress=None, **options
+) -> Restored:
+    """Restores `photo`.
+
+    Grey runs as colour if need be; of other numbers of channels, each is restored by itself.
 
     Args:
         model: of `ExportedModel.open`.
-        photo: what to restore.
+        photo: what to restore. Its own mask counts with `mask`; where it is linear already,
+            `light` is of no matter.
         trace: whether the record holds the residual of every evaluation.
-        options: of `ExportedModel.restore`; `boundary` is "photo".
+        tile: side of the squares, or (height, width) of the rectangles, to solve at once, which
+            overlap; default the whole.
+        progress: called as (tiles done, tiles) after each.
+        options: of `ExportedModel.restore`, whose `boundary` is "photo".
 
     Raises:
         ValueError: as `restore`.
     """
-    return deblur_photos(model, [photo], trace, **options)[0]
+    channels = photo.pixels.shape[-1]
+    if channels not in (1, model.channels):
+        return _channel_by_channel(model, photo, tile=tile, progress=progress, **options)
+    tile = (tile, tile) if np.ndim(tile) == 0 else tile
+    if None in tile or all(n <= t for n, t in zip(photo.pixels.shape, tile, strict=False)):
+        return deblur_photos(model, [photo], trace, **options)[0]
+    values, told = _solved_for(model, photo, **options)
+    kernel, mask = told["kernel"], told.pop("mask")
+
+    def restore(pixels, mask):
+        return model.restore(pixels, mask=mask, **told)
+
+    done = restore_in_tiles(restore, values, tile, overlap(kernel), mask, progress)
+    return _restored(photo, done, told["noise"], options.get("light"))
 
 
-def deblur_photos(model: ExportedModel, photos, trace: bool = False, **options) -> list[Restored]:
-    """`deblur_photo` for photographs of one size, in one solve; options may be one for each.
+def deblur_photos(
+    model: ExportedModel, photos, trace: bool = False, noise=None, **options
+) -> list[Restored]:
+    """`deblur_photo` for photographs of one size, in one solve; `noise` may be one for each.
 
     Grey and colour photographs may be mixed.
     """
     sizes = {photo.pixels.shape[:2] for photo in photos}
     check(len(sizes) == 1, "Photographs of one solve must have one size.", sizes=sorted(sizes))
-    widest = max(photo.pixels.shape[-1] for photo in photos)
-    images = np.stack([_wide(photo.pixels, widest) for photo in photos])
-    result = (model.trace if trace else model.restore)(images, **options)
-    return [_one(result, i, photo) for i, photo in enumerate(photos)]
+    levels = [noise] * len(photos) if np.ndim(noise) == 0 else list(noise)
+    pairs = zip(photos, levels, strict=True)
+    each = [_solved_for(model, photo, noise=level, **options) for photo, level in pairs]
+    widest = max(values.shape[-1] for values, _ in each)
+    images = np.stack([_wide(values, widest) for values, _ in each])
+    told = {**each[0][1], "noise": [one["noise"] for _, one in each] if model.takes_noise else None}
+    masks = [one["mask"] for _, one in each]
+    if any(mask is not None for mask in masks):
+        ones = np.ones((*images.shape[1:3], 1), np.float32)
+        told["mask"] = np.stack([ones if mask is None else mask for mask in masks])
+    result = (model.trace if trace else model.restore)(images, **told)
+    return [
+        _restored(photo, _entry(result, i), one["noise"], options.get("light"))
+        for i, (photo, (_, one)) in enumerate(zip(photos, each, strict=True))
+    ]
+
+
+def _solved_for(
+    model, photo, kernel=None, noise=None, light="encoded", mask=None, **options
+) -> tuple:
+    """(values [H, W, C] to solve for, options of `restore` for them)."""
+    decoded = light == "linear" and not photo.linear
+    masks = [m for m in (mask, photo.mask) if m is not None]
+    if masks:
+        mask = np.prod([as_mask(m, (1, *photo.pixels.shape))[0] for m in masks], axis=0)
+    if model.takes_noise:
+        noise = told_noise(photo.pixels, noise, decoded, photo.icc)
+    values = lights.decode(photo.pixels, photo.icc) if decoded else photo.pixels
+    return values, {"kernel": kernel, "noise": noise, "mask": mask, **options}
 
 
 def _wide(pixels, channels):
     return np.repeat(pixels, channels, axis=-1) if pixels.shape[-1] == 1 else pixels
 
 
-def _one(result, i, photo) -> Restored:
-    image, evaluations = result.image[i], int(result.evaluations[i])
+def _entry(result, i) -> Restoration:
+    """One image's of a batch's record."""
+    evaluations, status = int(result.evaluations[i]), Status(int(result.status[i]))
+    trace = None if result.trace is None else result.trace[i, :evaluations]
+    return Restoration(result.image[i], evaluations, float(result.residual[i]), status, trace)
+
+
+def _restored(photo, result, noise, light) -> Restored:
+    """`photo` with the pixels of `result`, encoded as it was, in [0, 1] but for floating files."""
+    image = result.image
     if photo.pixels.shape[-1] == 1:
         image = image.mean(axis=-1, keepdims=True)
+    if light == "linear" and not photo.linear:
+        image = lights.encode(image, photo.icc)
+    if not str(photo.dtype).startswith("float"):
+        image = np.clip(image, 0.0, 1.0)
+    return Restored(photo._replace(pixels=image), *result[1:], noise)
+
+
+def _channel_by_channel(model, photo, **options) -> Restored:
+    """The most evaluations, the largest residual and the worst status stand for all channels."""
+    planes = np.split(photo.pixels, photo.pixels.shape[-1], axis=-1)
+    each = [deblur_photo(model, photo._replace(pixels=plane), **options) for plane in planes]
+    pixels = np.concatenate([one.photo.pixels for one in each], axis=-1)
     return Restored(
-        photo._replace(pixels=np.clip(image, 0.0, 1.0)),
-        evaluations,
-        float(result.residual[i]),
-        Status(int(result.status[i])),
-        None if result.trace is None else result.trace[i, :evaluations],
+        photo._replace(pixels=pixels),
+        max(one.evaluations for one in each),
+        max(one.residual for one in each),
+        Status(max(one.status for one in each)),
+        noise=max(one.noise for one in each) if model.takes_noise else None,
     )

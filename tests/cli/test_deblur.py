@@ -1,0 +1,136 @@
+"""`tf-jfb deblur` of one photograph and of many, good and bad."""
+
+import json
+
+import numpy as np
+import pytest
+from commands import command
+
+import tf_jfb
+from tf_jfb.data import Photo, light, read_image, write_image
+from tf_jfb.exported import export
+from tf_jfb.serving.photographs import read_report
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """Made for one blur, and quick."""
+    network = tf_jfb.networks.DnCNN(2, 4, lipschitz=1.0, gain=0.2)
+    model = tf_jfb.models.DEGrad(tf_jfb.operators.GaussianBlur(3, 0.5), network)
+    model.build((None, None, None, 3))
+    return export(model, tmp_path_factory.mktemp("model") / "1")
+
+
+def write(path, height, width, seed=0, channels=3, **fields):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).random((height, width, channels), np.float32)
+    write_image(path, Photo(pixels, **fields))
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Seven good images, in three sizes, and three bad files."""
+    for i in range(4):
+        write(tmp_path / "in" / f"{i}.png", 16, 20, i)
+    write(tmp_path / "in" / "deep" / "grey.tif", 16, 20, channels=1, bits=16)
+    write(tmp_path / "in" / "deep" / "PHOTO.JPG", 24, 16)
+    write(tmp_path / "in" / "large.png", 40, 40)
+    (tmp_path / "in" / "text.png").write_text("no image")
+    (tmp_path / "in" / "empty.jpg").write_bytes(b"")
+    content = (tmp_path / "in" / "large.png").read_bytes()
+    (tmp_path / "in" / "cut.png").write_bytes(content[: len(content) // 2])
+    return tmp_path / "in"
+
+
+def test_a_folder_is_restored_and_bad_files_fail_alone(photos, model, tmp_path):
+    out = tmp_path / "out"
+    ran = command("deblur", photos, "--model", model, "-o", out)
+    assert ran.returncode == 1, ran.stderr
+    assert "10 images: 7 converged, 3 error; see" in ran.stdout
+    rows = read_report(out / "report.csv")
+    failed = {row.file.rpartition("/")[-1] for row in rows.values() if row.status == "ERROR"}
+    assert failed == {"text.png", "empty.jpg", "cut.png"} and len(rows) == 10
+    assert all(row.message for row in rows.values() if row.status == "ERROR")
+    good = [row for row in rows.values() if row.status != "ERROR"]
+    assert all(float(row.residual) <= 1e-3 and float(row.seconds) > 0 for row in good)
+    alone = command("deblur", photos / "2.png", "--model", model, "-o", tmp_path / "2.png")
+    assert alone.returncode == 0, alone.stderr
+    both = [read_image(path).pixels for path in (out / "2.png", tmp_path / "2.png")]
+    np.testing.assert_allclose(*both, atol=1.1 / 255)
+    assert read_image(out / "deep" / "grey.tif").bits == 16
+
+
+def test_what_is_done_is_kept_unless_it_is_to_be_overwritten(photos, model, tmp_path):
+    told = ("deblur", f"{photos}/*.png", "--model", model, "-o", tmp_path / "out")
+    assert command(*told).returncode == 1
+    first = (tmp_path / "out" / "1.png").stat().st_mtime_ns
+    (photos / "text.png").unlink()
+    (photos / "cut.png").unlink()
+    again = command(*told)
+    assert again.returncode == 0 and "5 kept" in again.stdout
+    rows = read_report(tmp_path / "out" / "report.csv")
+    assert rows[str(photos / "1.png")].status == "CONVERGED"  # of the first run
+    assert (tmp_path / "out" / "1.png").stat().st_mtime_ns == first
+    assert "5 converged" in command(*told, "--overwrite").stdout
+    assert (tmp_path / "out" / "1.png").stat().st_mtime_ns > first
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (["--simulate", "box:3"], "--simulate is for one photograph"),
+        (["--kernel", "box:3"], "`kernel` must be left out: the model was made for one blur"),
+        (["--rtol", "inf"], "`rtol` must be >= 0, and finite"),
+        (["--saturated", "0"], "`saturated` must be positive"),
+        (["--noise", "0.1"], "`noise` must be left out"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_any_work(photos, model, tmp_path, change, message):
+    ran = command("deblur", photos, "--model", model, "-o", tmp_path / "out", *change)
+    assert ran.returncode == 2 and message in ran.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_outputs_that_cannot_be(photos, model, tmp_path):
+    told = ("--model", model)
+    ran = command("deblur", photos, *told, "-o", photos / "out")
+    assert ran.returncode == 2 and "must lie outside the folder" in ran.stderr
+    ran = command("deblur", photos, *told, "-o", tmp_path / "out.png")
+    assert ran.returncode == 2 and "must be a folder" in ran.stderr
+    (tmp_path / "none").mkdir()
+    ran = command("deblur", tmp_path / "none", *told, "-o", tmp_path / "out")
+    assert ran.returncode == 2 and "must be an image" in ran.stderr
+
+
+def test_two_images_of_one_output_are_not_mixed_up(model, tmp_path):
+    for folder in "ab":
+        write(tmp_path / folder / "x.png", 16, 20)
+    names = [tmp_path / folder / "x.png" for folder in "ab"]
+    ran = command("deblur", *names, "--model", model, "-o", tmp_path / "out")
+    assert ran.returncode == 1 and "has the same output" in ran.stderr
+
+
+def test_light_is_restored_before_it_is_encoded(model, tmp_path):
+    """A linear solve of decoded values, as of the light itself in a file of floating numbers."""
+    values = np.random.default_rng(0).random((16, 20, 3), np.float32)
+    write_image(tmp_path / "encoded.tif", Photo(light.encode(values), dtype="float32", bits=32))
+    write_image(tmp_path / "linear.tif", Photo(values, dtype="float32", bits=32))
+    for name, chosen in {"encoded": "linear", "linear": "encoded"}.items():
+        out = tmp_path / f"{name}-out.tif"
+        ran = command(
+            "deblur", tmp_path / f"{name}.tif", "--model", model, "-o", out, "--light", chosen
+        )
+        assert ran.returncode == 0, ran.stderr
+    encoded, linear = (
+        read_image(tmp_path / f"{n}-out.tif", white=2.0).pixels * 2 for n in ("encoded", "linear")
+    )
+    np.testing.assert_allclose(light.decode(encoded), linear, atol=1e-4)
+
+
+def test_a_simulated_blur_is_told_as_json(model, tmp_path):
+    write_image(tmp_path / "x.png", Photo(tf_jfb.data.dead_leaves(1, 32)[0]))
+    told = ("--model", model, "-o", tmp_path / "out.png", "--simulate", "gaussian:3:0.5", "--json")
+    ran = command("deblur", tmp_path / "x.png", *told)
+    assert ran.returncode == 0, ran.stderr
+    report = json.loads(ran.stdout)
+    assert report["status"] == "CONVERGED" and report["psnr_blurred"] > 20

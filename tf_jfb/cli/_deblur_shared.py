@@ -1,0 +1,70 @@
+"""What `tf-jfb deblur` reads and sets up, for one photograph or for many."""
+
+import functools
+
+import numpy as np
+
+from tf_jfb._validate import check
+from tf_jfb.cli import _memory
+from tf_jfb.data import Photo, read_image, read_pages
+from tf_jfb.exported import ExportedModel, check_options
+from tf_jfb.operators import kernels
+from tf_jfb.serving.photographs import Restorer
+
+# Of a solve, measured with the shipped models: what it takes whatever the size, and per pixel.
+FIXED, PER_PIXEL = 400 << 20, 600
+
+
+def restorer(args) -> Restorer:
+    """With the model, and `read`, that `args` ask for. Raises ValueError where they do not fit."""
+    model = ExportedModel.open(args.model)
+    kernel = None if args.kernel is None else kernels.parse(args.kernel)
+    check(
+        model.takes_kernel == (kernel is not None),
+        "`kernel` must be given: the model takes any blur."
+        if model.takes_kernel
+        else "`kernel` must be left out: the model was made for one blur.",
+        kernel=args.kernel,
+    )
+    options = {name: getattr(args, name) for name in ("rtol", "max_evaluations", "light", "noise")}
+    options |= {"kernel": kernel}
+    if not model.takes_noise:
+        check(
+            args.noise is None or bool(args.simulate),
+            "`noise` must be left out: the model was made for one level.",
+            noise=args.noise,
+        )
+        options["noise"] = None
+    check_options(args.rtol, args.max_evaluations, options["noise"])
+    pixels = max(1, (_memory.budget(args.memory) - FIXED) // PER_PIXEL)
+    mask = None if args.mask is None else read_image(args.mask).pixels.mean(-1, keepdims=True) > 0.5
+    reader = functools.partial(_read, args, mask)
+    return Restorer(model, reader, options, pixels, args.tile)
+
+
+def _read(args, mask, path) -> list[Photo]:
+    """The photographs of a file, with the mask of pixels that are left out."""
+    if args.pages is None:
+        photos = [read_image(path, white=args.white)]
+    else:
+        pages = int(args.pages) if args.pages.isdigit() else args.pages
+        photos = read_pages(path, pages, white=args.white)
+    return [_masked(photo, mask, args.saturated) for photo in photos]
+
+
+def _masked(photo, mask, saturated) -> Photo:
+    trusted = [] if photo.mask is None else [photo.mask > 0]
+    if mask is not None:
+        check(
+            mask.shape[:2] == photo.pixels.shape[:2],
+            "`mask` must have the size of the photograph.",
+            mask=mask.shape[:2],
+            photograph=photo.pixels.shape[:2],
+        )
+        trusted.append(mask)
+    if saturated is not None:
+        trusted.append(photo.pixels.max(axis=-1, keepdims=True) < saturated)
+    if not trusted:
+        return photo
+    together = np.logical_and.reduce(trusted)
+    return photo._replace(mask=None if together.all() else together.astype(np.float32))

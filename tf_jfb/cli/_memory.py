@@ -1,0 +1,53 @@
+"""How much memory there is to work in."""
+
+import os
+import pathlib
+import resource
+
+SHARE = 0.7  # of what is free that is taken unasked
+
+
+def free() -> int:
+    """Bytes that this process may still take: of the machine, or of the group it is held to."""
+    limits = [_available(), *_groups()]
+    return min([limit for limit in limits if limit is not None], default=4 << 30)
+
+
+def resident() -> int:
+    """Bytes that this process holds, or has held at most where the system does not tell."""
+    try:
+        pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGESIZE")
+    except (OSError, IndexError, ValueError):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def budget(gib: float | None) -> int:
+    """Bytes to work in: up to `gib` for the whole process, or a share of what is free."""
+    return int(SHARE * free() if gib is None else max(0.0, gib * 2**30 - resident()))
+
+
+def _available():
+    """As Linux tells it, or all that there is."""
+    try:
+        lines = pathlib.Path("/proc/meminfo").read_text().splitlines()
+        rows = dict(line.split(":") for line in lines)
+        return int(rows["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        try:
+            return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGESIZE")
+        except (OSError, ValueError):
+            return None
+
+
+def _groups():
+    """What control groups, versions 2 and 1, leave; None where they hold to nothing."""
+    names = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes",) * 2)
+    for most, used in names:
+        used = used.replace("limit_in_bytes", "usage_in_bytes")
+        try:
+            files = [pathlib.Path("/sys/fs/cgroup", name) for name in (most, used)]
+            most, used = (file.read_text().strip() for file in files)
+            yield None if most == "max" else max(0, int(most) - int(used))
+        except (OSError, ValueError):
+            yield None

@@ -1,0 +1,126 @@
+"""Restore blurred photographs with an exported model and say how the solves went.
+
+One photograph is written to a file; several, a folder or a quoted pattern into a folder, with a
+report.csv that names status, residual, evaluations, noise and seconds of each.
+"""
+
+import pathlib
+
+from tf_jfb.cli._shared import check_folders, import_tensorflow
+
+EXAMPLE = """
+examples:
+  %(prog)s photo.jpg --kernel psf.png -o restored.png
+  %(prog)s photos --kernel psf.tif --noise 0.01 -o restored
+  %(prog)s "scans/**/*.tif" --kernel disk:3 --light encoded -o restored --memory 4
+  %(prog)s sharp.png --kernel motion:25:3 --simulate motion:25:3 --noise 0.01 -o out.png
+  %(prog)s photo.jpg --model saved_models/celeba-g5s5 --light encoded -o restored.png
+
+The exit code is 0; 1 where some of several failed; 2 where the input was refused.
+"""
+LIGHTS = ("linear", "encoded")
+
+
+def add_arguments(p) -> None:
+    p.add_argument("photos", nargs="+", metavar="PHOTO", help="image, folder or quoted pattern")
+    p.add_argument("-o", "--output", required=True, help="image to write; of several, a folder")
+    p.add_argument("--model", default="deblur", help="exported model: a name or folder (deblur)")
+    p.add_argument("--kernel", help="the blur, for a model that takes any: gaussian:5:5.0, FILE")
+    p.add_argument(
+        "--noise",
+        type=float,
+        help="std where white is 1, of --simulate (else 0) and told to a model that takes it "
+        "(else estimated)",
+    )
+    p.add_argument(
+        "--light",
+        choices=LIGHTS,
+        default="linear",
+        help="linear: light was blurred, then encoded as sRGB or by the file's profile, as cameras "
+        "do; encoded: the values themselves were blurred (%(default)s)",
+    )
+    solve = p.add_argument_group("the solve")
+    solve.add_argument("--rtol", type=float, help="relative tolerance; else the model's")
+    solve.add_argument("--max-evaluations", type=int, help="cap of the solve; else the model's")
+    solve.add_argument("--tile", type=int, help="side of the tiles of large images, pixels")
+    solve.add_argument("--memory", type=float, metavar="GIB", help="at most; else 0.7 of the free")
+    files = p.add_argument_group("pixels and files")
+    files.add_argument(
+        "--saturated", type=float, metavar="LEVEL", help="leave out pixels at or above, as 0.98"
+    )
+    files.add_argument("--mask", metavar="FILE", help="image: leave out pixels where it is black")
+    files.add_argument("--white", type=float, help="the file's value that is 1; else its type's")
+    files.add_argument("--pages", help="of a stack: all, first or a number from 1")
+    files.add_argument("--overwrite", action="store_true", help="restore again what is there")
+    one = p.add_argument_group("one photograph")
+    one.add_argument(
+        "--simulate",
+        metavar="BLUR",
+        help="blur PHOTO first: gaussian:SIZE:STD; "
+        "with --kernel, cut off the edge whose blur mixes in what lies beyond",
+    )
+    one.add_argument("--seed", type=int, default=0, help="of the simulated noise")
+    one.add_argument("--figure", help="also write a figure: sharp, blurred, restored, residuals")
+    one.add_argument("--json", action="store_true", help="print the report as JSON")
+
+
+def run(args) -> int:
+    several = _several(args)
+    _check(args, several)
+    import_tensorflow(keep_memory=several)
+    if several:
+        from tf_jfb.cli import _deblur_many
+
+        return _deblur_many.run(args)
+    from tf_jfb.cli import _deblur_one
+
+    return _deblur_one.run(args)
+
+
+def _several(args) -> bool:
+    """Whether the output is a folder."""
+    if len(args.photos) > 1 or pathlib.Path(args.output).is_dir():
+        return True
+    return not pathlib.Path(args.photos[0]).is_file() and (
+        pathlib.Path(args.photos[0]).is_dir() or any(c in args.photos[0] for c in "*?[")
+    )
+
+
+def _check(args, several) -> None:
+    """Refuses what can be refused before TensorFlow is imported."""
+    for name, least in (("rtol", 0), ("max_evaluations", 1), ("noise", 0), ("tile", 1)):
+        value = getattr(args, name)
+        if value is not None and not least <= value < float("inf"):
+            raise ValueError(f"`{name}` must be >= {least}, and finite. Received: {name}={value}")
+    for name in ("saturated", "white", "memory"):
+        value = getattr(args, name)
+        if value is not None and not 0 < value < float("inf"):
+            raise ValueError(f"`{name}` must be positive, and finite. Received: {name}={value}")
+    if several:
+        _check_many(args)
+    else:
+        _check_one(args)
+
+
+def _check_many(args) -> None:
+    for name in ("simulate", "figure", "json"):
+        if getattr(args, name):
+            raise ValueError(f"--{name} is for one photograph, with an image for its output")
+    output = pathlib.Path(args.output)
+    if not output.is_dir() and (output.suffix or output.exists()):
+        raise ValueError(f"The output of several photographs must be a folder: {args.output!r}")
+
+
+def _check_one(args) -> None:
+    photo = args.photos[0]
+    check_folders(args.output, args.figure)
+    if not pathlib.Path(args.output).suffix:
+        raise ValueError(f"The output must end in the name of an image format: {args.output!r}")
+    if args.figure:
+        from matplotlib.backend_bases import FigureCanvasBase
+
+        formats = FigureCanvasBase.filetypes
+        if pathlib.Path(args.figure).suffix.lower().removeprefix(".") not in formats:
+            raise ValueError(f"--figure must end in one of {', '.join(formats)}: {args.figure!r}")
+    if not pathlib.Path(photo).is_file():
+        raise ValueError(f"The image file must exist. Received: path={photo!r}")
