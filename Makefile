@@ -8,9 +8,9 @@ EXTRAS ?= data,tune,test
 
 RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS)
-PACKAGING := setup.cfg pyproject.toml $(CONSTRAINTS)
+PACKAGING := setup.cfg setup.py pyproject.toml $(CONSTRAINTS)
 
-.PHONY: help demo test test-slow test-beam test-addons lint venv constraints clean
+.PHONY: help demo test test-slow test-beam test-addons lint venv wheel constraints clean
 .DEFAULT_GOAL := help
 
 help:         ## list the targets
@@ -38,6 +38,10 @@ lint: $(VENV)/lint.stamp        ## check style and formatting
 	$(RUN) -m ruff format --check .
 
 venv: $(VENV)/test.stamp $(VENV)/lint.stamp     ## everything that development needs, in $(VENV)
+
+wheel: $(VENV)/bin/pip          ## build the package, the shipped models within, into dist/
+	rm -rf build
+	$(RUN) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
 constraints:  ## pin the newest versions that install together, of every environment
 	scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \

@@ -27,8 +27,10 @@ class BuildWithModels(build_py):
         super().run()
         if self.editable_mode:
             return
+        home = pathlib.Path(self.build_lib) / "tf_jfb" / "shipped"
+        shutil.rmtree(home, ignore_errors=True)  # of a build before this one
         for file, place in shipped(ROOT / "saved_models"):
-            target = pathlib.Path(self.build_lib) / "tf_jfb" / "shipped" / place
+            target = home / place
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target)
 

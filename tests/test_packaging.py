@@ -2,14 +2,18 @@
 
 import ast
 import configparser
+import importlib.util
 import pathlib
 import re
 import subprocess
 import sys
+from unittest import mock
 
 import pytest
+from setuptools import Distribution
 
 import tf_jfb
+from tf_jfb.exported import shipped
 
 ROOT = pathlib.Path(__file__).parents[1]
 HEAVY = ("tensorflow_datasets", "keras_tuner", "matplotlib", "cv2", "PIL", "tqdm", "yaml")
@@ -61,6 +65,28 @@ def test_every_folder_of_code_is_a_package():
     """A folder without `__init__.py` would be missing from an installation."""
     folders = {path.parent for path in (ROOT / "tf_jfb").rglob("*.py")}
     assert [f for f in folders if not (f / "__init__.py").exists()] == []
+
+
+def test_the_package_holds_the_newest_version_of_every_shipped_model(tmp_path):
+    spec = importlib.util.spec_from_file_location("setup_of_tf_jfb", ROOT / "setup.py")
+    module = importlib.util.module_from_spec(spec)
+    with mock.patch("setuptools.setup"):
+        spec.loader.exec_module(module)
+    build = module.BuildWithModels(Distribution({"packages": []}))
+    build.initialize_options()
+    build.build_lib, build.editable_mode, build.packages, build.py_modules = tmp_path, False, [], []
+    build.data_files, build.force, build.compile, build.optimize = [], False, 0, 0
+    build.run()
+    built = tmp_path / "tf_jfb" / "shipped"
+    assert {folder.name for folder in built.iterdir()} == set(shipped())
+    for name, folder in shipped().items():
+        assert [p.name for p in (built / name).iterdir() if p.is_dir()] == [folder.name]
+        assert (built / name / "README.md").is_file()
+        files = {
+            str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()
+        }
+        found = built / name / folder.name
+        assert {f: (found / f).read_bytes() for f in files} == files
 
 
 @pytest.mark.slow
