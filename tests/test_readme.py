@@ -28,11 +28,15 @@ EXERCISED = {
     "make lint": ".ci/run::say make lint",
     "make venv": "Makefile::venv:",
     "make help": RUN,
-    "python scripts/deblur.py docs/images/astronaut.png --model saved_models/deblur "
-    "-o restored.png --kernel motion:25:3 --simulate motion:25:3 --noise 0.01": RUN,
-    "python scripts/train.py --data folder --path photos --config scripts/configs/demo.yaml "
+    "tf-jfb models": RUN,
+    "tf-jfb deblur docs/images/astronaut.png --kernel motion:25:3 --simulate motion:25:3 "
+    "--noise 0.01 -o restored.png": RUN,
+    "tf-jfb deblur photos --kernel psf.tif -o restored": "tests/cli/test_deblur.py"
+    '::ran = command("deblur", photos,',
+    "tf-jfb deblur --help": RUN,
+    "tf-jfb train --data folder --path photos --config scripts/configs/demo.yaml "
     "--run runs/mine --epochs 1 --steps 1": RUN,
-    "python scripts/export.py runs/mine -o runs/mine/saved_model": RUN,
+    "tf-jfb export runs/mine -o runs/mine/saved_model": RUN,
     "pip install .": '.ci/run::say "$scratch/venv/bin/pip" install',
 }
 
@@ -64,6 +68,9 @@ def run(command: str, folder: pathlib.Path) -> subprocess.CompletedProcess:
     arguments = shlex.split(command)
     if arguments[0] == "python":
         arguments[0] = sys.executable
+    elif arguments[0] == "tf-jfb":  # as the installed command starts
+        start = "import sys, _tf_jfb_command; sys.exit(_tf_jfb_command.main())"
+        arguments[:1] = [sys.executable, "-c", start]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     ran = subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True)
     assert ran.returncode == 0, f"{command}\n{ran.stdout}{ran.stderr}"

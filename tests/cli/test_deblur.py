@@ -1,5 +1,6 @@
 """`tf-jfb deblur` of one photograph and of many, good and bad."""
 
+import functools
 import json
 
 import numpy as np
@@ -8,8 +9,10 @@ from commands import command
 
 import tf_jfb
 from tf_jfb.data import Photo, light, read_image, write_image
-from tf_jfb.exported import export
+from tf_jfb.exported import ExportedModel, export
 from tf_jfb.serving.photographs import read_report
+
+_open = functools.lru_cache(ExportedModel.open)
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +22,12 @@ def model(tmp_path_factory):
     model = tf_jfb.models.DEGrad(tf_jfb.operators.GaussianBlur(3, 0.5), network)
     model.build((None, None, None, 3))
     return export(model, tmp_path_factory.mktemp("model") / "1")
+
+
+@pytest.fixture(autouse=True)
+def opened_once(monkeypatch):
+    """Loading a model takes longer than what is tried here."""
+    monkeypatch.setattr(ExportedModel, "open", _open)
 
 
 def write(path, height, width, seed=0, channels=3, **fields):

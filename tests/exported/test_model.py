@@ -154,6 +154,18 @@ def test_the_signatures_check_what_they_are_given(model, change, message):
         program(**inputs)
 
 
+def test_kernels_of_any_positive_sum_are_normalised_inside(model):
+    inputs = {"image": np.full((1, 12, 14, 3), 0.5), "noise": [0.01]}
+    inputs = {name: tf.constant(value, tf.float32) for name, value in inputs.items()}
+    restored = [
+        model.loaded.signatures["serving_default"](
+            kernel=tf.constant(scale * KERNEL[None], tf.float32), **inputs
+        )["restored"]
+        for scale in (1, 25)
+    ]
+    np.testing.assert_allclose(*restored, atol=1e-5)
+
+
 def test_shipped_models_are_found_by_name_from_any_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert {"celeba-g5s5", "celeba-g5s5-unet", "deblur", "denoiser"} <= set(shipped())

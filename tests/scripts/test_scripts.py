@@ -36,7 +36,7 @@ def test_a_real_start_prints_help_and_nothing_else(name):
 
 @pytest.mark.parametrize(
     ("model", "told", "side"),
-    [("celeba-g5s5", [], 96), ("deblur", ["--kernel", "gaussian:5:5.0"], 92)],
+    [("celeba-g5s5", ["--light", "encoded"], 96), ("deblur", ["--kernel", "gaussian:5:5.0"], 92)],
     ids=["one blur", "any blur"],
 )
 def test_deblurring_a_simulated_photograph(tmp_path, model, told, side):
