@@ -4,6 +4,7 @@ import importlib
 import os
 import sys
 
+from tf_jfb._version import __version__
 from tf_jfb.cli._shared import Parser, add_command, call, parse
 
 COMMANDS = {
@@ -28,8 +29,7 @@ examples:
 def parser(chosen=tuple(COMMANDS)) -> Parser:
     """With the options of the commands `chosen`; of the others the names alone."""
     p = Parser(prog="tf-jfb", description="Deblur images by deep equilibrium.", epilog=EXAMPLE)
-    version = importlib.import_module("tf_jfb").__version__
-    p.add_argument("--version", action="version", version=f"tf-jfb {version}")
+    p.add_argument("--version", action="version", version=f"tf-jfb {__version__}")
     commands = p.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, what in COMMANDS.items():
         if name in chosen:

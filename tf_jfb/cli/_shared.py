@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+from tf_jfb._files import write_text
+
 
 class Parser(argparse.ArgumentParser):
     """Shows the epilog as written; a usage error is one line on standard error, exit code 2."""
@@ -47,10 +49,7 @@ def check_folders(*files) -> None:
 
 def write_json(path, content) -> None:
     """Writes `path` whole or not at all."""
-    temporary = f"{path}.partial"
-    with open(temporary, "w") as file:
-        json.dump(content, file, indent=1)
-    os.replace(temporary, path)
+    write_text(path, json.dumps(content, indent=1))
 
 
 def run_alone(*case) -> dict:

@@ -8,7 +8,7 @@ from tf_jfb._types import Status
 from tf_jfb._validate import check
 from tf_jfb.data import Photo
 from tf_jfb.data import light as lights
-from tf_jfb.exported._inputs import as_mask
+from tf_jfb.exported._inputs import as_mask, check_options
 from tf_jfb.exported._noise import told_noise
 from tf_jfb.exported.model import ExportedModel
 from tf_jfb.exported.tiles import overlap, restore_in_tiles
@@ -76,7 +76,9 @@ def deblur_photos(
     each = [_solved_for(model, photo, noise=level, **options) for photo, level in pairs]
     widest = max(values.shape[-1] for values, _ in each)
     images = np.stack([_wide(values, widest) for values, _ in each])
-    told = {**each[0][1], "noise": [one["noise"] for _, one in each] if model.takes_noise else None}
+    told = each[0][1]
+    if model.takes_noise:
+        told = told | {"noise": [one["noise"] for _, one in each]}
     masks = [one["mask"] for _, one in each]
     if any(mask is not None for mask in masks):
         ones = np.ones((*images.shape[1:3], 1), np.float32)
@@ -92,6 +94,7 @@ def _solved_for(
     model, photo, kernel=None, noise=None, light="encoded", mask=None, **options
 ) -> tuple:
     """(values [H, W, C] to solve for, options of `restore` for them)."""
+    check_options(noise=noise)
     decoded = light == "linear" and not photo.linear
     masks = [m for m in (mask, photo.mask) if m is not None]
     if masks:

@@ -12,15 +12,16 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tf_jfb._files import write_text
 from tf_jfb._types import Status
 from tf_jfb._validate import check
 from tf_jfb.data import find_images
 from tf_jfb.data.image_io import EXTENSIONS, Photo, check_output, write_image
 from tf_jfb.exported import ExportedModel, Restored, deblur_photo, deblur_photos
+from tf_jfb.exported.tiles import overlap
 
 COLUMNS = ("file", "status", "residual", "evaluations", "noise", "seconds", "message")
 TOGETHER = 1 << 20  # pixels solved in one batch, at most: more of them are no faster
-LEAST = 320 * 320  # pixels of a tile however little memory there is
 HELD = 0.1  # memory of a photograph in all its stages, to that of as many pixels in a solve
 ERRORS = (OSError, ValueError, MemoryError, tf.errors.OpError)  # of one image
 KEPT, ERROR = "KEPT", "ERROR"
@@ -98,7 +99,8 @@ class Restorer:
         """A photograph, in tiles if need be."""
         tile, area = self.tile, math.prod(photo.pixels.shape[:2])
         if tile is None and area > self.pixels:
-            tile = math.isqrt(max(LEAST, self.pixels - int(area * HELD)))
+            least = 4 * overlap(self.options["kernel"])
+            tile = max(least, math.isqrt(max(0, self.pixels - int(area * HELD))))
         return deblur_photo(self.model, photo, trace, tile, progress, **self.options)
 
     def many(self, photos) -> list:
@@ -180,16 +182,13 @@ def write_report(path, rows) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows(rows)
-    partial = f"{path}.partial"
-    with open(partial, "w", encoding="utf-8") as file:
-        file.write(text.getvalue())
-    os.replace(partial, path)
+    write_text(path, text.getvalue())
 
 
 def read_report(path) -> dict:
     """{file: its row} of a report; empty where there is none that can be read."""
     try:
-        with open(path, newline="", encoding="utf-8") as file:
+        with open(path, newline="") as file:
             rows = [Row(*values) for values in csv.reader(file) if len(values) == len(COLUMNS)]
     except OSError:
         return {}
