@@ -19,7 +19,7 @@ from tf_jfb.training.callbacks import (
     ConvergenceAdvice,
     Throughput,
 )
-from tf_jfb.training.config import Config, load_config, save_config
+from tf_jfb.training.config import Config, recorded_config, save_config
 from tf_jfb.training.figures import SHOWN, plot_log, plot_restored
 
 
@@ -207,7 +207,7 @@ def _claim(run, config, strategy) -> None:
             False, f"`run` must be a folder that can be written ({error.strerror}).", run=str(run)
         )
     file = run / "config.yaml"
-    saved = Config(**load_config(file)) if file.exists() else None
+    saved = recorded_config(file) if file.exists() else None
     if saved is not None:
         free = {"epochs"} if config.schedule == "constant" else set()  # of steps yet to come
         names = [field.name for field in dataclasses.fields(Config) if field.name not in free]

@@ -24,7 +24,7 @@ from tf_jfb._validate import check
 from tf_jfb.metrics import psnr
 from tf_jfb.training import build, fit, problem
 from tf_jfb.training.config import Config
-from tf_jfb.training.search_space import DEFAULT, check_space, chosen, declare
+from tf_jfb.training.search_space import check_space, chosen, declare, default_space
 from tf_jfb.training.tuning_report import PROJECT, read_log, write_report
 
 try:
@@ -87,7 +87,7 @@ def tune(
     Args:
         config: the options outside the space; `config.epochs` is the longest training.
         output: folder of the search.
-        space: as for `check_space`; default DEFAULT.
+        space: as for `check_space`; default that of `default_space`.
         method: one of METHODS.
         trials: at most this many; default 30, for Hyperband one whole pass.
         objective: an `Objective`.
@@ -101,7 +101,7 @@ def tune(
     """
     check(method in METHODS, f"`method` must be one of {', '.join(METHODS)}.", method=method)
     check(trials is None or trials >= 1, "`trials` must be >= 1.", trials=trials)
-    space = check_space(DEFAULT if space is None else space, config)
+    space = check_space(default_space(config) if space is None else space, config)
     objective = Objective() if objective is None else objective
     for split in ("train", "test"):
         problem.source(config, split)[
