@@ -331,7 +331,7 @@ class Outer(keras.Model):
 
 def test_a_correction_refuses_what_has_no_loss_for_it():
     model = make(regularizers=(regularizers.Correction(),))
-    with pytest.raises(ValueError, match="`Correction` needs the model's own `fit`"):
+    with pytest.raises(ValueError, match="`Correction` asks for the loss: .* own `fit`"):
         model(tf.constant(pairs(1)[0]), training=True)
 
 

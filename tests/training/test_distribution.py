@@ -107,10 +107,10 @@ def test_penalties_are_those_of_the_global_batch(mirrored):
             model.compile("sgd")
 
         def step(x, model=model):
-            y = model(blur(x), training=True)
-            return tf.distribute.get_replica_context().all_reduce(
-                "SUM", model.compute_loss(x, x, y, None, **TRAINING)
-            )
+            with model.training_step():
+                y = model(blur(x), training=True)
+                loss = model.compute_loss(x, x, y, None, **TRAINING)
+            return tf.distribute.get_replica_context().all_reduce("SUM", loss)
 
         loss = strategy.experimental_local_results(run(strategy, step, sharp))[0]
         results.append([loss, *(m.result() for m in model.penalty_metrics.values())])

@@ -1,5 +1,6 @@
 """The training step of an equilibrium model: what it penalises, and what it logs."""
 
+import contextlib
 import functools
 import threading
 
@@ -40,13 +41,26 @@ class TrainedModel(ImagingModel):
         """Whether the model's own training step is what calls it."""
         return hasattr(self._training, "problem")
 
+    @contextlib.contextmanager
+    def training_step(self):
+        """Within it a training call and `compute_loss` belong together, as in `train_step`.
+
+        For training loops of one's own, where a regulariser asks for the loss.
+        """
+        self._training.problem = None
+        try:
+            yield
+        finally:
+            del self._training.problem
+
     def penalise(self, problem, x_star) -> None:
         """Adds the penalties that need no loss; the others are added by `compute_loss`."""
         for r in self.regularizers:
             if r.needs_loss:
                 check(
                     self.in_training_step,
-                    f"`{type(r).__name__}` needs the model's own `fit`: it asks for the loss.",
+                    f"`{type(r).__name__}` asks for the loss: it needs the model's own `fit`, or in a "
+                    "training loop of yours `with model.training_step():`.",
                     regularizers=self.regularizers,
                 )
                 self._training.problem = problem
@@ -92,11 +106,8 @@ class TrainedModel(ImagingModel):
         return [m for m in super().metrics if id(m) not in found] + own
 
     def train_step(self, data):
-        self._training.problem = None
-        try:
+        with self.training_step():
             results = dict(super().train_step(data))
-        finally:
-            del self._training.problem
         for group in (self.solve_metrics, self.adjoint_metrics, self.penalty_metrics):
             results |= _results(group)
         return results
