@@ -3,17 +3,11 @@
 import ast
 import pathlib
 
-import pytest
-
 ROOT = pathlib.Path(__file__).parents[1]
-SOURCES = sorted(
-    p.relative_to(ROOT) for top in ("tf_jfb", "scripts") for p in (ROOT / top).rglob("*.py")
-)
+FILES = sorted(path for top in ("tf_jfb", "scripts") for path in (ROOT / top).rglob("*.py"))
+SOURCES = {str(path.relative_to(ROOT)): path.read_text() for path in FILES}
+TREES = {name: ast.parse(source) for name, source in SOURCES.items()}
 FILE, FUNCTION = 300, 40  # lines
-
-
-def tree(path) -> ast.Module:
-    return ast.parse((ROOT / path).read_text())
 
 
 def body_lines(function) -> int:
@@ -23,49 +17,56 @@ def body_lines(function) -> int:
     return function.end_lineno - function.lineno + 1 - doc * (first.end_lineno - first.lineno + 1)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=str)
-def test_sizes(path):
-    assert len((ROOT / path).read_text().splitlines()) <= FILE
-    functions = [n for n in ast.walk(tree(path)) if isinstance(n, ast.FunctionDef)]
-    assert {f.name: body_lines(f) for f in functions if body_lines(f) > FUNCTION} == {}
+def functions(tree) -> list:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
 
 
-def unit_of(module: str) -> str:
-    return ".".join(module.split(".")[:2])
+def test_no_file_is_long():
+    long = {name: n for name, source in SOURCES.items() if (n := source.count("\n")) > FILE}
+    assert long == {}
 
 
-@pytest.mark.parametrize("path", [p for p in SOURCES if p.parts[0] == "tf_jfb"], ids=str)
-def test_no_private_name_is_imported_across_units(path):
-    own = "tf_jfb." + path.parts[1].removesuffix(".py")
+def test_no_function_is_long():
+    lengths = {
+        f"{name}: {f.name}": body_lines(f) for name, tree in TREES.items() for f in functions(tree)
+    }
+    assert {name: n for name, n in lengths.items() if n > FUNCTION} == {}
+
+
+def test_no_private_name_is_imported_across_units():
+    """`_module` directly under tf_jfb is a unit of its own; within one a name may be private."""
     found = []
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tf_jfb"):
-            inside = unit_of(node.module) == own
-            hidden = [part for part in node.module.split(".")[2:] if part.startswith("_")]
-            names = [a.name for a in node.names if a.name.startswith("_") and a.name[1] != "_"]
-            private = names if "." in node.module else []  # modules of the package are units
-            found += [] if inside else hidden + private
+    for name, tree in TREES.items():
+        if not name.startswith("tf_jfb/"):
+            continue
+        own = name.split("/")[1].removesuffix(".py")
+        for node in ast.walk(tree):
+            module = (getattr(node, "module", None) or "").split(".")
+            if (
+                isinstance(node, ast.ImportFrom)
+                and module[0] == "tf_jfb"
+                and own not in module[1:2]
+            ):
+                names = [alias.name for alias in node.names] if module[1:] else []
+                private = [part for part in [*module[2:], *names] if part.startswith("_")]
+                found += [f"{name}: {part}" for part in private if not part.startswith("__")]
     assert found == []
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=str)
-def test_no_attribute_is_set_on_a_function(path):
-    for scope in ast.walk(tree(path)):
-        body = getattr(scope, "body", None)
-        if not isinstance(body, list):
-            continue
-        names = {n.name for n in body if isinstance(n, ast.FunctionDef)}
-        names |= {
-            target.id
-            for n in body
-            if isinstance(n, ast.Assign) and isinstance(n.value, ast.Lambda)
-            for target in n.targets
-            if isinstance(target, ast.Name)
-        }
-        stores = {
-            n.value.id
-            for n in ast.walk(scope)
-            if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)
-            if isinstance(n.value, ast.Name)
-        }
-        assert names & stores == set()
+def test_no_attribute_is_set_on_a_function():
+    found = []
+    for name, tree in TREES.items():
+        for scope in ast.walk(tree):
+            body = scope.body if isinstance(getattr(scope, "body", None), list) else []
+            made = {n.name for n in body if isinstance(n, ast.FunctionDef)}
+            lambdas = (
+                n for n in body if isinstance(n, ast.Assign) and isinstance(n.value, ast.Lambda)
+            )
+            made |= {target.id for n in lambdas for target in n.targets if hasattr(target, "id")}
+            stored = (
+                n.value
+                for n in ast.walk(scope)
+                if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)
+            )
+            found += [f"{name}: {n.id}" for n in stored if getattr(n, "id", None) in made]
+    assert found == []

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_jfb import data, operators
+from tf_jfb import _compat, data, operators
 from tf_jfb._compat import KERAS_3, value
 from tf_jfb.models import DEGrad
 from tf_jfb.networks import DnCNN, SpectralConv2D
@@ -283,3 +283,12 @@ def test_two_processes_one_of_them_killed_and_all_restarted(alone, tmp_path):
     assert 1 <= len((run / "log.csv").read_text().splitlines()) - 1 < CONFIG.epochs
     assert finish(start(config, run, logs), logs) == [0, 0], (logs / "0.txt").read_text()[-3000:]
     assert_same(alone, run)
+
+
+def test_a_keras_without_what_workers_need_is_refused(monkeypatch):
+    monkeypatch.setattr(_compat, "KERAS_3", True)
+    monkeypatch.setattr(_compat, "PRIVATE", ("_no_such_method",))
+    with pytest.raises(
+        RuntimeError, match="needs keras.Model._no_such_method, which Keras .* lacks"
+    ):
+        _compat.check_workers_are_served()

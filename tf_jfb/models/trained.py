@@ -59,8 +59,8 @@ class TrainedModel(ImagingModel):
             if r.needs_loss:
                 check(
                     self.in_training_step,
-                    f"`{type(r).__name__}` asks for the loss: it needs the model's own `fit`, or in a "
-                    "training loop of yours `with model.training_step():`.",
+                    f"`{type(r).__name__}` asks for the loss: it needs the model's own `fit`, or, "
+                    "in a training loop of yours, `with model.training_step():`.",
                     regularizers=self.regularizers,
                 )
                 self._training.problem = problem
