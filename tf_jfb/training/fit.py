@@ -87,16 +87,7 @@ def _fit(task, config, run, verbose, callbacks, strategy, tensorboard):
         checkpoint.restore(model)
     pairs = problem.validation_pairs(config, task.degradation, config.validation)
     size = min(config.batch_size // replicas, len(pairs[1]))
-    ours = [checkpoint, ConvergenceAdvice()] if chief else [checkpoint]
-    if chief and tensorboard:
-        ours += boards.callbacks(run, pairs)
-    ours += optimizers.averaging(config)  # last: the others see the averages it puts in
-    if config.crop and chief:
-        ours.append(Throughput(config.steps * config.batch_size * config.crop**2))
-    if chief and task.audit:
-        side = config.crop or 128
-        crops = problem.validation_pairs(config, task.degradation, task.audit, side)
-        ours.insert(0, AuditGradient(crops, run / "tensorboard"))
+    ours = _callbacks(task, config, checkpoint, pairs, chief, tensorboard)
     if checkpoint.epoch < config.epochs:
         with strategies.lost_workers(strategy):
             model.fit(
@@ -111,6 +102,20 @@ def _fit(task, config, run, verbose, callbacks, strategy, tensorboard):
                 callbacks=[*callbacks, *ours],
             )
     return _finish(task, run, model, pairs, strategy)
+
+
+def _callbacks(task, config, checkpoint, pairs, chief, tensorboard) -> list:
+    ours = [checkpoint, ConvergenceAdvice()] if chief else [checkpoint]
+    if chief and tensorboard:
+        ours += boards.callbacks(checkpoint.folder, pairs)
+    ours += optimizers.averaging(config)  # last: the others see the averages it puts in
+    if config.crop and chief:
+        ours.append(Throughput(config.steps * config.batch_size * config.crop**2))
+    if chief and task.audit:
+        side = config.crop or 128
+        crops = problem.validation_pairs(config, task.degradation, task.audit, side)
+        ours.insert(0, AuditGradient(crops, checkpoint.folder / "tensorboard"))
+    return ours
 
 
 def _verbosity(verbose):
