@@ -13,6 +13,8 @@ from tf_jfb.training import build, fit, problem
 from tf_jfb.training.config import Config
 from tf_jfb.training.tuning_report import read_log
 
+_MEASURED = ("image", "status", "evaluations")
+
 
 def assess(options: dict, run, epochs: int) -> dict:
     """Trains with `options` of Config until `epochs` are done, and measures the best model.
