@@ -71,8 +71,6 @@ def main() -> None:
 
 def measure(args, method: str, size: int) -> dict:
     """Seconds, peak memory and products with J or its transpose; w goes to a file."""
-    import resource
-
     _cli.import_tensorflow()
     from tf_jfb._weights import load_weights, save_weights
 
@@ -92,6 +90,8 @@ def measure(args, method: str, size: int) -> dict:
 
 def timed(model, method, size, args) -> dict:
     """Seconds, peak memory and products of one estimate at the fixed point of one image."""
+    import resource
+
     import numpy as np
     import tensorflow as tf
 
