@@ -213,7 +213,7 @@ def test_scientific_tiffs_keep_their_scale(tmp_path, strip, options, expected):
     ("options", "message"),
     [
         ({"sample_format": 2}, "its pixels are signed numbers"),
-        ({"bits": 32}, "it has 32 bits per channel"),
+        ({"bits": 32, "photometric": 5}, "it has 32 bits per ink"),
         ({"photometric": 5, "channels": 4}, "it has 16 bits per ink"),
     ],
 )
@@ -252,12 +252,6 @@ def test_metadata_that_cannot_be_written_again_are_dropped(tmp_path):
     assert photo.pixels.shape == (4, 4, 3) and photo.exif is None
 
 
-def test_floating_point_files_are_refused(tmp_path):
-    Image.fromarray(np.zeros((4, 4), np.float32)).save(tmp_path / "a.tif")
-    with pytest.raises(ValueError, match="32 bits per channel"):
-        read_image(tmp_path / "a.tif")
-
-
 def test_decompression_bombs_are_refused(tmp_path, monkeypatch):
     write_image(tmp_path / "a.png", Photo(PIXELS))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
@@ -269,8 +263,8 @@ def test_decompression_bombs_are_refused(tmp_path, monkeypatch):
     "pixels, message",
     [
         (np.full((4, 4, 3), np.nan), "must be finite"),
-        (np.zeros((4, 4)), r"must be \[H, W, 1 or 3\]. Received: shape=\(4, 4\)"),
-        (np.zeros((4, 4, 2)), r"must be \[H, W, 1 or 3\]"),
+        (np.zeros((4, 4)), r"must be \[H, W, C\]. Received: shape=\(4, 4\)"),
+        (np.zeros((4, 4, 2)), r".webp holds 1 or 3 channel\(s\). Received: path="),
         (np.zeros((1, 17_000, 3)), "format cannot hold the image"),
     ],
 )

@@ -257,8 +257,9 @@ def test_mixed_data_takes_every_folder_in_turn(tmp_path):
         write_image(tmp_path / name / "1.png", image)
     path = f"{tmp_path / 'a' / 'train'}:{tmp_path / 'b'}"
     config = Config(data="folder+folder+dead-leaves", path=path, crop=16)
-    for split, second in (("train", 200), ("test", 100)):
-        images = source(config, split)
+    with pytest.warns(UserWarning, match="Validation takes the images of training: .*a.train has"):
+        judged = source(config, "test")
+    for images, second in ((source(config, "train"), 200), (judged, 100)):
         levels = [255 * float(images[i].mean()) for i in range(2)]
         np.testing.assert_allclose(levels, [50, second], atol=0.5)
         assert images[2].std() > 0.01
