@@ -11,7 +11,7 @@ PUBLIC = {
     "tf_jfb": "Solution Status data gradients layers losses metrics models networks noise "
     "operators regularizers solvers",
     "tf_jfb.data": "DeadLeaves FolderSource Mixture Photo RandomBlurs celeba dead_leaves degrade "
-    "degrade_randomly examples find_images folder read_image read_pages write_image",
+    "degrade_randomly examples find_images folder light read_image read_pages write_image",
     "tf_jfb.gradients": "Estimator Implicit JFB Neumann Phantom Unrolled named",
     "tf_jfb.layers": "FixedPoint",
     "tf_jfb.losses": "SquaredError",

@@ -1,5 +1,6 @@
 """Images and their degradation."""
 
+from tf_jfb.data import light
 from tf_jfb.data._listing import find_images
 from tf_jfb.data.celeba import celeba
 from tf_jfb.data.dead_leaves import DeadLeaves, dead_leaves
@@ -23,6 +24,7 @@ __all__ = [
     "examples",
     "find_images",
     "folder",
+    "light",
     "read_image",
     "read_pages",
     "write_image",
