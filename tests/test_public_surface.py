@@ -19,7 +19,7 @@ PUBLIC = {
     "tf_jfb.models": "DEADMM DEGrad DEHQS DEProx Equilibrium Restoration baselines",
     "tf_jfb.models.baselines": "annealed_pnp pnp tikhonov tune tv wiener",
     "tf_jfb.networks": "DnCNN Network SpectralConv2D UNet",
-    "tf_jfb.noise": "gaussian",
+    "tf_jfb.noise": "Estimate estimate gaussian",
     "tf_jfb.operators": "Blur BlurEach BlurFFT Downsample Frame GaussianBlur "
     "Inpainting Operator kernels",
     "tf_jfb.regularizers": "Correction Jacobian Regularizer",
