@@ -9,7 +9,7 @@ import tf_jfb
 
 PUBLIC = {
     "tf_jfb": "Solution Status data gradients layers losses metrics models networks noise "
-    "operators regularizers solvers",
+    "operators psf regularizers solvers",
     "tf_jfb.data": "DeadLeaves FolderSource Mixture Photo RandomBlurs celeba dead_leaves degrade "
     "degrade_randomly examples find_images folder light read_image read_pages write_image",
     "tf_jfb.gradients": "Estimator Implicit JFB Neumann Phantom Unrolled named",
@@ -22,6 +22,7 @@ PUBLIC = {
     "tf_jfb.noise": "Estimate estimate gaussian",
     "tf_jfb.operators": "Blur BlurEach BlurFFT Downsample Frame GaussianBlur "
     "Inpainting Operator kernels",
+    "tf_jfb.psf": "Check KINDS Measured check draw make measure",
     "tf_jfb.regularizers": "Correction Jacobian Regularizer",
     "tf_jfb.diagnostics": "GradientAudit audit_gradient",
     "tf_jfb.evaluation": "evaluate report",
