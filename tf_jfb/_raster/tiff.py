@@ -23,6 +23,7 @@ def is_raw(file) -> bool:
     import tifffile
 
     with tifffile.TiffFile(file) as tiff:
+        refuse(len(tiff.pages) == 0, "it holds no image")
         return DNG_VERSION in tiff.pages[0].tags
 
 
