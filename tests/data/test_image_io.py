@@ -201,8 +201,10 @@ def write_tiff(path, strip, bits=16, photometric=1, sample_format=1, channels=1)
         (b"\x00\x00\x60\xea", {}, [0, 60000 / 65535]),
         (b"\x00\x00\x60\xea", {"photometric": 0}, [1, 5535 / 65535]),
         (b"\x00\x0f\xff", {"bits": 12}, [0, 1]),
+        (b"\x0f", {"bits": 4}, [0, 1]),
+        (b"\x40", {"bits": 2}, [1 / 3, 0]),
     ],
-    ids=["black is zero", "white is zero", "12 bits"],
+    ids=["black is zero", "white is zero", "12 bits", "4 bits", "2 bits"],
 )
 def test_scientific_tiffs_keep_their_scale(tmp_path, strip, options, expected):
     photo = read_image(write_tiff(tmp_path / "a.tif", strip, **options))
