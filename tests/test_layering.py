@@ -13,8 +13,10 @@ PACKAGE = ROOT / "tf_jfb"
 LEVELS = (
     ("_gradients",),
     ("_types", "_numerics", "_validate", "_compat", "_replicas", "_moved", "_files", "_version"),
+    ("_raster", "_noise_level"),
     ("solvers", "operators", "networks", "noise", "losses", "metrics", "_weights"),
-    ("gradients", "data", "_plots"),
+    ("_plots",),
+    ("gradients", "data", "psf"),
     ("layers", "regularizers"),
     ("models",),
     ("diagnostics", "exported"),

@@ -9,9 +9,9 @@ import tf_jfb
 
 PUBLIC = {
     "tf_jfb": "Solution Status data gradients layers losses metrics models networks noise "
-    "operators regularizers solvers",
+    "operators psf regularizers solvers",
     "tf_jfb.data": "DeadLeaves FolderSource Mixture Photo RandomBlurs celeba dead_leaves degrade "
-    "degrade_randomly examples folder read_image write_image",
+    "degrade_randomly examples find_images folder light read_image read_pages write_image",
     "tf_jfb.gradients": "Estimator Implicit JFB Neumann Phantom Unrolled named",
     "tf_jfb.layers": "FixedPoint",
     "tf_jfb.losses": "SquaredError",
@@ -19,9 +19,10 @@ PUBLIC = {
     "tf_jfb.models": "DEADMM DEGrad DEHQS DEProx Equilibrium Restoration baselines",
     "tf_jfb.models.baselines": "annealed_pnp pnp tikhonov tune tv wiener",
     "tf_jfb.networks": "DnCNN Network SpectralConv2D UNet",
-    "tf_jfb.noise": "gaussian",
+    "tf_jfb.noise": "Estimate estimate gaussian",
     "tf_jfb.operators": "Blur BlurEach BlurFFT Downsample Frame GaussianBlur "
     "Inpainting Operator kernels",
+    "tf_jfb.psf": "Check KINDS Measured check draw make measure",
     "tf_jfb.regularizers": "Correction Jacobian Regularizer",
     "tf_jfb.diagnostics": "GradientAudit audit_gradient",
     "tf_jfb.evaluation": "evaluate report",

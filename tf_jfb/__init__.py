@@ -10,6 +10,7 @@ from tf_jfb import (
     networks,
     noise,
     operators,
+    psf,
     regularizers,
     solvers,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "networks",
     "noise",
     "operators",
+    "psf",
     "regularizers",
     "solvers",
 ]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tf_jfb.data import FolderSource, folder
+from tf_jfb.data import FolderSource, _verdict, folder
 
 
 @pytest.fixture
@@ -57,8 +57,31 @@ def test_crop_is_the_middle(photos):
         np.testing.assert_array_equal(image, FolderSource(photos[0])[i][1:5, 2:6])
     with pytest.raises(ValueError, match="`crop` must .* Received: crop=5, size=4"):
         folder(photos[0], size=4, crop=5)
-    with pytest.raises(Exception, match="`crop` must fit into every image. Received: crop=7"):
-        next(iter(folder(photos[0], crop=7)))
+    with (
+        pytest.warns(UserWarning, match="Skipped 3 image.s. below 7: .*a.png"),
+        pytest.raises(ValueError, match="not too small .*least=7"),
+    ):
+        folder(photos[0], crop=7)
+
+
+def test_images_smaller_than_the_crop_are_left_out(photos):
+    path, _ = photos
+    Image.new("RGB", (3, 3)).save(path / "small.png")
+    with pytest.warns(UserWarning, match="Skipped 1 image.s. below 4: .*small.png"):
+        source = FolderSource(path, least=4)
+    assert [f.name for f in source.files] == ["a.png", "b.png", "c.png"]
+    assert len(FolderSource(path, size=4, least=4)) == 4  # enlarged
+
+
+def test_a_folder_is_decoded_when_its_images_are_asked_for(photos, monkeypatch):
+    calls = []
+    monkeypatch.setattr(_verdict, "read_image", lambda path: calls.append(path))
+    inspect = _verdict._raster.inspect
+    monkeypatch.setattr(_verdict._raster, "inspect", lambda p: calls.append("header") or inspect(p))
+    Image.new("RGB", (3, 3)).save(photos[0] / "new.png")  # a file that no verdict is known of
+    for _ in range(2):
+        assert len(FolderSource(photos[0])) == 4
+    assert calls == ["header"] * 4
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -79,6 +79,40 @@ def test_shifted():
         kernels.shifted(uneven, 0, 2)
 
 
+def test_line():
+    np.testing.assert_allclose(kernels.line(5, 0), np.full((1, 5), 0.2))
+    np.testing.assert_allclose(kernels.line(4, 90), np.array([[1, 2, 2, 2, 1]]).T / 8)
+    np.testing.assert_allclose(kernels.line(0.5, 20), [[1.0]])
+    for angle in (10.0, 45.0, 77.0, 135.0, -200.0):
+        kernel = kernels.line(15, angle)
+        assert kernel.sum() == pytest.approx(1) and kernel.shape[0] % 2 == kernel.shape[1] % 2 == 1
+        np.testing.assert_allclose(kernel, kernel[::-1, ::-1], atol=1e-12)
+        rows, right = (np.arange(n) - n // 2 for n in kernel.shape)
+        up = -rows
+        moments = kernel.sum(0) @ right**2, up @ kernel @ right, kernel.sum(1) @ up**2
+        turned = np.rad2deg(0.5 * np.arctan2(2 * moments[1], moments[0] - moments[2]))
+        assert abs((turned - angle + 90) % 180 - 90) < 1.5
+        # An even motion has variance length^2 / 12.
+        assert moments[0] + moments[2] == pytest.approx(15**2 / 12, rel=0.03)
+
+
+def test_airy():
+    per_pixel = 0.61 * 0.52 / 1.2 / 0.02  # radius of the first dark ring in pixels
+    kernel = kernels.airy(0.52, 0.02, numerical_aperture=1.2)
+    middle = len(kernel) // 2
+    profile = kernel[middle, middle : middle + 30]
+    assert kernel.sum() == pytest.approx(1) and kernel.argmax() == kernel.size // 2
+    assert np.argmin(profile[:20]) == round(per_pixel)
+    np.testing.assert_allclose(kernel, kernel[::-1, ::-1].T)
+    # Across a lens and a sensor the same pattern.
+    np.testing.assert_allclose(kernels.airy(0.52, 0.02 * 20, f_number=20 / 2.4), kernel, rtol=1e-6)
+    from scipy.special import j1
+
+    special = (2 * j1(4.0) / 4.0) ** 2
+    fine = kernels.airy(2 * np.pi, 0.004, numerical_aperture=1.0, size=2001)[1000]
+    assert fine[2000] / fine[1000] == pytest.approx(special, rel=1e-3)
+
+
 def test_box():
     np.testing.assert_array_equal(kernels.box(4), np.full((4, 4), 1 / 16))
 
@@ -110,6 +144,11 @@ def test_motion_options():
     [
         (lambda: kernels.anisotropic(5, 1.0, 0.0, 0), "`std2` must be .* Received: std2=0.0"),
         (lambda: kernels.anisotropic(5, 1.0, 1.0, np.inf), "`angle` must be a finite"),
+        (lambda: kernels.line(0, 0), "`length` must be a positive number of pixels"),
+        (lambda: kernels.line(3, np.nan), "`angle` must be a finite"),
+        (lambda: kernels.airy(0.5, 0.1), "Either `numerical_aperture` or `f_number`"),
+        (lambda: kernels.airy(0.5, 0.1, 1.0, 2.0), "Either `numerical_aperture` or `f_number`"),
+        (lambda: kernels.airy(0.5, 0.1, 1.2, size=4), "`size` must be an odd integer"),
         (lambda: kernels.disk(-1), "`radius` must be a positive number of pixels"),
         (lambda: kernels.box(0), "`size` must be an integer >= 1. Received: size=0"),
         (lambda: kernels.motion(5, -1), "`seed` must be an integer >= 0. Received: seed=-1"),
@@ -141,6 +180,58 @@ def test_images_are_read_as_grey_levels(tmp_path, mode):
     np.testing.assert_allclose(kernels.load(tmp_path / "k.png"), array / 400, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("1 2 1\n", [[1, 2, 1]]),
+        ("1\n2\n1\n", [[1], [2], [1]]),
+        ("# of a lens\n0.5, 2,1.5,\n1,2,1\n", [[0.5, 2, 1.5], [1, 2, 1]]),
+        ("1;2\n3;2\n", [[1, 2], [3, 2]]),
+        ("\ufeff1e0\t2\n", [[1, 2]]),
+    ],
+)
+def test_tables(tmp_path, text, expected):
+    (tmp_path / "k.csv").write_text(text, encoding="utf-8")
+    expected = np.array(expected) / np.sum(expected)
+    np.testing.assert_allclose(kernels.load(tmp_path / "k.csv"), expected)
+
+
+def test_tables_that_may_mean_two_things_are_refused(tmp_path):
+    (tmp_path / "k.txt").write_text("0,5;1,5")
+    with pytest.raises(ValueError, match="both commas and semicolons"):
+        kernels.load(tmp_path / "k.txt")
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "float32", "float64"])
+def test_scientific_files_keep_their_values(tmp_path, dtype):
+    import tifffile
+
+    fits = pytest.importorskip("astropy.io.fits")
+    array = np.array([[0, 70, 5], [3, 5000, 9]], dtype)
+    array = array - 4 if dtype.startswith("float") else array  # ringing is kept
+    tifffile.imwrite(tmp_path / "k.tif", array)
+    fits.writeto(tmp_path / "k.fits", array)
+    for name in ("k.tif", "k.fits"):
+        np.testing.assert_allclose(kernels.load(tmp_path / name), array / array.sum(), rtol=1e-6)
+    tifffile.imwrite(tmp_path / "z.tif", np.ones((3, 8, 8), dtype), photometric="minisblack")
+    with pytest.raises(ValueError, match="cannot be used .it holds 3 images"):
+        kernels.load(tmp_path / "z.tif")
+
+
+def test_matlab_files(tmp_path):
+    scipy, h5py = pytest.importorskip("scipy.io"), pytest.importorskip("h5py")
+    array = np.array([[1.0, 2.0, 0.0], [3.0, 2.0, 0.0]])
+    scipy.savemat(tmp_path / "k.mat", {"psf": array, "pixel": 0.1, "name": "a lens"})
+    with h5py.File(tmp_path / "new.mat", "w", userblock_size=512) as file:
+        file["psf"] = array.T
+    with open(tmp_path / "new.mat", "r+b") as file:
+        file.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\0\2IM")
+    for name in ("k.mat", "new.mat", "k.mat:psf"):
+        np.testing.assert_allclose(kernels.parse(str(tmp_path / name)), array / 8)
+    with pytest.raises(ValueError, match=r"FILE.mat:NAME. Received: arrays=\['psf'\]"):
+        kernels.parse(str(tmp_path / "k.mat:otf"))
+
+
 def test_parse(tmp_path):
     np.testing.assert_array_equal(kernels.parse("gaussian:5:1.5"), kernels.gaussian(5, 1.5))
     np.testing.assert_array_equal(
@@ -148,6 +239,8 @@ def test_parse(tmp_path):
     )
     np.testing.assert_array_equal(kernels.parse("disk:2.5"), kernels.disk(2.5))
     np.testing.assert_array_equal(kernels.parse("box:3"), kernels.box(3))
+    np.testing.assert_array_equal(kernels.parse("line:9:30"), kernels.line(9.0, 30.0))
+    assert "a random camera shake" in kernels.forms() and "line:LENGTH:ANGLE" in kernels.forms()
     np.testing.assert_array_equal(kernels.parse("motion:9:7"), kernels.motion(9, 7))
     np.save(tmp_path / "k.npy", np.ones((2, 2)))
     np.testing.assert_array_equal(kernels.parse(str(tmp_path / "k.npy")), np.full((2, 2), 0.25))
@@ -163,7 +256,11 @@ def test_parse(tmp_path):
         ("disk", "RADIUS"),
         ("disk:", "RADIUS"),
         ("box:2.5", "SIZE"),
-        ("motion:5:1:2", "SIZE:SEED"),
+        (
+            "motion:5:1:2",
+            "SIZE:SEED .a random camera shake .*a straight motion is line:LENGTH:ANGLE",
+        ),
+        ("line:5", "LENGTH:ANGLE"),
     ],
 )
 def test_parse_refuses(text, form):
@@ -172,17 +269,20 @@ def test_parse_refuses(text, form):
         kernels.parse(text)
 
 
-@pytest.mark.parametrize("suffix", [".npy", ".npz", ".txt", ".png"])
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".txt", ".png", ".tif", ".mat"])
 def test_unreadable_files(tmp_path, suffix):
     path = tmp_path / f"k{suffix}"
     path.write_text("not a kernel")
-    with pytest.raises(ValueError, match=f"must be a readable {suffix} file. Received: path="):
+    with pytest.raises(ValueError, match=f"must be a readable {suffix} file .*Received: path="):
         kernels.load(path)
 
 
 def test_refused_files(tmp_path):
     with pytest.raises(ValueError, match="must end in one of .*.npy"):
-        kernels.load("kernel.tif")
+        kernels.load("kernel.doc")
+    np.save(tmp_path / "one.npy", np.ones((2, 2)))
+    with pytest.raises(ValueError, match="Only .npz and .mat files hold arrays by name"):
+        kernels.load(tmp_path / "one.npy", "a")
     with pytest.raises(ValueError, match="must exist"):
         kernels.load(tmp_path / "absent.npy")
     np.savez(tmp_path / "two.npz", a=np.ones((2, 2)), b=np.ones((2, 2)))

@@ -1,10 +1,12 @@
 """Images and their degradation."""
 
+from tf_jfb.data import light
+from tf_jfb.data._listing import find_images
 from tf_jfb.data.celeba import celeba
 from tf_jfb.data.dead_leaves import DeadLeaves, dead_leaves
 from tf_jfb.data.degrade import degrade
 from tf_jfb.data.folder import FolderSource, folder
-from tf_jfb.data.image_io import Photo, read_image, write_image
+from tf_jfb.data.image_io import Photo, read_image, read_pages, write_image
 from tf_jfb.data.mixture import Mixture
 from tf_jfb.data.random_blurs import RandomBlurs, degrade_randomly
 from tf_jfb.data.sources import examples
@@ -20,7 +22,10 @@ __all__ = [
     "degrade",
     "degrade_randomly",
     "examples",
+    "find_images",
     "folder",
+    "light",
     "read_image",
+    "read_pages",
     "write_image",
 ]

@@ -8,16 +8,23 @@ import numpy as np
 import tensorflow as tf
 
 from tf_jfb._validate import check
-from tf_jfb.data import _deep
+from tf_jfb.data._listing import list_images
+from tf_jfb.data._verdict import verdict
 from tf_jfb.data.image_io import EXTENSIONS, read_image
+
+NAMED = 20  # files of a warning
+SPLITS = {  # names of folders, the first found counts
+    "train": ("train", "training"),
+    "test": ("test", "testing", "val", "valid", "validation", "eval", "dev"),
+}
 
 
 class FolderSource:
     """The images below a folder, in sorted order; `source[i]` is float32 [H, W, C] in [0, 1].
 
-    Files that cannot be decoded are named in a warning, once, when the source is made, and left
-    out. Alpha is dropped, grey becomes colour (or colour grey, for `channels=1`), EXIF
-    orientation is applied.
+    Files that cannot be used are named in a warning, when the source is made, and left out; headers
+    tell, and what they told of a file is not asked again. Alpha is dropped, grey becomes colour (or
+    colour grey, for `channels=1`), EXIF orientation is applied.
 
     Args:
         path: the folder.
@@ -26,12 +33,16 @@ class FolderSource:
         files: the files to use instead of all images below `path`.
         cache: bytes of decoded 8-bit images to keep in memory; what does not fit is decoded every
             time. 8,000 images of 128 x 128 in colour take 393 MB. The images are the same.
+        least: without `size`, images with a shorter side are left out too, with a warning.
 
     Raises:
-        ValueError: no such folder, no readable image in it, or an argument outside its range.
+        ValueError: no such folder, no usable image in it, or an argument outside its range; of
+            an item, its file is damaged in a way that its header did not tell.
     """
 
-    def __init__(self, path, size=None, channels: int = 3, files=None, cache: int = 0):
+    def __init__(
+        self, path, size=None, channels: int = 3, files=None, cache: int = 0, *, least: int = 1
+    ):
         path = pathlib.Path(path)
         check(path.is_dir(), "`path` must be an existing folder of images.", path=str(path))
         check(channels in (1, 3), "`channels` must be 1 or 3.", channels=channels)
@@ -39,11 +50,15 @@ class FolderSource:
         self.size = (size, size) if isinstance(size, int) else size
         check(self.size is None or min(self.size) >= 1, "`size` must be >= 1.", size=size)
         self.channels = channels
-        self.files = _readable(list_images(path) if files is None else files)
+        check(least >= 1, "`least` must be a number of pixels >= 1.", least=least)
+        files = list_images(path) if files is None else files
+        self.files = _usable(files, least if self.size is None else 1)
         check(
             bool(self.files),
-            f"`path` must hold at least one readable image ({', '.join(sorted(EXTENSIONS))}).",
+            "`path` must hold at least one readable image, not too small "
+            f"({', '.join(sorted(EXTENSIONS))}).",
             path=str(path),
+            least=least,
         )
         self._room, self._kept = cache, {}
 
@@ -67,10 +82,11 @@ def folder(path, size=None, crop=None, channels: int = 3) -> tf.data.Dataset:
 
     `crop`, a side, takes the square in the middle, after any resize.
 
-    Raises ValueError as `FolderSource` does, or if the crop does not fit into `size`; an image
-    smaller than the crop ends the iteration with that error.
+    Images smaller than the crop are left out, with a warning.
+
+    Raises ValueError as `FolderSource` does, or if the crop does not fit into `size`.
     """
-    source = FolderSource(path, size, channels)
+    source = FolderSource(path, size, channels, least=max(1, crop or 1))
     check(
         crop is None or 1 <= crop <= min(source.size or (crop,)),
         "`crop` must be >= 1 and fit into `size`.",
@@ -79,14 +95,9 @@ def folder(path, size=None, crop=None, channels: int = 3) -> tf.data.Dataset:
     )
     height, width = (crop, crop) if crop else source.size or (None, None)
     return tf.data.Dataset.from_generator(
-        lambda: (_crop(source[i], crop) for i in range(len(source))),
+        lambda: (centre(source[i], crop) if crop else source[i] for i in range(len(source))),
         output_signature=tf.TensorSpec([height, width, channels], tf.float32),
     )
-
-
-def list_images(path) -> list:
-    """Files below `path` with an image's extension, sorted."""
-    return sorted(p for p in pathlib.Path(path).rglob("*") if p.suffix.lower() in EXTENSIONS)
 
 
 def to_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
@@ -99,10 +110,27 @@ def to_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
 
 
 def split_folder(path, split: str) -> pathlib.Path:
-    """The subfolder of `path` that holds "train" or "test" ("val" too), or `path` where none is."""
+    """The subfolder of `path` that holds "train" or "test", by one of its `SPLITS` names, any case.
+
+    `path` itself where it has neither split's.
+
+    Raises ValueError if it has the other split's alone: its images would pass for this one's.
+    """
     path = pathlib.Path(path)
-    within = [path / name for name in {"train": ("train",), "test": ("test", "val")}[split]]
-    return next((folder for folder in within if folder.is_dir()), path)
+    below = (
+        {p.name.lower(): p for p in sorted(path.iterdir()) if p.is_dir()} if path.is_dir() else {}
+    )
+    found = {kind: [below[n] for n in names if n in below] for kind, names in SPLITS.items()}
+    if found[split]:
+        return found[split][0]
+    check(
+        not any(found.values()),
+        f"`path` must have a folder for each split: a {split} one is named "
+        f"{' or '.join(SPLITS[split])}.",
+        path=str(path),
+        folders=sorted(below),
+    )
+    return path
 
 
 def centre(image: np.ndarray, side: int) -> np.ndarray:
@@ -113,39 +141,17 @@ def centre(image: np.ndarray, side: int) -> np.ndarray:
     return image[top : top + side, left : left + side]
 
 
-def _crop(image, crop):
-    if crop is None:
-        return image
-    check(
-        crop <= min(image.shape[:2]),
-        "`crop` must fit into every image.",
-        crop=crop,
-        image=image.shape[:2],
-    )
-    return centre(image, crop)
-
-
-def _readable(files) -> list:
-    """Without the files that cannot be decoded, which are named in a warning."""
+def _usable(files, least) -> list:
+    """Without the files that cannot be used, or are smaller than `least`, named in a warning."""
     files = list(files)
-    with concurrent.futures.ThreadPoolExecutor() as pool:  # decoders run without Python's lock
-        readable = list(pool.map(_opens, files))
-    bad = [file for file, ok in zip(files, readable, strict=True) if not ok]
-    if bad:
-        warnings.warn(
-            f"Skipped {len(bad)} unreadable image(s): " + ", ".join(str(f) for f in bad),
-            stacklevel=3,
-        )
-    return [file for file, ok in zip(files, readable, strict=True) if ok]
-
-
-def _opens(file) -> bool:
-    from PIL import Image
-
-    try:
-        with Image.open(file) as image:
-            image.draft("RGB", (1, 1))  # JPEG: decode an eighth, still detects truncation
-            image.load()
-            return _deep.refusal(image, file) is None
-    except Exception:  # decoders raise nearly anything on a damaged file
-        return False
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        verdicts = list(pool.map(verdict, files))
+    pairs = list(zip(files, verdicts, strict=True))
+    unreadable = [file for file, known in pairs if known.size is None]
+    small = [file for file, known in pairs if known.size and min(known.size) < least]
+    for kind, skipped in (("unreadable image(s)", unreadable), (f"image(s) below {least}", small)):
+        if skipped:
+            names = ", ".join(str(file) for file in skipped[:NAMED])
+            more = f" and {len(skipped) - NAMED} more" if len(skipped) > NAMED else ""
+            warnings.warn(f"Skipped {len(skipped)} {kind}: {names}{more}", stacklevel=3)
+    return [file for file, known in pairs if known.size and min(known.size) >= least]

@@ -1,12 +1,13 @@
 """From a configuration to images: what a training learns from, and what it is judged on."""
 
 import dataclasses
+import warnings
 
 import numpy as np
 import tensorflow as tf
 
 from tf_jfb import data
-from tf_jfb.data.folder import centre, split_folder
+from tf_jfb.data.folder import SPLITS, centre, split_folder
 from tf_jfb.operators import Operator
 
 CACHE = 2**29  # bytes of decoded images that a source keeps
@@ -103,7 +104,14 @@ def _source(config, kind, folder, split):
         )
     if kind == "celeba":
         return data.celeba(folder, split, config.size or 128, cache=CACHE)
-    return data.FolderSource(split_folder(folder, split), config.size, cache=CACHE)
+    images = split_folder(folder, split)
+    if split == "test" and images == split_folder(folder, "train"):
+        warnings.warn(
+            f"Validation takes the images of training: {folder} has no folder `train` beside "
+            f"one named {' or '.join(SPLITS['test'])}.",
+            stacklevel=2,
+        )
+    return data.FolderSource(images, config.size, cache=CACHE, least=config.crop or 1)
 
 
 def validation_pairs(config, kind: Fixed | Drawn, count: int, most: int = 256) -> tuple:

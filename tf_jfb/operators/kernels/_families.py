@@ -81,6 +81,45 @@ def disk(radius: float) -> np.ndarray:
     return area / area.sum()
 
 
+def line(length: float, angle: float) -> np.ndarray:
+    """Kernel of a straight, even motion over `length` pixels, sum 1.
+
+    A pixel weighs in by the length of the line within it, about the middle of an array with odd
+    sides: `line(5, 0)` is a row of five equal weights.
+
+    Args:
+        length: in pixels, > 0.
+        angle: in degrees, from the direction of increasing columns counter-clockwise as displayed.
+
+    Raises:
+        ValueError: an argument is outside its range.
+
+    >>> line(3.0, 90.0).shape
+    (3, 1)
+    """
+    check_positive("length", length)
+    check(
+        isinstance(angle, numbers.Real) and bool(np.isfinite(angle)),
+        "`angle` must be a finite number of degrees.",
+        angle=angle,
+    )
+    # Directions along the axes exactly, without the last bit of a cosine.
+    right, up = np.round([np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))], 12)
+    extents = [abs(length * step) for step in (up, right)]
+    reach = [max(0, int(np.ceil((extent - 1) / 2 - 1e-9))) for extent in extents]
+    # Where the line crosses the borders of pixels: between two crossings it stays within one.
+    crossings = [np.array([-length / 2, length / 2])]
+    for step, far in zip((up, right), reach, strict=True):
+        borders = np.arange(-far - 0.5, far + 1)
+        crossings.append(borders / step if step else [])
+    at = np.unique(np.clip(np.concatenate(crossings), -length / 2, length / 2))
+    middles, kernel = (at[1:] + at[:-1]) / 2, np.zeros([2 * far + 1 for far in reach])
+    rows = np.clip(np.round(-middles * up).astype(int) + reach[0], 0, 2 * reach[0])
+    columns = np.clip(np.round(middles * right).astype(int) + reach[1], 0, 2 * reach[1])
+    np.add.at(kernel, (rows, columns), np.diff(at))
+    return kernel / kernel.sum()
+
+
 def box(size: int) -> np.ndarray:
     """Kernel [size, size] of equal weights, sum 1. Raises ValueError unless an integer >= 1."""
     check_size("size", size)

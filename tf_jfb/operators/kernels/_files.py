@@ -1,92 +1,70 @@
-"""Kernels by name and from files."""
+"""Kernels from files."""
 
 import pathlib
-import zipfile
+import re
 
 import numpy as np
-import tensorflow as tf
 
+from tf_jfb import _raster
 from tf_jfb._validate import check
 from tf_jfb.operators.kernels._checks import check_kernel
-from tf_jfb.operators.kernels._families import anisotropic, box, disk, gaussian
-from tf_jfb.operators.kernels._motion import motion
 
-IMAGES = {".bmp", ".gif", ".jpeg", ".jpg", ".png"}
-INTEGERS = {"SIZE", "SEED"}
-FORMS = {  # {name: {form of what follows it: maker}}
-    "box": {"SIZE": box},
-    "disk": {"RADIUS": disk},
-    "gaussian": {"SIZE:STD": gaussian, "SIZE:STD1:STD2:ANGLE": anisotropic},
-    "motion": {"SIZE:SEED": motion},
-}
-
-
-def parse(text: str) -> np.ndarray:
-    """Kernel named on a command line.
-
-    | name | kernel |
-    |---|---|
-    | "gaussian:SIZE:STD" | `gaussian` |
-    | "gaussian:SIZE:STD1:STD2:ANGLE" | `anisotropic`, the angle in degrees |
-    | "motion:SIZE:SEED" | `motion` |
-    | "disk:RADIUS" | `disk` |
-    | "box:SIZE" | `box` |
-    | a file | `load` |
-    | "FILE.npz:NAME" | one array of several in a file |
-
-    Raises ValueError for anything else.
-
-    >>> parse("gaussian:5:5.0").shape
-    (5, 5)
-    """
-    name, *values = str(text).split(":")
-    if name not in FORMS:
-        file, _, array = str(text).rpartition(":")
-        return load(file, array) if file.lower().endswith(".npz") else load(text)
-    forms = {len(form.split(":")): form for form in FORMS[name]}
-    form = forms.get(len(values), "")
-    kinds = [int if word in INTEGERS else float for word in form.split(":")]
-    try:
-        values = [kind(value) for kind, value in zip(kinds, values, strict=True)]
-    except ValueError:
-        form = ""
-    check(
-        form in FORMS[name],
-        f"A {name} kernel is written {' or '.join(f'{name}:{form}' for form in FORMS[name])}.",
-        kernel=text,
-    )
-    return FORMS[name][form](*values)
+IMAGES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+IMAGES |= _raster.fits.SUFFIXES
+TABLES = {".csv", ".dat", ".tsv", ".txt"}
+NAMED = (".npz", ".mat")  # hold arrays by name
 
 
 def load(path, array: str | None = None) -> np.ndarray:
-    """Kernel from .npy, .npz, .txt or an image file, normalised to sum 1.
+    """Kernel of a file, normalised to sum 1, its values else as they are: no gamma, no clipping.
 
-    An image is read as grey levels on black, 16 bits kept in PNG.
+    - .npy, .npz, .mat (needs scipy; those of version 7.3 h5py): a 2-D array
+    - .txt, .csv, .dat, .tsv: a row per line, between commas, semicolons or blanks; # begins a
+      comment. One row or one column is a kernel of that shape.
+    - TIFF, of floating-point numbers too, FITS (needs astropy), PNG and other images: colours are
+      averaged, alpha is left out. In FITS the first row is the first of the array, as in images.
 
     Args:
         path: the file.
-        array: name of one of the arrays of an .npz file; default its only one.
+        array: name of one of the arrays of an .npz or .mat file; default its only one.
 
     Raises:
-        ValueError: the extension is another, the file is unreadable or lacks the array, or the
-            kernel is unusable.
+        ValueError: the extension is another, the file is unreadable or lacks the array, it holds
+            more than one image, or the kernel is unusable.
     """
     path = pathlib.Path(path)
-    readers = {".npy": np.load, ".npz": _arrays, ".txt": np.loadtxt}
-    readers |= dict.fromkeys(IMAGES, _grey_image)
     suffix = path.suffix.lower()
+    readers = {".npy": _array, ".npz": _arrays, ".mat": _matlab}
+    readers |= dict.fromkeys(TABLES, _table) | dict.fromkeys(IMAGES, _image)
     check(
         suffix in readers,
         f"A kernel file must end in one of {', '.join(sorted(readers))}.",
         path=str(path),
     )
     check(path.is_file(), "The kernel file must exist.", path=str(path))
+    check(
+        array is None or suffix in NAMED,
+        f"Only {' and '.join(NAMED)} files hold arrays by name.",
+        path=str(path),
+        array=array,
+    )
     try:
         content = readers[suffix](path)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, tf.errors.InvalidArgumentError):
-        check(False, f"The kernel file must be a readable {suffix} file.", path=str(path))
-    kernel = check_kernel(_one(content, array) if suffix == ".npz" else content)
+    except _raster.RefusedError as error:
+        raise ValueError(
+            f"The kernel file cannot be used ({error}). Received: path='{path}'"
+        ) from None
+    except Exception as error:  # decoders raise nearly anything on a damaged file
+        reason = str(error).partition("\n")[0].replace(str(path), "the file")
+        raise ValueError(
+            f"The kernel file must be a readable {suffix} file ({reason}). Received: path='{path}'"
+        ) from None
+    kernel = check_kernel(_one(content, array, path) if suffix in NAMED else content)
     return kernel / kernel.sum()
+
+
+def _array(path):
+    return np.load(path)
 
 
 def _arrays(path) -> dict:
@@ -94,20 +72,53 @@ def _arrays(path) -> dict:
         return dict(arrays)
 
 
-def _one(arrays, name):
+def _matlab(path) -> dict:
+    """The arrays of two dimensions of a MATLAB file; scalars and text are none."""
+    try:
+        from scipy.io import loadmat
+    except ImportError:
+        raise _raster.RefusedError(".mat needs scipy: pip install scipy") from None
+    try:
+        content = loadmat(path)
+    except NotImplementedError:  # version 7.3, which is HDF5 with the axes turned round
+        import h5py
+
+        with h5py.File(path) as file:
+            content = {n: v[()].T for n, v in file.items() if isinstance(v, h5py.Dataset)}
+    arrays = {name: value for name, value in content.items() if not name.startswith("__")}
+    return {
+        name: value
+        for name, value in arrays.items()
+        if isinstance(value, np.ndarray) and value.dtype.kind in "biuf" and value.size > 1
+    }
+
+
+def _one(arrays, name, path):
     names = list(arrays) if name is None else [name] * (name in arrays)
+    form = f"FILE{path.suffix.lower()}:NAME"
     check(
         len(names) == 1,
-        "Of an .npz file with several arrays, one must be named: FILE.npz:NAME.",
+        f"Of a file that does not hold exactly one array, one must be named: {form}.",
         arrays=list(arrays),
         named=name,
     )
     return arrays[names[0]]
 
 
-def _grey_image(path):
-    content = tf.io.read_file(str(path))
-    image = tf.io.decode_image(content, dtype=tf.float32, expand_animations=False)
-    # An alpha channel says nothing about the grey level.
-    colours = image.shape[-1] - (image.shape[-1] in (2, 4))
-    return image[..., :colours].numpy().mean(axis=-1)
+def _table(path) -> np.ndarray:
+    """[rows, columns], whatever stands between the numbers."""
+    text = path.read_text(encoding="utf-8-sig")
+    _raster.refuse(";" in text and "," in text, "both commas and semicolons: which is decimal?")
+    lines = [re.sub(r"[,;]\s*$", "", line) for line in text.splitlines()]
+    return np.loadtxt([re.sub("[,;]", " ", line) for line in lines], ndmin=2)
+
+
+def _image(path) -> np.ndarray:
+    """[H, W] of an image file's numbers, the mean of its colours."""
+    (raster,) = _raster.read(path)
+    return np.asarray(raster.values, np.float64).mean(axis=-1)
+
+
+def is_named(file: str) -> bool:
+    """Whether `file` ends as one that holds arrays by name."""
+    return file.lower().endswith(NAMED)

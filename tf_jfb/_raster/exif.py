@@ -36,3 +36,16 @@ def items(block: bytes) -> dict:
     exif = Image.Exif()
     exif.load(block)
     return {tag: exif.get_ifd(tag) if tag in SUB_BLOCKS else exif[tag] for tag in exif}
+
+
+def without(block: bytes | None, tag: int) -> bytes | None:
+    """`block` less one tag; None if nothing is left."""
+    from PIL import Image
+
+    if block is None:
+        return None
+    exif = Image.Exif()
+    exif.load(block)
+    if tag in exif:
+        del exif[tag]
+    return exif.tobytes() if len(exif) else None

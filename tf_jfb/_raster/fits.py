@@ -1,0 +1,67 @@
+"""Images and cubes of FITS files, read and written through astropy (extra `astro`)."""
+
+import io
+
+import numpy as np
+
+from tf_jfb._raster.record import Header, Raster, RefusedError, chosen, refuse
+
+MAGIC = b"SIMPLE  ="
+SUFFIXES = {".fit", ".fits", ".fts"}
+_SCALING = ("BSCALE", "BZERO", "BLANK", "CHECKSUM", "DATASUM")  # of the numbers as stored
+
+
+def _astropy():
+    try:
+        from astropy.io import fits
+    except ImportError:
+        raise RefusedError("FITS needs astropy: pip install 'tf_jfb[astro]'") from None
+    return fits
+
+
+def check_installed() -> None:
+    """Raises `RefusedError`, saying what to install, where astropy is missing."""
+    _astropy()
+
+
+def read(file, pages=None) -> list[Raster]:
+    """The images of an open `file` that `pages` names, rows in the order of the file."""
+    fits = _astropy()
+    with fits.open(file, memmap=False, uint=True) as units:
+        images = [unit for unit in units if unit.is_image and len(unit.shape) >= 2]
+        places = [(unit, i) for unit in images for i in range(_length(unit))]
+        return [_raster(*places[i]) for i in chosen(len(places), pages)]
+
+
+def inspect(file) -> Header:
+    """What the headers say of the only image; only decoding tells whether the file is whole."""
+    with _astropy().open(file, memmap=False) as units:
+        images = [unit for unit in units if unit.is_image and len(unit.shape) >= 2]
+        chosen(sum(map(_length, images)), None)
+        return Header(*images[0].shape[-2:], 1, sound=False)
+
+
+def encode(values: np.ndarray, header: str | None) -> bytes:
+    """float32 [N, H, W] as a FITS cube, or an image where N is 1; `header` as of `Raster`."""
+    fits = _astropy()
+    cards = fits.Header.fromstring(header) if header else fits.Header()
+    for name in _SCALING:
+        cards.remove(name, ignore_missing=True, remove_all=True)
+    data = values[0] if len(values) == 1 else values
+    content = io.BytesIO()
+    fits.PrimaryHDU(data.astype(np.float32), cards).writeto(content, output_verify="silentfix")
+    return content.getvalue()
+
+
+def _length(unit) -> int:
+    return int(np.prod(unit.shape[:-2], dtype=int))
+
+
+def _raster(unit, index) -> Raster:
+    stack = unit.data
+    refuse(stack.dtype.kind not in "iuf", "its pixels are no real numbers")
+    values = np.ascontiguousarray(stack.reshape(-1, *stack.shape[-2:])[index][..., None])
+    values = values.astype(values.dtype.newbyteorder("="))
+    full = float(np.iinfo(values.dtype).max) if values.dtype.kind in "iu" else None
+    bits = 8 if values.dtype.itemsize == 1 else 16 if values.dtype.itemsize == 2 else 32
+    return Raster(values, full, bits, linear=True, header=unit.header.tostring())
