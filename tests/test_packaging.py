@@ -47,8 +47,8 @@ def test_constraints_pin_what_is_required(config):
 
 
 def test_version_has_one_source(config):
-    assert config["metadata"]["version"] == "attr: tf_jfb.__version__"
-    tree = ast.parse((ROOT / "tf_jfb" / "__init__.py").read_text())
+    assert config["metadata"]["version"] == "attr: tf_jfb._version.__version__"
+    tree = ast.parse((ROOT / "tf_jfb" / "_version.py").read_text())
     literals = [
         n.value.value
         for n in tree.body

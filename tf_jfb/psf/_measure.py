@@ -4,8 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tf_jfb._validate import check
-from tf_jfb.operators.kernels._checks import is_integer
+from tf_jfb._validate import check, is_integer
 
 ABOVE = 8.0  # standard deviations of the background that a point must rise above it
 RIVAL = 0.1  # of a point's brightness: another as bright within its window spoils it
