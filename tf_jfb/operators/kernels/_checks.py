@@ -1,5 +1,7 @@
 """What operators ask of a kernel."""
 
+import numbers
+
 import numpy as np
 
 from tf_jfb._validate import check, is_integer
