@@ -9,7 +9,7 @@ import tf_jfb
 
 PUBLIC = {
     "tf_jfb": "Solution Status data exported gradients layers load losses metrics models networks "
-    "noise operators regularizers solvers",
+    "noise operators psf regularizers solvers",
     "tf_jfb.cli": "main",
     "tf_jfb.data": "DeadLeaves FolderSource Mixture Photo RandomBlurs celeba dead_leaves degrade "
     "degrade_randomly examples find_images folder light read_image read_pages write_image",
@@ -20,9 +20,10 @@ PUBLIC = {
     "tf_jfb.models": "DEADMM DEGrad DEHQS DEProx Equilibrium Restoration baselines",
     "tf_jfb.models.baselines": "annealed_pnp pnp tikhonov tune tv wiener",
     "tf_jfb.networks": "DnCNN Network SpectralConv2D UNet",
-    "tf_jfb.noise": "gaussian",
+    "tf_jfb.noise": "Estimate estimate gaussian",
     "tf_jfb.operators": "Blur BlurEach BlurFFT Downsample Frame GaussianBlur "
     "Inpainting Operator kernels",
+    "tf_jfb.psf": "Check KINDS Measured check draw make measure",
     "tf_jfb.regularizers": "Correction Jacobian Regularizer",
     "tf_jfb.diagnostics": "GradientAudit audit_gradient",
     "tf_jfb.evaluation": "evaluate report",

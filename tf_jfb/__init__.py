@@ -19,6 +19,7 @@ __all__ = [
     "networks",
     "noise",
     "operators",
+    "psf",
     "regularizers",
     "solvers",
 ]
@@ -47,6 +48,7 @@ else:
         networks,
         noise,
         operators,
+        psf,
         regularizers,
         solvers,
     )

@@ -54,6 +54,19 @@ def spans_workers(strategy: tf.distribute.Strategy) -> bool:
     )
 
 
+PRIVATE = ("_maybe_symbolic_build", "_make_function")  # of Keras 3's model, overridden below
+
+
+def check_workers_are_served() -> None:
+    """Raises RuntimeError where this Keras no longer calls what `Model` overrides for workers."""
+    missing = [name for name in PRIVATE if KERAS_3 and not hasattr(keras.Model, name)]
+    if missing:
+        raise RuntimeError(
+            f"Training over several workers needs keras.Model.{' and '.join(missing)}, which Keras "
+            f"{keras.__version__} lacks: install the version of constraints.txt."
+        )
+
+
 class Model(keras.Model):
     """`keras.Model` that is freed after use, in Keras 3 also under MultiWorkerMirroredStrategy.
 

@@ -1,5 +1,7 @@
 """Argument checks with one form of message: the constraint, then what was received."""
 
+import numbers
+
 import numpy as np
 
 
@@ -11,6 +13,11 @@ def check(ok: bool, constraint: str, **received) -> None:
     if not ok:
         values = ", ".join(f"{name}={value!r}" for name, value in received.items())
         raise ValueError(f"{constraint} Received: {values}")
+
+
+def is_integer(value) -> bool:
+    """Whether it is a whole number, of Python's or NumPy's."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def plain(value):

@@ -1,13 +1,14 @@
-"""Measurement noise, reproducible from its seed."""
+"""Measurement noise: added, reproducible from its seed, and estimated."""
 
 import numbers
 
 import tensorflow as tf
 
+from tf_jfb._noise_level import Estimate, estimate
 from tf_jfb._numerics import cast, per_image
 from tf_jfb._validate import check
 
-__all__ = ["gaussian"]
+__all__ = ["Estimate", "estimate", "gaussian"]
 
 
 def gaussian(x, std, seed) -> tf.Tensor:

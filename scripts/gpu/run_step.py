@@ -5,7 +5,6 @@ training keeps them) every minute, as a file that `tf_jfb` and later steps start
 """
 
 import argparse
-import concurrent.futures
 import dataclasses
 import io
 import json
@@ -18,6 +17,7 @@ os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")  # what is float32 stays floa
 import jax
 import jax.numpy as jnp
 import numpy as np
+from crops import drawing
 from jax import export
 
 EXAMPLE = """
@@ -143,6 +143,29 @@ def check(kit, folder) -> None:
 
 
 def train(kit, state, args) -> None:
+    """Steps by the chunk until the time is up; a chunk whose loss doubles is undone."""
+    chunk, key, began = chunks(kit, args), jax.random.PRNGKey(args.seed), time.time()
+    state, losses = chunk(state, key, 0.0)
+    print(f"compiled in {time.time() - began:.0f} s; first losses {losses[:3]}", flush=True)
+    safe, usual, caution = jax.tree.map(jnp.copy, state), losses.mean(), 1.0
+    log = Log(kit, args)
+    while (share := log.share) < 1:
+        key, sub = jax.random.split(key)
+        rate = caution * args.rate * schedule(share, args.warmup, args.decay)
+        state, losses = chunk(state, sub, rate)
+        mean = float(losses.mean())
+        if mean < 2 * usual:
+            safe, usual = jax.tree.map(jnp.copy, state), 0.9 * usual + 0.1 * mean
+        else:  # or NaN
+            state, caution = jax.tree.map(jnp.copy, safe), caution / 2
+            print(f"loss {mean}; back by {args.steps} steps, at half the rate")
+        log.note(state, rate, mean)
+    save(args.output, kit.learned(state))
+    print(f"{log.steps} steps, {log.megapixels:.0f} megapixels, last loss {mean:.6f}")
+
+
+def chunks(kit, args):
+    """(state, key, rate) -> (state, losses) of `args.steps` steps."""
     draw, data = drawing(kit, args)
     place = kit.layout["rate"]
 
@@ -160,43 +183,43 @@ def train(kit, state, args) -> None:
             losses.append(loss)
         return state, np.asarray(jnp.stack(losses))
 
-    key, began = jax.random.PRNGKey(args.seed), time.time()
-    state, losses = chunk(state, key, 0.0)
-    print(f"compiled in {time.time() - began:.0f} s; first losses {losses[:3]}", flush=True)
-    safe, usual, caution = jax.tree.map(jnp.copy, state), losses.mean(), 1.0
-    start = written = said = time.time()
-    steps, kept = 0, 0
-    while (share := (time.time() - start) / args.seconds) < 1:
-        key, sub = jax.random.split(key)
-        value = caution * args.rate * schedule(share, args.warmup, args.decay)
-        state, losses = chunk(state, sub, value)
-        mean, now = float(losses.mean()), time.time()
-        steps += args.steps
-        pixels = steps * kit.layout["pixels"]
-        if mean < 2 * usual:
-            safe, usual = jax.tree.map(jnp.copy, state), 0.9 * usual + 0.1 * mean
-        else:  # or NaN
-            state, caution = jax.tree.map(jnp.copy, safe), caution / 2
+    return chunk
+
+
+class Log:
+    """Prints a line every ten seconds, writes the weights every minute and where asked to."""
+
+    def __init__(self, kit, args):
+        self.kit, self.args, self.steps, self._kept = kit, args, 0, 0
+        self._start = self._said = self._written = time.time()
+
+    @property
+    def share(self) -> float:
+        """Of the time that is up."""
+        return (time.time() - self._start) / self.args.seconds
+
+    @property
+    def megapixels(self) -> float:
+        return self.steps * self.kit.layout["pixels"] / 1e6
+
+    def note(self, state, rate, loss) -> None:
+        """After a chunk."""
+        now, args = time.time(), self.args
+        self.steps += args.steps
+        if now - self._said > 10:
+            self._said, seconds = now, now - self._start
             print(
-                f"{now - start:5.0f} s: loss {mean}; back by {args.steps} steps, at half the rate"
-            )
-        if now - said > 10:
-            said = now
-            speed = pixels / (now - start) / 1e6
-            print(
-                f"{now - start:5.0f} s {steps:6d} steps {pixels / 1e6:7.0f} Mpix {speed:5.2f} "
-                f"Mpix/s rate {value:.1e} loss {mean:.6f}",
+                f"{seconds:5.0f} s {self.steps:6d} steps {self.megapixels:7.0f} Mpix "
+                f"{self.megapixels / seconds:5.2f} Mpix/s rate {rate:.1e} loss {loss:.6f}",
                 flush=True,
             )
-        if now - written > 60:
-            written = now
-            save(args.output, kit.learned(state))
-        if kept < len(args.keep) and share > args.keep[kept]:
-            kept += 1
-            name = f"{args.output.removesuffix('.npz')}-{pixels / 1e6:.0f}.npz"
-            save(name, [a.astype(np.float16) for a in kit.learned(state)])
-    save(args.output, kit.learned(state))
-    print(f"{steps} steps, {pixels / 1e6:.0f} megapixels, last loss {mean:.6f}")
+        if now - self._written > 60:
+            self._written = now
+            save(args.output, self.kit.learned(state))
+        if self._kept < len(args.keep) and self.share > args.keep[self._kept]:
+            self._kept += 1
+            name = f"{args.output.removesuffix('.npz')}-{self.megapixels:.0f}.npz"
+            save(name, [a.astype(np.float16) for a in self.kit.learned(state)])
 
 
 def schedule(share, warmup, decay) -> float:
@@ -214,116 +237,6 @@ def save(path, arrays) -> None:
         temporary = pathlib.Path(f"{path}.partial")
         temporary.write_bytes(memory.getvalue())
         os.replace(temporary, path)
-
-
-def drawing(kit, args):
-    """(draw, data): `draw(data, key)` gives the flat inputs of a step."""
-    shapes = kit.layout["inputs"]
-    images, side = shapes["image"][0], shapes["image"][1]
-    assert kit.layout["pixels"] == images * side**2, "frames of scenes are not drawn here"
-    pool = Pool(args.images, side)
-    data, blurred = {"pixels": pool.pixels, "table": pool.table}, "kernel" in shapes
-    if blurred:
-        with np.load(kit.folder / "kernels.npz") as bank:
-            data |= {"true": bank["true"], "told": bank["told" if args.wrong else "true"]}
-    data = jax.device_put(data)
-    low, high = args.noise
-
-    def draw(data, key):
-        keys = jax.random.split(key, 8)
-        sharp = pool.draw(data, keys[0], images)
-        linear = jax.random.uniform(keys[1], (images, 1, 1, 1)) < args.linear
-        sharp = jnp.where(linear, decoded(sharp), sharp)
-        std = low * (high / low) ** jax.random.uniform(keys[2], (images,), FLOAT)
-        error = std[:, None, None, None] * jax.random.normal(keys[3], sharp.shape, FLOAT)
-        if not blurred:
-            return [sharp + error, std, sharp]
-        true, told = data["true"], data["told"]
-        which = jax.random.randint(keys[4], (images,), 0, len(true))
-        wrong = jax.random.uniform(keys[5], (images,)) < args.wrong
-        kernel = jnp.where(wrong[:, None, None], told[which], true[which])
-        factor = 2.0 ** jax.random.uniform(keys[6], (images,), FLOAT, -1, 1)
-        level = jnp.clip(jnp.where(wrong, std * factor, std), low, high)
-        return [blur(sharp, true[which]) + error, kernel, level, sharp]
-
-    return draw, data
-
-
-def decoded(x):
-    """SRGB to linear light."""
-    return jnp.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
-
-
-def blur(x, kernel):
-    """Circular convolution of every image with its kernel, whose origin is size // 2."""
-    size = x.shape[1:3]
-    middle = [-(k // 2) for k in kernel.shape[1:]]
-    margins = [(0, n - k) for n, k in zip(size, kernel.shape[1:], strict=True)]
-    padded = jnp.pad(kernel, [(0, 0), *margins])
-    transfer = jnp.fft.rfft2(jnp.roll(padded, middle, (1, 2)))
-    spectrum = jnp.fft.rfft2(x, axes=(1, 2)) * transfer[..., None]
-    return jnp.fft.irfft2(spectrum, size, axes=(1, 2)).astype(FLOAT)
-
-
-class Pool:
-    """Crops of a pack of images, at several scales, in random orientations."""
-
-    SCALES = (1.0, 0.84, 0.7, 0.59, 0.5)
-
-    def __init__(self, file, side):
-        with np.load(file) as pack:
-            data, ends, groups = pack["data"].tobytes(), pack["ends"], pack["groups"]
-            self.shares = pack["shares"]
-        begins = [0, *ends[:-1]]
-        files = [data[a:b] for a, b in zip(begins, ends, strict=True)]
-        with concurrent.futures.ThreadPoolExecutor() as threads:
-            scaled = list(threads.map(lambda f: self._scaled(f, side), files))
-        pixels, table, self.firsts = [], [], []
-        offset = 0
-        for group in range(len(self.shares)):
-            self.firsts.append(len(table))
-            for one, its in zip(scaled, groups, strict=True):
-                for image in one if its == group else []:
-                    table.append((offset, *image.shape[:2]))
-                    pixels.append(image.reshape(-1, 3))
-                    offset += len(pixels[-1])
-        self.firsts.append(len(table))
-        self.side = side
-        self.pixels = np.concatenate(pixels)
-        self.table = np.array(table, np.int32)
-        print(f"{len(table)} images, {offset / 1e6:.0f} megapixels, groups {self.firsts}")
-
-    def _scaled(self, file, side):
-        from PIL import Image
-
-        image = Image.open(io.BytesIO(file)).convert("RGB")
-        sizes = [tuple(max(side, round(s * n)) for n in image.size) for s in self.SCALES]
-        scaled = zip(self.SCALES, sizes, strict=True)
-        fits = [size for scale, size in scaled if scale * min(image.size) >= side]
-        return [
-            np.asarray(image if size == image.size else image.resize(size, Image.Resampling.BOX))
-            for size in dict.fromkeys(fits)
-        ]
-
-    def draw(self, data, key, count):
-        k = jax.random.split(key, 6)
-        side = self.side
-        firsts = jnp.asarray(self.firsts)
-        group = jax.random.choice(k[0], len(self.shares), (count,), p=jnp.asarray(self.shares))
-        span = firsts[group + 1] - firsts[group]
-        share = jax.random.uniform(k[1], (count,))
-        which = firsts[group] + jnp.minimum((share * span).astype(jnp.int32), span - 1)
-        offset, height, width = data["table"][which].T
-        start = jax.random.uniform(k[2], (2, count))
-        top = (start[0] * (height - side + 1)).astype(jnp.int32)
-        left = (start[1] * (width - side + 1)).astype(jnp.int32)
-        turn = jax.random.bernoulli(k[3], shape=(3, count, 1, 1))
-        i, j = jnp.meshgrid(jnp.arange(side), jnp.arange(side), indexing="ij")
-        i, j = jnp.where(turn[0], j, i), jnp.where(turn[0], i, j)
-        i, j = jnp.where(turn[1], side - 1 - i, i), jnp.where(turn[2], side - 1 - j, j)
-        column = lambda v: v[:, None, None]  # noqa: E731
-        place = column(offset) + (column(top) + i) * column(width) + column(left) + j
-        return data["pixels"][place].astype(FLOAT) / 255.0
 
 
 if __name__ == "__main__":

@@ -71,14 +71,8 @@ def main() -> None:
 
 def measure(args, method: str, size: int) -> dict:
     """Seconds, peak memory and products with J or its transpose; w goes to a file."""
-    import resource
-
     _cli.import_tensorflow()
-    import numpy as np
-    import tensorflow as tf
-
     from tf_jfb._weights import load_weights, save_weights
-    from tf_jfb.solvers import solve
 
     study = study_of_gradients(args)
     if method == "denoiser":
@@ -91,16 +85,19 @@ def measure(args, method: str, size: int) -> dict:
         save_weights(weights, model)
         return {}
     load_weights(weights, model)
+    return timed(model, method, size, args)
+
+
+def timed(model, method, size, args) -> dict:
+    """Seconds, peak memory and products of one estimate at the fixed point of one image."""
+    import resource
+
+    import numpy as np
+    import tensorflow as tf
+
     d, sharp = image(model, args, size)
-    problem = model.problem(d)
-    x0, T = problem.x0, problem.at  # noqa: N806
-    known = pathlib.Path(args.output) / f"x-{size}.npy"
-    if not known.exists():
-        solved = tf.function(lambda: solve(T, x0, model.solver, rtol=1e-6, max_evaluations=300).x)
-        np.save(known, solved().numpy())
-    x_star = tf.constant(np.load(known))
+    x_star, adjoint = fixed_point(model, d, size, args), estimate(method, args)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    adjoint = estimate(method, args)
     program = tf.function(lambda most: gradient(model, d, sharp, x_star, adjoint, most))
     program(tf.constant(3))
     seconds = []
@@ -117,6 +114,21 @@ def measure(args, method: str, size: int) -> dict:
         "products": int(count),
         "runs": len(seconds),
     }
+
+
+def fixed_point(model, d, size, args):
+    """That of `d`, solved for once and kept in a file."""
+    import numpy as np
+    import tensorflow as tf
+
+    from tf_jfb.solvers import solve
+
+    known = pathlib.Path(args.output) / f"x-{size}.npy"
+    if not known.exists():
+        problem, options = model.problem(d), {"rtol": 1e-6, "max_evaluations": 300}
+        solved = tf.function(lambda: solve(problem.at, problem.x0, model.solver, **options).x)
+        np.save(known, solved().numpy())
+    return tf.constant(np.load(known))
 
 
 def study_of_gradients(args):

@@ -201,8 +201,10 @@ def write_tiff(path, strip, bits=16, photometric=1, sample_format=1, channels=1)
         (b"\x00\x00\x60\xea", {}, [0, 60000 / 65535]),
         (b"\x00\x00\x60\xea", {"photometric": 0}, [1, 5535 / 65535]),
         (b"\x00\x0f\xff", {"bits": 12}, [0, 1]),
+        (b"\x0f", {"bits": 4}, [0, 1]),
+        (b"\x40", {"bits": 2}, [1 / 3, 0]),
     ],
-    ids=["black is zero", "white is zero", "12 bits"],
+    ids=["black is zero", "white is zero", "12 bits", "4 bits", "2 bits"],
 )
 def test_scientific_tiffs_keep_their_scale(tmp_path, strip, options, expected):
     photo = read_image(write_tiff(tmp_path / "a.tif", strip, **options))
@@ -274,14 +276,14 @@ def test_what_no_file_can_hold(tmp_path, pixels, message):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("step", ["open", "replace"])
+@pytest.mark.parametrize("step", ["pathlib.Path.write_bytes", "tf_jfb._files.os.replace"])
 def test_a_failed_write_keeps_the_old_file_and_leaves_no_other(tmp_path, monkeypatch, step):
-    (tmp_path / "a.png").write_bytes(b"old")
+    (tmp_path / "a.png").write_text("old")
 
     def fail(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(f"tf_jfb.data.image_io.os.{step}", fail)
+    monkeypatch.setattr(step, fail)
     with pytest.raises(ValueError, match="must be writable .Permission denied.. Received: path="):
         write_image(tmp_path / "a.png", Photo(PIXELS))
     assert [f.name for f in tmp_path.iterdir()] == ["a.png"]

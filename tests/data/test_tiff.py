@@ -212,6 +212,27 @@ def test_pictures_of_many_bytes_in_few_are_refused(monkeypatch):
         read_image(tiff(np.zeros((512, 512), np.uint8), compression="zlib"))
 
 
+def test_codings_that_pillow_writes():
+    grey = np.linspace(0, 255, 64, dtype=np.uint8)[None].repeat(48, 0)
+    colour, black = np.stack([grey, grey[::-1], 255 - grey], -1), grey > 100
+    for image, options, expected, error in (
+        (Image.fromarray(colour), {"compression": "jpeg", "quality": 95}, colour / 255, 0.02),
+        (Image.fromarray(colour).convert("YCbCr"), {"compression": "jpeg"}, colour / 255, 0.03),
+        (Image.fromarray(colour).convert("YCbCr"), {}, colour / 255, 0.02),
+        (Image.fromarray(black), {"compression": "group4"}, black[..., None], 0),
+    ):
+        content = io.BytesIO()
+        image.save(content, "TIFF", **options)
+        photo = read_image(content.getvalue())
+        assert photo.bits == 8
+        np.testing.assert_allclose(photo.pixels, expected, atol=error + 1e-6)
+
+
+def test_files_without_an_image():
+    with pytest.raises(ValueError, match="it holds no image"):
+        read_image(b"II*\0" + bytes(20))
+
+
 def test_content_is_named_in_errors():
     with pytest.raises(ValueError, match=r"unknown format.*Received: path='gs://x/a.png'"):
         read_image(b"no image", name="gs://x/a.png")

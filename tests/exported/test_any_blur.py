@@ -146,4 +146,4 @@ def test_a_simulated_camera_sees_what_lies_beyond_the_image():
 def test_the_noise_level_is_estimated(level):
     smooth = operators.BlurFFT(kernels.gaussian(9, 3.0))(photo(side=96).pixels[None])[0]
     noisy = smooth + level * np.random.default_rng(0).standard_normal(smooth.shape)
-    assert _noise.noise_level(noisy) == pytest.approx(level, rel=0.15)
+    assert _noise.told_noise(noisy) == pytest.approx(level, rel=0.15)

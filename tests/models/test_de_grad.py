@@ -6,18 +6,19 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.eager import context
 
-from tf_jfb import gradients, models, networks, operators, solvers
+from tf_jfb import gradients, models, networks, operators, regularizers, solvers
 from tf_jfb._compat import value
 
 LOGS = {"loss", "psnr", "evaluations", "residual", "converged"}
 
 
-def make(compiled=True, rtol=1e-3, lipschitz=None, eta=0.5):
+def make(compiled=True, rtol=1e-3, lipschitz=None, eta=0.5, cap=30, **options):
     model = models.DEGrad(
         operator=operators.GaussianBlur(3, 0.4),
         network=networks.DnCNN(depth=3, channels=4, lipschitz=lipschitz, gain=0.1),
-        solver=solvers.Anderson(m=3, rtol=rtol, max_evaluations=30),
+        solver=solvers.Anderson(m=3, rtol=rtol, max_evaluations=cap),
         eta=eta,
+        **options,
     )
     model.build((None, None, None, 3))
     if compiled:
@@ -296,6 +297,57 @@ def test_another_number_of_channels_is_refused():
 def test_bad_restore_options(options):
     with pytest.raises(ValueError, match="`(rtol|max_evaluations)` must be"):
         make().restore(pairs(1)[0], **options)
+
+
+def test_values_of_8_bit_images_stop_predict_and_fit():
+    model, (d, sharp) = make(), pairs(1)
+    for run in (
+        lambda: model.predict(255.0 * d, verbose=0),
+        lambda: model.evaluate(255.0 * d, sharp),
+    ):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="divide 8-bit values by 255"):
+            run()
+
+
+def test_a_penalty_counts_as_a_part_of_a_larger_model():
+    """`keras.Model.fit` adds it, and no solve is left behind for `evaluate` to find."""
+    d, sharp = pairs(1)
+    inner = make(compiled=False, regularizers=(regularizers.Jacobian(10.0),))
+    outer = Outer(inner)
+    outer.compile(keras.optimizers.SGD(0.0), "mse")
+    penalised = outer.fit(d, sharp, epochs=1, verbose=0).history["loss"][0]
+    inner(tf.constant(d), training=True)
+    assert outer.evaluate(d, sharp, verbose=0) < penalised - 0.1
+
+
+class Outer(keras.Model):
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def call(self, d, training=None):
+        return self.inner(d, training=training)
+
+
+def test_a_correction_refuses_what_has_no_loss_for_it():
+    model = make(regularizers=(regularizers.Correction(),))
+    with pytest.raises(ValueError, match="`Correction` asks for the loss: .* own `fit`"):
+        model(tf.constant(pairs(1)[0]), training=True)
+
+
+def test_images_whose_solve_failed_may_weigh_less():
+    d, sharp = (tf.constant(part) for part in pairs(2))
+    model = make(rtol=0.0, cap=2)
+
+    def gradient(weight):
+        model.unconverged_weight = weight
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum((model(d, training=True) - sharp) ** 2)
+        return tape.gradient(loss, value(model.trainable_variables[1])).numpy()
+
+    whole = gradient(1.0)
+    np.testing.assert_allclose(gradient(0.25), 0.25 * whole, rtol=0.05, atol=1e-3)
+    assert np.abs(whole).max() > 0 and (gradient(0.0) == 0.0).all()
 
 
 @pytest.mark.parametrize("part", ["operator", "network", "solver", "gradient"])

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import pathlib
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -19,8 +20,9 @@ def model():
     module = importlib.util.module_from_spec(spec)
     path = list(sys.path)
     spec.loader.exec_module(module)
+    formulas = importlib.import_module("cost_formulas")
     sys.path[:] = path
-    return module
+    return types.SimpleNamespace(**{**vars(formulas), **vars(module)})
 
 
 def memory_rows(evaluation):

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_jfb import data, operators
+from tf_jfb import _compat, data, operators
 from tf_jfb._compat import KERAS_3, value
 from tf_jfb.models import DEGrad
 from tf_jfb.networks import DnCNN, SpectralConv2D
@@ -107,10 +107,10 @@ def test_penalties_are_those_of_the_global_batch(mirrored):
             model.compile("sgd")
 
         def step(x, model=model):
-            y = model(blur(x), training=True)
-            return tf.distribute.get_replica_context().all_reduce(
-                "SUM", model.compute_loss(x, x, y, None, **TRAINING)
-            )
+            with model.training_step():
+                y = model(blur(x), training=True)
+                loss = model.compute_loss(x, x, y, None, **TRAINING)
+            return tf.distribute.get_replica_context().all_reduce("SUM", loss)
 
         loss = strategy.experimental_local_results(run(strategy, step, sharp))[0]
         results.append([loss, *(m.result() for m in model.penalty_metrics.values())])
@@ -283,3 +283,12 @@ def test_two_processes_one_of_them_killed_and_all_restarted(alone, tmp_path):
     assert 1 <= len((run / "log.csv").read_text().splitlines()) - 1 < CONFIG.epochs
     assert finish(start(config, run, logs), logs) == [0, 0], (logs / "0.txt").read_text()[-3000:]
     assert_same(alone, run)
+
+
+def test_a_keras_without_what_workers_need_is_refused(monkeypatch):
+    monkeypatch.setattr(_compat, "KERAS_3", True)
+    monkeypatch.setattr(_compat, "PRIVATE", ("_no_such_method",))
+    with pytest.raises(
+        RuntimeError, match="needs keras.Model._no_such_method, which Keras .* lacks"
+    ):
+        _compat.check_workers_are_served()

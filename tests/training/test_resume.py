@@ -250,6 +250,18 @@ def test_the_moving_average_is_validated_and_kept(tmp_path, no_figures):
         assert any(np.abs(kept[name] - last[name]).max() > 1e-4 for name in kept)
 
 
+def test_one_small_image_among_larger_ones_is_left_out(tmp_path):
+    for name, side in (("train/a", 24), ("train/b", 12), ("valid/c", 20), ("valid/d", 12)):
+        path = tmp_path / f"{name}.png"
+        path.parent.mkdir(exist_ok=True)
+        write_image(path, Photo(np.full((side, side, 3), 0.5, np.float32)))
+    config = Config(data="folder", path=str(tmp_path), crop=16)
+    for split, left in (("train", "a"), ("test", "c")):
+        with pytest.warns(UserWarning, match="Skipped 1 image.s. below 16: .*[bd].png"):
+            images = source(config, split)
+        assert [file.stem for file in images.files] == [left]
+
+
 def test_mixed_data_takes_every_folder_in_turn(tmp_path):
     for name, level in (("a/train", 50), ("b/train", 200), ("b/val", 100)):
         (tmp_path / name).mkdir(parents=True)

@@ -13,6 +13,7 @@ KNOWN = {"MINISWHITE", "MINISBLACK", "RGB", "LINEAR_RAW"}  # meanings that numbe
 INKS = "SEPARATED"
 ALPHA = {1: "premultiplied", 2: "plain"}  # values of the tag of extra samples
 DNG_VERSION = 50706
+FAX = (2, 3, 4)  # compressions of black and white
 MAX_SAMPLE_VALUE = 281
 BOMB = 2**32, 100  # bytes of an image, and how many times the file's: no photograph packs so well
 STRUCTURED = ("ImageJ", "<?xml", '{"shape"', "<OME", "SCIFIO")  # starts of descriptions of a stack
@@ -23,6 +24,7 @@ def is_raw(file) -> bool:
     import tifffile
 
     with tifffile.TiffFile(file) as tiff:
+        refuse(len(tiff.pages) == 0, "it holds no image")
         return DNG_VERSION in tiff.pages[0].tags
 
 
@@ -96,7 +98,9 @@ def _length(series) -> int:
 
 
 def _is_for_pillow(page) -> bool:
-    """Palettes, inks, Lab and such of 8 bits, which Pillow makes colours of."""
+    """Palettes, inks, Lab and such of 8 bits, which Pillow makes colours of; faxes."""
+    if page.compression in FAX:  # which not every imagecodecs decodes
+        return True
     refuse(page.photometric.name == INKS and _bits(page) > 8, f"it has {_bits(page)} bits per ink")
     decoded = page.photometric.name == "YCBCR" and page.compression in (6, 7)
     if page.photometric.name in KNOWN or decoded:

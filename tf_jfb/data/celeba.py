@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_jfb._validate import check
-from tf_jfb.data.folder import FolderSource, list_images
+from tf_jfb.data.folder import FolderSource, list_images, split_folder
 
 TRAIN_SHARE = 0.8
 _SERVER = ("drive.google.com", 443)
@@ -19,9 +19,10 @@ def celeba(
     """CelebA faces as an indexable source of float32 [size, size, 3] in [0, 1].
 
     Args:
-        path: a folder of CelebA JPEGs. With subfolders `train` and `test`, those are the splits;
-            otherwise the first 80 % of the sorted files train and the rest test, as in the paper
-            when pointed at its 10,000 images. None takes tensorflow-datasets' `celeb_a`.
+        path: a folder of CelebA JPEGs. With subfolders `train` and `test` (or another usual name),
+            those are the splits; otherwise the first 80 % of the sorted files train and the rest
+            test, as in the paper when pointed at its 10,000 images. None takes
+            tensorflow-datasets' `celeb_a`.
         split: "train" or "test".
         size: side after the bilinear, antialiased resize, >= 1.
         download: without `path`, fetch and prepare the data set (1.4 GB) if it is not yet there.
@@ -39,9 +40,9 @@ def celeba(
         return _TfdsSource(split, size, download)
     path = pathlib.Path(path)
     check(path.is_dir(), "`path` must be an existing folder of CelebA images.", path=str(path))
-    if any((path / name).is_dir() for name in ("train", "test")):
-        # One folder without the other must not fall back to the share: it would mix the splits.
-        return FolderSource(path / split, size, cache=cache)
+    below = split_folder(path, split)  # refuses one split's folder without the other's
+    if below != path:
+        return FolderSource(below, size, cache=cache)
     files = list_images(path)
     cut = int(TRAIN_SHARE * len(files))
     files = files[:cut] if split == "train" else files[cut:]

@@ -2,12 +2,12 @@
 
 import os
 import pathlib
-import uuid
 from typing import NamedTuple
 
 import numpy as np
 
 from tf_jfb import _raster
+from tf_jfb._files import replacing
 from tf_jfb._validate import check
 from tf_jfb.data._encode import EXTENSIONS, check_holds, encode
 
@@ -208,16 +208,10 @@ def _reason(error) -> str:
 
 
 def _write_whole(path, content: bytes) -> None:
-    temporary = path.with_name(f".{uuid.uuid4().hex}{path.suffix}")
     try:
-        # Unlike `tempfile`, with the permissions that the user's umask asks for.
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.replace(temporary, path)
+        with replacing(path) as temporary:
+            temporary.write_bytes(content)
     except OSError as error:
         raise ValueError(
             f"The output must be writable ({error.strerror}). Received: path='{path}'"
         ) from None
-    finally:
-        temporary.unlink(missing_ok=True)

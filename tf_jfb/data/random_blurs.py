@@ -1,6 +1,7 @@
 """Kernels and noise drawn at random: training data for any blur."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -166,37 +167,48 @@ def degrade_randomly(
     rank = spec.shape.rank if isinstance(spec, tf.TensorSpec) else None
     check(rank == 4, "`dataset` must yield batches of images [B, H, W, C].", yields=spec)
     bank = None if blurs is None else tf.constant(blurs.bank(count, seed), spec.dtype)
-
-    parts, part = shard
     edge = 0 if blurs is None or not photo else blurs.size // 2
+    draws = _Draws(bank, low, high, seed, shard, edge)
+    return dataset.enumerate(start).map(
+        draws.measure, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+    )
 
-    def measure(index, sharp):
+
+class _Draws(NamedTuple):
+    """What is drawn for a batch from its number alone."""
+
+    bank: tf.Tensor | None  # kernels [count, size, size]
+    low: float
+    high: float  # of the standard deviations
+    seed: int
+    shard: tuple  # (parts, part) of the batch that is this worker's
+    edge: int  # pixels cut off on every side
+
+    def measure(self, index, sharp) -> tuple:
+        """(measurements, sharp) of batch number `index`."""
         # Philox by name: left to choose, TensorFlow takes another generator on some devices.
-        seeds = tf.random.experimental.stateless_split([seed, index], 3, alg="philox")
-        images = tf.shape(sharp)[0]
-
-        def own(drawn):
-            share = drawn[part * images : (part + 1) * images]
-            return tf.ensure_shape(share, [sharp.shape[0], *drawn.shape[1:]])
-
-        draw = tf.random.stateless_uniform
-        which = own(draw([parts * images], seeds[0], 0, count, tf.int32, alg="philox"))
-        share = own(draw([parts * images], seeds[1], dtype=sharp.dtype, alg="philox"))
-        std = low * (high / low) ** share
-        zeros = tf.zeros([parts * images, *tf.unstack(tf.shape(sharp)[1:])], sharp.dtype)
-        unit = tf.ensure_shape(own(noises.gaussian(zeros, 1.0, seeds[2])), sharp.shape)
-        error = per_image(std, sharp) * unit
-        if bank is None:
+        seeds = tf.random.experimental.stateless_split([self.seed, index], 3, alg="philox")
+        images = self.shard[0] * tf.shape(sharp)[0]
+        share = tf.random.stateless_uniform([images], seeds[1], dtype=sharp.dtype, alg="philox")
+        std = self.low * (self.high / self.low) ** self._own(share, sharp)
+        zeros = tf.zeros([images, *tf.unstack(tf.shape(sharp)[1:])], sharp.dtype)
+        unit = self._own(noises.gaussian(zeros, 1.0, seeds[2]), sharp)
+        error = per_image(std, sharp) * tf.ensure_shape(unit, sharp.shape)
+        if self.bank is None:
             return {"image": sharp + error, "noise": std}, sharp
-        kernel = tf.gather(bank, which)
+        count = self.bank.shape[0]
+        which = tf.random.stateless_uniform([images], seeds[0], 0, count, tf.int32, alg="philox")
+        kernel = tf.gather(self.bank, self._own(which, sharp))
         image = BlurEach(kernel)(sharp) + error
-        if edge:
+        if edge := self.edge:
             image, sharp = (t[:, edge:-edge, edge:-edge] for t in (image, sharp))
         return {"image": image, "kernel": kernel, "noise": std}, sharp
 
-    return dataset.enumerate(start).map(
-        measure, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-    )
+    def _own(self, drawn, sharp) -> tf.Tensor:
+        """Of what is `drawn` for the whole batch, the part of this worker's images."""
+        images, part = tf.shape(sharp)[0], self.shard[1]
+        share = drawn[part * images : (part + 1) * images]
+        return tf.ensure_shape(share, [sharp.shape[0], *drawn.shape[1:]])
 
 
 def _range(name, values, most):

@@ -43,13 +43,7 @@ def examples(
     Raises:
         ValueError: an argument is outside its range, or an image is smaller than the crop.
     """
-    check(len(source) > 0, "`source` must hold at least one image.", length=len(source))
-    check(batch_size >= 1, "`batch_size` must be >= 1.", batch_size=batch_size)
-    check(0 <= noise < float("inf"), "`noise` must be a finite number >= 0.", noise=noise)
-    check(seed >= 0, "`seed` must be >= 0.", seed=seed)
-    check(start >= 0, "`start` must be >= 0.", start=start)
-    check(crop is None or crop >= 1, "`crop` must be >= 1, or None.", crop=crop)
-    check(0 < shrink <= 1, "`shrink` must lie in (0, 1].", shrink=shrink)
+    _check(source, noise, batch_size, seed, start, crop, shrink)
     count, index = shard
     check(
         0 <= index < count and batch_size % count == 0,
@@ -76,6 +70,16 @@ def examples(
         numbers = numbers.batch(part).shard(count, index).unbatch()
     loaded = numbers.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return loaded.batch(part, drop_remainder=True).map(degrade_batch).prefetch(2)
+
+
+def _check(source, noise, batch_size, seed, start, crop, shrink) -> None:
+    check(len(source) > 0, "`source` must hold at least one image.", length=len(source))
+    check(batch_size >= 1, "`batch_size` must be >= 1.", batch_size=batch_size)
+    check(0 <= noise < float("inf"), "`noise` must be a finite number >= 0.", noise=noise)
+    check(seed >= 0, "`seed` must be >= 0.", seed=seed)
+    check(start >= 0, "`start` must be >= 0.", start=start)
+    check(crop is None or crop >= 1, "`crop` must be >= 1, or None.", crop=crop)
+    check(0 < shrink <= 1, "`shrink` must lie in (0, 1].", shrink=shrink)
 
 
 def _example(source, seed, crop, shrink, augment, number) -> tuple:

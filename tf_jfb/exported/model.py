@@ -197,11 +197,8 @@ class ExportedModel:
         if kernel is not None:
             inputs["kernel"] = _inputs.as_kernels(kernel, images.shape)
         if self.takes_noise:
-            levels = [None] * len(images)
-            if noise is not None:
-                levels = _inputs.as_options("noise", noise, len(images))
-            pairs = zip(images, levels, strict=True)
-            inputs["noise"] = np.float32([told_noise(*pair, light == "linear") for pair in pairs])
+            told = (noise, light == "linear", inputs.get("mask"))
+            inputs["noise"] = _levels(images, *told)
         images = lights.decode(images) if light == "linear" else images
         inputs["image"] = _inputs.as_channels(images, self.channels)
         return inputs, images.shape if batch else images.shape[1:]
@@ -237,6 +234,16 @@ class ExportedModel:
 def load(path_or_name) -> ExportedModel:
     """`ExportedModel.open`: a shipped model by name, such as "deblur", or one in a folder."""
     return ExportedModel.open(path_or_name)
+
+
+def _levels(images, noise, decoded, masks) -> np.ndarray:
+    """The noise that the model is told of every image, [B]."""
+    nothing = [None] * len(images)
+    levels, masks = nothing, nothing if masks is None else masks
+    if noise is not None:
+        levels = _inputs.as_options("noise", noise, len(images))
+    rows = zip(images, levels, masks, strict=True)
+    return np.float32([told_noise(x, level, decoded, mask=m) for x, level, m in rows])
 
 
 def _as_spec(name, value, spec):

@@ -100,7 +100,7 @@ def _solved_for(
     if masks:
         mask = np.prod([as_mask(m, (1, *photo.pixels.shape))[0] for m in masks], axis=0)
     if model.takes_noise:
-        noise = told_noise(photo.pixels, noise, decoded, photo.icc)
+        noise = told_noise(photo.pixels, noise, decoded, photo.icc, mask)
     values = lights.decode(photo.pixels, photo.icc) if decoded else photo.pixels
     return values, {"kernel": kernel, "noise": noise, "mask": mask, **options}
 

@@ -40,9 +40,18 @@ def measurement(inputs, wanted: list, remembers: bool, dtype) -> Measurement:
         dtype=image.dtype.name,
     )
     real = {name: tf.cast(given[name], dtype) for name in needed}
+    real["image"] = _in_range(real["image"])
     if "kernel" in real:  # of sum 1: a blur that keeps the brightness
         real["kernel"] /= tf.reduce_sum(real["kernel"], [1, 2], keepdims=True)
     return Measurement(**real, index=given.get("index"))
+
+
+def _in_range(image):
+    """`image`; the program stops where its values are those of 8-bit images (not under XLA)."""
+    outside = tf.reduce_any((image <= -1.0) | (image >= 2.0))
+    said = "`image` must hold values in [0, 1] (plus noise): divide 8-bit values by 255."
+    with tf.control_dependencies([tf.debugging.Assert(~outside, [said], summarize=1)]):
+        return tf.identity(image)
 
 
 def as_scene(m: Measurement, mask=None) -> Measurement:

@@ -40,6 +40,7 @@ class DEGrad(Equilibrium):
         precondition: $\rho > 0$, or None for the paper's map.
         regularizers: penalties on T in training, of `tf_jfb.regularizers`.
         warm_start: training examples whose last solution is kept to start from; 0 keeps none.
+        photo, unconverged_weight: as in `Equilibrium`.
 
     Raises:
         ValueError: an argument is of the wrong kind or range.
@@ -55,11 +56,9 @@ class DEGrad(Equilibrium):
         gradient=None,
         eta: float = 1.0,
         precondition: float | None = None,
-        regularizers: tuple = (),
-        warm_start: int = 0,
         **kwargs,
     ):
-        super().__init__(operator, network, solver, gradient, regularizers, warm_start, **kwargs)
+        super().__init__(operator, network, solver, gradient, **kwargs)
         check(
             not network.conditional,
             "`network` must not be conditional on the noise: use DEProx, DEHQS or DEADMM.",
@@ -79,6 +78,8 @@ class DEGrad(Equilibrium):
             name="log_eta",
             initializer=keras.initializers.Constant(float(tf.math.log(self.initial_eta))),
         )
+
+    takes_noise = False  # nothing of this map depends on the level
 
     @property
     def eta(self) -> tf.Tensor:

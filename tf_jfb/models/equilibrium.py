@@ -1,23 +1,18 @@
 """A Keras model whose output is the fixed point of a map T(x; d): what all of ours share."""
 
 import functools
-import threading
 
 import keras
 import tensorflow as tf
 
-from tf_jfb import _replicas
-from tf_jfb._compat import full_precision, loss_scaled
+from tf_jfb._compat import full_precision
 from tf_jfb._numerics import per_image
 from tf_jfb._types import FixedPointProblem, Status
 from tf_jfb._validate import check, plain
 from tf_jfb.gradients import JFB, Estimator
-from tf_jfb.layers.solve_metrics import log_solve, solve_metrics
-from tf_jfb.losses import SquaredError
-from tf_jfb.metrics import PSNR
+from tf_jfb.layers.solve_metrics import log_solve
 from tf_jfb.models._kept import Folds, Memory
 from tf_jfb.models._measurement import Measurement, as_scene
-from tf_jfb.models.imaging import ImagingModel
 from tf_jfb.models.restoring import (
     Options,
     Restoration,
@@ -25,15 +20,15 @@ from tf_jfb.models.restoring import (
     checked_inputs,
     checked_options,
 )
+from tf_jfb.models.trained import TrainedModel
 from tf_jfb.networks import Network
 from tf_jfb.operators import Operator
-from tf_jfb.regularizers import Regularizer
 from tf_jfb.solvers import Anderson, Solver
 
 _PARTS = ("operator", "network", "solver", "gradient")
 
 
-class Equilibrium(ImagingModel):
+class Equilibrium(TrainedModel):
     r"""Reconstruction $x^* = T_\theta(x^*; d)$ from the measurement $d = A x + e$.
 
     A subclass supplies `equilibrium_map(m, network)`, which returns the start x0, T as a function
@@ -75,7 +70,7 @@ class Equilibrium(ImagingModel):
         unconverged_weight: float = 1.0,
         **kwargs,
     ):
-        super().__init__(operator, network, photo, **full_precision(kwargs))
+        super().__init__(operator, network, photo, regularizers, **full_precision(kwargs))
         warm_start, unconverged_weight = plain(warm_start), plain(unconverged_weight)
         check(
             isinstance(warm_start, int) and warm_start >= 0,
@@ -89,16 +84,8 @@ class Equilibrium(ImagingModel):
         )
         self.warm_start, self._memory = warm_start, Memory(warm_start)
         self.unconverged_weight = unconverged_weight
-        self._channels = None  # of the images, once known
-        self.regularizers = tuple(regularizers)
         self._set(Anderson() if solver is None else solver, JFB() if gradient is None else gradient)
-        self.penalty_metrics = {r.name: keras.metrics.Mean(name=r.name) for r in self.regularizers}
-        if self.regularizers:
-            self.penalty_metrics["data_loss"] = keras.metrics.Mean(name="data_loss")
-        self.solve_metrics = solve_metrics()
-        self._adjoint_metrics = solve_metrics("adjoint_")
         self._folds = Folds(network)
-        self._training = threading.local()  # `solved`: that of the step; replicas have threads
 
     @property
     def solver(self) -> Solver:
@@ -170,31 +157,6 @@ class Equilibrium(ImagingModel):
         """The network's normalisations, for `solved`; None in a graph, which computes them."""
         return self._folds.current() if tf.executing_eagerly() else None
 
-    def compile(self, optimizer="adam", loss=None, metrics=None, **kwargs):
-        """As in Keras; default loss `losses.SquaredError`, default metric PSNR on [0, 1]."""
-        optimizer, loss = loss_scaled(optimizer, self.network), loss or SquaredError()
-        super().compile(optimizer, loss, metrics=[PSNR()] if metrics is None else metrics, **kwargs)
-        # A step that makes variables would be traced twice.
-        if self.built and hasattr(self.optimizer, "build"):
-            self.optimizer.build(self.trainable_variables)
-
-    def compile_from_config(self, config):
-        self.compile(**keras.saving.deserialize_keras_object(config))
-
-    def build(self, input_shape):
-        if isinstance(input_shape, dict):
-            input_shape = input_shape["image"]
-        if not self.network.built:
-            self.network.build(tuple(input_shape))
-        self._channels = self._channels or input_shape[-1]
-        self.built = True
-
-    def get_build_config(self):
-        return {"input_shape": (None, None, None, self._channels)} if self.built else None
-
-    def build_from_config(self, config):
-        self.build(config["input_shape"])
-
     def call(self, inputs, training=None):
         given = self.measurement(inputs)
         m = self.scene(given)
@@ -210,13 +172,13 @@ class Equilibrium(ImagingModel):
             problem = problem._replace(x0=self._memory.recall(m.index, problem.x0))
         report = functools.partial(log_solve, self.adjoint_metrics)
         # Under somebody else's compilation by XLA shapes could not change.
-        compact = hasattr(self._training, "solved") and not self.jit_compile
+        compact = self.in_training_step and not self.jit_compile
         x, solution = self.gradient.fixed_point(problem, self.solver, report, compact)
         if warm:
             self._memory.keep(m.index, solution)
         log_solve(self.solve_metrics, solution)
         if training:
-            self._penalise(problem, solution.x)
+            self.penalise(problem, solution.x)
             x = self._weighted(x, solution.status)
         return self._shown(x, m, given)
 
@@ -227,45 +189,6 @@ class Equilibrium(ImagingModel):
         converged = per_image(status == int(Status.CONVERGED), x)
         weight = tf.where(converged, 1.0, tf.cast(self.unconverged_weight, x.dtype))
         return tf.stop_gradient(x) + weight * (x - tf.stop_gradient(x))
-
-    def _penalise(self, problem, x_star) -> None:
-        """Adds the penalties that need no loss; the others are added by `compute_loss`."""
-        for r in self.regularizers:
-            if r.needs_loss:
-                check(
-                    hasattr(self._training, "solved"),
-                    f"`{type(r).__name__}` needs the model's own `fit`: it asks for the loss.",
-                    regularizers=self.regularizers,
-                )
-                self._training.solved = problem
-                continue
-            penalty = r.penalty(problem, x_star, self._step())
-            self.penalty_metrics[r.name].update_state(penalty)
-            self.add_loss(r.weight * penalty)
-
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, **kwargs):
-        """The compiled loss and, in training, the weighted regularisers."""
-        base = functools.partial(super().compute_loss, x, y)
-        total, replicas = base(y_pred, sample_weight, **kwargs), _replicas.count()
-        if getattr(self._training, "solved", None) is None and not self.losses:
-            return total
-        added = tf.add_n([tf.zeros([], total.dtype), *self.losses])
-
-        def loss(state):  # Keras divides by the replicas, for it adds their gradients
-            return replicas * base(self.frame_of(state, y), sample_weight, **kwargs) - added
-
-        if self.regularizers:
-            self.penalty_metrics["data_loss"].update_state(replicas * total - added)
-        for r in self.regularizers:
-            if r.needs_loss:
-                penalty = r.penalty_by_loss(self._training.solved, self.solver, loss)
-                self.penalty_metrics[r.name].update_state(penalty)
-                total += r.weight / replicas * penalty
-        return total
-
-    def _step(self):
-        optimizer = getattr(self, "optimizer", None)
-        return tf.constant(0) if optimizer is None else tf.convert_to_tensor(optimizer.iterations)
 
     def predict_step(self, data):
         inputs = data[0] if isinstance(data, tuple) else data
@@ -334,36 +257,6 @@ class Equilibrium(ImagingModel):
         image = self._shown(s.x, m, given)
         return Restoration(image, s.evaluations, s.residual, s.status, s.trace)
 
-    @property
-    def adjoint_metrics(self) -> dict:
-        """{name: metric} of the solves for the gradient, where it makes any."""
-        return {} if self.gradient.adjoint_solver is None else self._adjoint_metrics
-
-    @property
-    def metrics(self):
-        groups = (self.solve_metrics, self.adjoint_metrics, self.penalty_metrics)
-        own = [metric for group in groups for metric in group.values()]
-        # Keras may already have found them among the attributes.
-        found = {id(m) for m in (*own, *self._adjoint_metrics.values())}
-        return [m for m in super().metrics if id(m) not in found] + own
-
-    def train_step(self, data):
-        self._training.solved = None
-        try:
-            results = dict(super().train_step(data))
-        finally:
-            del self._training.solved
-        for group in (self.solve_metrics, self.adjoint_metrics, self.penalty_metrics):
-            results |= _results(group)
-        return results
-
-    def test_step(self, data):
-        logs = {**super().test_step(data), **_results(self.solve_metrics)}
-        for group in (self.adjoint_metrics, self.penalty_metrics):  # they are of training alone
-            for metric in group.values():
-                logs.pop(metric.name, None)
-        return logs
-
     def get_config(self) -> dict:
         parts = {name: getattr(self, name) for name in _PARTS}
         saved = {k: keras.saving.serialize_keras_object(v) for k, v in parts.items()}
@@ -384,10 +277,6 @@ class Equilibrium(ImagingModel):
         return cls(**config)
 
 
-def _results(metrics: dict) -> dict:
-    return {metric.name: metric.result() for metric in metrics.values()}
-
-
 def _check_parts(network, solver, gradient, regularizers) -> None:
     check(
         isinstance(network, Network),
@@ -399,12 +288,6 @@ def _check_parts(network, solver, gradient, regularizers) -> None:
         isinstance(gradient, Estimator),
         "`gradient` must be a tf_jfb.gradients.Estimator.",
         gradient=gradient,
-    )
-    check(
-        all(isinstance(r, Regularizer) for r in regularizers)
-        and len({r.name for r in regularizers}) == len(regularizers),
-        "`regularizers` must be tf_jfb.regularizers, at most one of a name.",
-        regularizers=regularizers,
     )
     check(
         gradient.at_fixed_point or not regularizers,

@@ -1,9 +1,12 @@
 """The forward model of an equilibrium model: d = A x + e, with what is told of A and e."""
 
+import keras
 import tensorflow as tf
 
-from tf_jfb._compat import Model
+from tf_jfb._compat import Model, loss_scaled
 from tf_jfb._validate import check
+from tf_jfb.losses import SquaredError
+from tf_jfb.metrics import PSNR
 from tf_jfb.models._laws import REFERENCE
 from tf_jfb.models._measurement import Measurement, as_scene, measurement
 from tf_jfb.operators import BlurEach, Frame, Operator
@@ -31,6 +34,7 @@ class ImagingModel(Model):
             photo=photo,
         )
         self.operator, self.network, self.photo = operator, network, photo
+        self._channels = None  # of the images, once known
 
     @property
     def takes_kernel(self) -> bool:
@@ -68,3 +72,28 @@ class ImagingModel(Model):
         """Noise level of every image, [B]; that of reference for a model that is told none."""
         level = tf.constant(REFERENCE, m.image.dtype)
         return tf.fill(tf.shape(m.image)[:1], level) if m.noise is None else m.noise
+
+    def compile(self, optimizer="adam", loss=None, metrics=None, **kwargs):
+        """As in Keras; default loss `losses.SquaredError`, default metric PSNR on [0, 1]."""
+        optimizer, loss = loss_scaled(optimizer, self.network), loss or SquaredError()
+        super().compile(optimizer, loss, metrics=[PSNR()] if metrics is None else metrics, **kwargs)
+        # A step that makes variables would be traced twice.
+        if self.built and hasattr(self.optimizer, "build"):
+            self.optimizer.build(self.trainable_variables)
+
+    def compile_from_config(self, config):
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+    def build(self, input_shape):
+        if isinstance(input_shape, dict):
+            input_shape = input_shape["image"]
+        if not self.network.built:
+            self.network.build(tuple(input_shape))
+        self._channels = self._channels or input_shape[-1]
+        self.built = True
+
+    def get_build_config(self):
+        return {"input_shape": (None, None, None, self._channels)} if self.built else None
+
+    def build_from_config(self, config):
+        self.build(config["input_shape"])

@@ -37,11 +37,11 @@ def start_vectors(kernel_size: int, channels: int) -> np.ndarray:
     return vectors / np.sqrt((vectors**2).sum((0, 2), keepdims=True))
 
 
-def norm_bound(kernel: tf.Tensor, vectors: tf.Tensor, iterations: int) -> tuple:
+def norm_bound(kernel: tf.Tensor, vectors: tf.Tensor, iterations: int, rise: float = 1e-4) -> tuple:
     """Upper bound on the operator norm of `kernel` [k, k, C_in, C_out] by power iteration.
 
-    At most `iterations` >= 1 of them: fewer once they raise the norm by less than 1e-4 of it, as
-    vectors that training has refined do at once. Returns the bound [], differentiable in
+    At most `iterations` >= 1 of them: fewer once they raise the norm by less than `rise` times it,
+    as vectors that training has refined do at once. Returns the bound [], differentiable in
     `kernel`, and the refined vectors [2, G, C_in].
     """
     size = kernel.shape[0]
@@ -55,7 +55,7 @@ def norm_bound(kernel: tf.Tensor, vectors: tf.Tensor, iterations: int) -> tuple:
         largest = tf.reduce_max(_norm(v))
         return count + 1, _unit(v), largest, largest - norm
 
-    rising = lambda count, v, norm, rise: (count < iterations) & (rise > 1e-4 * norm)  # noqa: E731
+    rising = lambda count, v, norm, more: (count < iterations) & (more > rise * norm)  # noqa: E731
     first = iterate(tf.constant(0), start, tf.zeros([], kernel.dtype), None)
     v = first[1] if iterations == 1 else tf.while_loop(rising, iterate, first)[1]
     v = tf.stop_gradient(v)

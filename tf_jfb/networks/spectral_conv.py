@@ -13,6 +13,8 @@ from tf_jfb.networks._convolution import conv2d
 
 # Power iterations at most, where the vectors may belong to another kernel.
 STALE = 20
+# They end once one of them raises the norm by less than this share; at least two are made.
+RISE, RISE_IN_TRAINING = 1e-4, 1e-2
 
 
 class Folded(NamedTuple):
@@ -184,8 +186,9 @@ class SpectralConv2D(keras.layers.Layer):
         """The kernel scaled to norm at most c, and the factor that was applied."""
         if self.lipschitz is None:
             return kernel, tf.ones([], kernel.dtype)
-        # At inference the vectors may be stale (weights set by hand): iterate while it pays.
-        sigma, vectors = _spectral.norm_bound(kernel, value(self.vectors), 1 if training else STALE)
+        # The vectors may be stale (a wild step, weights set by hand): iterate while it pays.
+        rise = RISE_IN_TRAINING if training else RISE
+        sigma, vectors = _spectral.norm_bound(kernel, value(self.vectors), STALE, rise)
         if training:
             value(self.vectors).assign(vectors)
         bound = 1.0 / tf.maximum(1.0, sigma / self.lipschitz)

@@ -4,7 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
-from tf_jfb._validate import check, make_plain
+from tf_jfb._validate import check, is_integer, make_plain
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Solver:
                 **{name: value},
             )
         check(
-            _is_integer(self.max_evaluations) and self.max_evaluations >= 1,
+            is_integer(self.max_evaluations) and self.max_evaluations >= 1,
             "`max_evaluations` must be an integer >= 1.",
             max_evaluations=self.max_evaluations,
         )
@@ -58,7 +58,3 @@ class Solver:
 
 def _is_number(value) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _is_integer(value) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)

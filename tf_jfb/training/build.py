@@ -13,7 +13,7 @@ from tf_jfb._validate import check
 from tf_jfb._weights import load_weights
 from tf_jfb.exported import CONFIG_OF_EXPORT
 from tf_jfb.solvers import Anderson, Picard, Solver
-from tf_jfb.training.config import Config, load_config
+from tf_jfb.training.config import Config, recorded_config
 from tf_jfb.training.denoiser import Denoiser
 
 SHAPE = (None, None, None, 3)
@@ -30,6 +30,7 @@ def build_model(config: Config) -> models.Equilibrium:
         "gradient": gradient,
         "regularizers": config.regularizers,
         "photo": config.photo,
+        "unconverged_weight": config.unconverged_weight,
     }
     model = _MODELS[config.model](config, shared)
     model.build(SHAPE)
@@ -72,7 +73,7 @@ def config_of(run) -> Config:
             f"The run folder must hold {needed.name}: train first.",
             run=str(run),
         )
-    return Config(**load_config(file))
+    return recorded_config(file)
 
 
 def config_for_export(run, **changes) -> str:

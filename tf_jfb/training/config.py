@@ -4,6 +4,7 @@ import dataclasses
 import os
 import pathlib
 import re
+import types
 import typing
 
 import yaml
@@ -16,6 +17,7 @@ from tf_jfb.data.random_blurs import FAMILIES
 from tf_jfb.operators import Blur, Operator, kernels
 from tf_jfb.regularizers import Jacobian
 from tf_jfb.training.optimizers import NAMES as OPTIMIZERS
+from tf_jfb.training.options import unused
 
 DATA = ("dead-leaves", "celeba", "folder")
 MODELS = ("de-grad", "de-prox", "de-hqs", "de-admm")
@@ -45,7 +47,7 @@ _NUMBERS = (  # options, their type, what they must do, whether one does
     ("size crop", int | None, "be an integer >= 1, or null", lambda x: x is None or x >= 1),
     (_OPTIONAL, _REAL | None, "be positive, or null", lambda x: x is None or x > 0),
     ("seed", int, "be an integer >= 0", lambda x: x >= 0),
-    ("momentum", _REAL, "lie in [0, 1]", lambda x: 0 <= x <= 1),
+    ("momentum unconverged_weight", _REAL, "lie in [0, 1]", lambda x: 0 <= x <= 1),
     ("grain", _REAL, f"lie in [0, {MOST_GRAIN}]", lambda x: 0 <= x <= MOST_GRAIN),
     ("beta shrink", _REAL, "lie in (0, 1]", lambda x: 0 < x <= 1),
     ("ema", _REAL, "lie in [0, 1)", lambda x: 0 <= x < 1),
@@ -91,6 +93,7 @@ class Config:
     beta: float = 1.0  # Anderson's mixing weight of the residuals, in (0, 1]
     rtol: float = 1e-3  # tolerance of the solves, on |T(x) - x| / |T(x)|
     max_evaluations: int = 50  # of T, the cap of a solve
+    unconverged_weight: float = 1.0  # factor on the gradient of images whose solve failed
     pretrained: str | None = None  # run folder of a denoiser
     initial: str | None = None  # run folder or exported model to go on from
     jacobian_weight: float = 0.0  # of the penalty on the Jacobian of T at the fixed point
@@ -122,6 +125,10 @@ class Config:
         self._check_images()
         self._check_names()
         gradients.named(self.gradient)
+        for name, needs in unused(self).items():
+            value = getattr(self, name)
+            left_out = value == DEFAULTS[name]
+            check(left_out, f"`{name}` needs {needs}, and would be ignored.", **{name: value})
 
     def _check_images(self):
         kinds = self.data.split("+")
@@ -214,8 +221,16 @@ class Config:
         return None if self.any_blur else Blur(kernels.parse(self.blur))
 
 
+DEFAULTS = {f.name: f.default for f in dataclasses.fields(Config)}
 # {option: its type, but for None}
 KINDS = {f.name: (typing.get_args(f.type) or (f.type,))[0] for f in dataclasses.fields(Config)}
+
+
+def recorded_config(path) -> Config:
+    """The configuration that a run folder holds; what an earlier version let it ignore is left."""
+    options = load_config(path)
+    ignored = unused(types.SimpleNamespace(**{**DEFAULTS, **options}))
+    return Config(**{name: value for name, value in options.items() if name not in ignored})
 
 
 def load_config(path) -> dict:

@@ -19,7 +19,7 @@ from tf_jfb.training.callbacks import (
     ConvergenceAdvice,
     Throughput,
 )
-from tf_jfb.training.config import Config, load_config, save_config
+from tf_jfb.training.config import Config, recorded_config, save_config
 from tf_jfb.training.figures import SHOWN, plot_log, plot_restored
 
 
@@ -87,16 +87,7 @@ def _fit(task, config, run, verbose, callbacks, strategy, tensorboard):
         checkpoint.restore(model)
     pairs = problem.validation_pairs(config, task.degradation, config.validation)
     size = min(config.batch_size // replicas, len(pairs[1]))
-    ours = [checkpoint, ConvergenceAdvice()] if chief else [checkpoint]
-    if chief and tensorboard:
-        ours += boards.callbacks(run, pairs)
-    ours += optimizers.averaging(config)  # last: the others see the averages it puts in
-    if config.crop and chief:
-        ours.append(Throughput(config.steps * config.batch_size * config.crop**2))
-    if chief and task.audit:
-        side = config.crop or 128
-        crops = problem.validation_pairs(config, task.degradation, task.audit, side)
-        ours.insert(0, AuditGradient(crops, run / "tensorboard"))
+    ours = _callbacks(task, config, checkpoint, pairs, chief, tensorboard)
     if checkpoint.epoch < config.epochs:
         with strategies.lost_workers(strategy):
             model.fit(
@@ -111,6 +102,20 @@ def _fit(task, config, run, verbose, callbacks, strategy, tensorboard):
                 callbacks=[*callbacks, *ours],
             )
     return _finish(task, run, model, pairs, strategy)
+
+
+def _callbacks(task, config, checkpoint, pairs, chief, tensorboard) -> list:
+    ours = [checkpoint, ConvergenceAdvice()] if chief else [checkpoint]
+    if chief and tensorboard:
+        ours += boards.callbacks(checkpoint.folder, pairs)
+    ours += optimizers.averaging(config)  # last: the others see the averages it puts in
+    if config.crop and chief:
+        ours.append(Throughput(config.steps * config.batch_size * config.crop**2))
+    if chief and task.audit:
+        side = config.crop or 128
+        crops = problem.validation_pairs(config, task.degradation, task.audit, side)
+        ours.insert(0, AuditGradient(crops, checkpoint.folder / "tensorboard"))
+    return ours
 
 
 def _verbosity(verbose):
@@ -207,7 +212,7 @@ def _claim(run, config, strategy) -> None:
             False, f"`run` must be a folder that can be written ({error.strerror}).", run=str(run)
         )
     file = run / "config.yaml"
-    saved = Config(**load_config(file)) if file.exists() else None
+    saved = recorded_config(file) if file.exists() else None
     if saved is not None:
         free = {"epochs"} if config.schedule == "constant" else set()  # of steps yet to come
         names = [field.name for field in dataclasses.fields(Config) if field.name not in free]

@@ -48,6 +48,7 @@ class Drawn:
     blurs: data.RandomBlurs | None  # None: sharp, noisy images
     noise: tuple  # range of standard deviations
     photo: bool = False  # whether the images are cut to frames, around which the scene goes on
+    told: bool = True  # whether the model is told the noise level
 
     def examples(self, images, start: int = 0, **options) -> tf.data.Dataset:
         """Endless batches (measurements, sharp); options as in `data.examples`."""
@@ -56,14 +57,19 @@ class Drawn:
         first, seed = start // options["batch_size"], options.get("seed", 0)
         shard = options.get("shard", (1, 0))
         place = {"start": first, "shard": shard, "photo": self.photo}
-        return data.degrade_randomly(sharp, self.blurs, self.noise, seed, **place)
+        return self._as_told(data.degrade_randomly(sharp, self.blurs, self.noise, seed, **place))
 
     def measure(self, sharp: np.ndarray, seed: int) -> tuple:
         """(measurements, sharp) of validation images, always the same, of other blurs."""
         batch = tf.data.Dataset.from_tensors(sharp)
         options = {"seed": seed + 1_000_003, "count": len(sharp), "photo": self.photo}
-        drawn = data.degrade_randomly(batch, self.blurs, self.noise, **options)
+        drawn = self._as_told(data.degrade_randomly(batch, self.blurs, self.noise, **options))
         return tf.nest.map_structure(lambda part: part.numpy(), next(iter(drawn)))
+
+    def _as_told(self, pairs: tf.data.Dataset) -> tf.data.Dataset:
+        if self.told:
+            return pairs
+        return pairs.map(lambda d, x: ({k: v for k, v in d.items() if k != "noise"}, x))
 
 
 def degradation(config) -> Fixed | Drawn:
@@ -71,7 +77,8 @@ def degradation(config) -> Fixed | Drawn:
     if not config.any_blur:
         return Fixed(config.operator, config.noise, told=config.network == "unet")
     blurs = data.RandomBlurs(config.blur_families, config.kernel_size, files=config.blur_files)
-    return Drawn(blurs, (config.noise, config.noise_high or config.noise), config.photo)
+    noise, told = (config.noise, config.noise_high or config.noise), config.model != "de-grad"
+    return Drawn(blurs, noise, config.photo, told)
 
 
 def noisy(config) -> Fixed | Drawn:

@@ -7,6 +7,7 @@ import yaml
 
 from tf_jfb._validate import check
 from tf_jfb.training.config import KINDS, Config, number
+from tf_jfb.training.options import unused
 
 DEFAULT = {
     "m": [2, 3, 5, 8],
@@ -41,6 +42,12 @@ def read_space(path) -> dict:
         )
 
 
+def default_space(config: Config) -> dict:
+    """`DEFAULT` without what `config` would ignore, or has fixed by weights that it starts from."""
+    fixed = {"depth", "channels"} if config.pretrained or config.initial else set()
+    return {n: e for n, e in DEFAULT.items() if n not in fixed and n not in unused(config)}
+
+
 def check_space(space, config: Config) -> dict:
     """The space with its defaults filled in.
 
@@ -60,6 +67,8 @@ def check_space(space, config: Config) -> dict:
     known = [name for name in KINDS if name not in SHARED]
     unknown = [name for name in space if name not in known]
     check(not unknown, f"The search space may hold {', '.join(known)}.", unknown=unknown)
+    ignored = {name: needs for name, needs in unused(config).items() if name in space}
+    check(not ignored, "The search space may hold nothing that is ignored.", needed=ignored)
     sized = sorted({"depth", "channels"} & set(space))
     check(
         not sized or (config.pretrained is None and config.initial is None),

@@ -7,7 +7,7 @@ import os
 
 import tensorflow as tf
 
-from tf_jfb._compat import spans_workers
+from tf_jfb._compat import check_workers_are_served, spans_workers
 from tf_jfb._validate import check
 
 NAMES = ("default", "mirrored", "multiworker", "tpu")
@@ -34,6 +34,7 @@ def make(name: str = "default") -> tf.distribute.Strategy:
     Raises:
         ValueError: the name is none of these, `TF_CONFIG` is missing or incomplete, or there is
             no TPU.
+        RuntimeError: this Keras cannot train over several workers.
     """
     check(name in NAMES, f"`strategy` must be one of {', '.join(NAMES)}.", strategy=name)
     return _make(name)
@@ -44,6 +45,7 @@ def _make(name):
     if name == "mirrored":
         return tf.distribute.MirroredStrategy()
     if name == "multiworker":
+        check_workers_are_served()
         _check_cluster(os.environ.get("TF_CONFIG"))
         return tf.distribute.MultiWorkerMirroredStrategy()
     return _tpu() if name == "tpu" else tf.distribute.get_strategy()

@@ -11,21 +11,17 @@ import math
 import os
 import pathlib
 import shutil
-import time
 
 import keras
-import numpy as np
-import tensorflow as tf
 import yaml
 
 from tf_jfb._files import replacing, write_text
-from tf_jfb._types import Status
 from tf_jfb._validate import check
-from tf_jfb.metrics import psnr
-from tf_jfb.training import build, fit, problem
+from tf_jfb.training import problem
 from tf_jfb.training.config import Config
-from tf_jfb.training.search_space import DEFAULT, check_space, chosen, declare
-from tf_jfb.training.tuning_report import PROJECT, read_log, write_report
+from tf_jfb.training.search_space import check_space, chosen, declare, default_space
+from tf_jfb.training.trial import assess
+from tf_jfb.training.tuning_report import PROJECT, write_report
 
 try:
     import keras_tuner
@@ -87,7 +83,7 @@ def tune(
     Args:
         config: the options outside the space; `config.epochs` is the longest training.
         output: folder of the search.
-        space: as for `check_space`; default DEFAULT.
+        space: as for `check_space`; default that of `default_space`.
         method: one of METHODS.
         trials: at most this many; default 30, for Hyperband one whole pass.
         objective: an `Objective`.
@@ -101,12 +97,10 @@ def tune(
     """
     check(method in METHODS, f"`method` must be one of {', '.join(METHODS)}.", method=method)
     check(trials is None or trials >= 1, "`trials` must be >= 1.", trials=trials)
-    space = check_space(DEFAULT if space is None else space, config)
+    space = check_space(default_space(config) if space is None else space, config)
     objective = Objective() if objective is None else objective
-    for split in ("train", "test"):
-        problem.source(config, split)[
-            0
-        ]  # images that cannot be read end the search, not every trial
+    for split in ("train", "test"):  # images that cannot be read end the search, not every trial
+        problem.source(config, split)[0]
     shared = {"space": space, "config": dataclasses.asdict(config)}
     search = {"method": method, **dataclasses.asdict(objective), **shared}
     claim(output, search, write=not _is_worker())
@@ -156,51 +150,6 @@ class Tuner(keras_tuner.Tuner):
         return {k: v for k, v in result.items() if isinstance(v, (int, float))}
 
 
-def assess(options: dict, run, epochs: int) -> dict:
-    """Trains with `options` of Config until `epochs` are done, and measures the best model.
-
-    Returns:
-        `psnr` (dB), `converged` (share) and `evaluations` (mean) of the restored validation
-        images, `step_seconds`, `restoration_seconds` (per image), `epochs` done and `failure`,
-        the reason or None. A failure is a loss or PSNR that is not finite, options that do not go
-        together, or too little memory.
-    """
-    try:
-        config = Config(**options)
-        model = _trained(config, run, epochs)
-        measured = _restored(model, config)
-    except (ValueError, tf.errors.ResourceExhaustedError) as error:
-        measured = {"failure": str(error).split("\n")[0]}
-    log = read_log(run)
-    if log and not np.isfinite(log[-1]["loss"]):
-        measured = {"failure": f"the loss was not finite in epoch {len(log)}"}
-    result = {"failure": None, "epochs": len(log), **measured}
-    return result if result["failure"] else {**result, "step_seconds": log[-1]["step_seconds"]}
-
-
-class Watch(keras.callbacks.Callback):
-    """Logs the median time of a step, and stops after `epochs` or when the loss is not finite."""
-
-    def __init__(self, epochs: int):
-        super().__init__()
-        self.epochs, self.seconds = epochs, []
-
-    def on_train_batch_begin(self, batch, logs=None):
-        self._start = time.perf_counter()
-
-    def on_train_batch_end(self, batch, logs=None):
-        loss = float(logs["loss"])  # waits for the device
-        self.seconds.append(time.perf_counter() - self._start)
-        if not math.isfinite(loss):
-            self.model.stop_training = True
-
-    def on_epoch_end(self, epoch, logs=None):
-        # The first step also traces the graph.
-        logs["step_seconds"] = float(np.median(self.seconds[1:] or self.seconds))
-        if epoch + 1 >= self.epochs:
-            self.model.stop_training = True
-
-
 def claim(output, search: dict, write: bool = True) -> None:
     """Checks that `output` has no search or this one, and with `write` records it there."""
     file = pathlib.Path(output) / "search.yaml"
@@ -219,39 +168,6 @@ def claim(output, search: dict, write: bool = True) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         text = yaml.safe_dump(search, sort_keys=False)
         write_text(file, text)
-
-
-def _trained(config, run, epochs) -> keras.Model:
-    log = read_log(run)
-    if len(log) >= epochs or (log and not np.isfinite(log[-1]["loss"])):
-        return build.load_run(run, config.precision)
-    return fit.train(config, run, verbose=2, callbacks=[Watch(epochs)])
-
-
-def _restored(model, config) -> dict:
-    """How the validation images come out of `restore`, which users call."""
-    pairs = problem.validation_pairs(config, problem.degradation(config), config.validation)
-    measured, sharp = tf.nest.map_structure(lambda part: part.astype(np.float32), pairs)
-    told = dict(measured) if isinstance(measured, dict) else {"image": measured}
-    told["blurred"] = told.pop("image")
-    size = min(config.batch_size, len(sharp))
-    restore = lambda i: model.restore(**{k: v[i : i + size] for k, v in told.items()})  # noqa: E731
-    parts = [restore(i) for i in range(0, len(sharp), size)]
-    start = time.perf_counter()
-    restore(0).image.numpy()
-    seconds = (time.perf_counter() - start) / size
-    whole = {name: np.concatenate([getattr(p, name) for p in parts]) for name in _MEASURED}
-    ratio = float(np.mean(psnr(sharp, whole["image"])))
-    return {
-        "failure": None if math.isfinite(ratio) else "the PSNR was not finite",
-        "psnr": ratio,
-        "converged": float(np.mean(whole["status"] == Status.CONVERGED)),
-        "evaluations": float(np.mean(whole["evaluations"])),
-        "restoration_seconds": seconds,
-    }
-
-
-_MEASURED = ("image", "status", "evaluations")
 
 
 class _Whole:

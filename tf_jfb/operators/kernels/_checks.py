@@ -4,7 +4,7 @@ import numbers
 
 import numpy as np
 
-from tf_jfb._validate import check
+from tf_jfb._validate import check, is_integer
 
 
 def check_kernel(kernel) -> np.ndarray:
@@ -51,10 +51,6 @@ def check_positive(name: str, value, unit: str = "number of pixels") -> None:
         f"`{name}` must be a positive {unit}.",
         **{name: value},
     )
-
-
-def is_integer(value) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def separate(kernel: np.ndarray) -> list:

@@ -4,8 +4,8 @@ import functools
 
 import numpy as np
 
-from tf_jfb._validate import check
-from tf_jfb.operators.kernels._checks import check_positive, check_size, is_integer
+from tf_jfb._validate import check, is_integer
+from tf_jfb.operators.kernels._checks import check_positive, check_size
 
 KNOTS = 128  # instants at which a path is drawn; straight lines between them
 SAMPLES = 32  # points of a path per pixel of the kernel's side, at least

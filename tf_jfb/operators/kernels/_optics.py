@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tf_jfb._validate import check
-from tf_jfb.operators.kernels._checks import check_positive, is_integer
+from tf_jfb._validate import check, is_integer
+from tf_jfb.operators.kernels._checks import check_positive
 
 WITHIN = 2**-5  # of a pixel: the distance of the samples that are averaged over it
 PHASES = 512  # of the integral that the Bessel function is
