@@ -17,7 +17,8 @@ PUBLIC = {
     "tf_jfb.losses": "SquaredError",
     "tf_jfb.metrics": "PSNR SSIM psnr ssim",
     "tf_jfb.models": "DEADMM DEGrad DEHQS DEProx Equilibrium Restoration baselines",
-    "tf_jfb.models.baselines": "annealed_pnp pnp tikhonov tune tv wiener",
+    "tf_jfb.models.baselines": "PlugAndPlay annealed_pnp pnp richardson_lucy tikhonov tune "
+    "tune_options tv wiener",
     "tf_jfb.networks": "DnCNN Network SpectralConv2D UNet",
     "tf_jfb.noise": "Estimate estimate gaussian",
     "tf_jfb.operators": "Blur BlurEach BlurFFT Downsample Frame GaussianBlur "

@@ -1,18 +1,32 @@
 """The classical baselines on a problem whose solution they are made for."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tf_jfb import networks, noise
 from tf_jfb.metrics import psnr
-from tf_jfb.models.baselines import annealed_pnp, pnp, tikhonov, tune, tv, wiener
+from tf_jfb.models.baselines import (
+    PlugAndPlay,
+    annealed_pnp,
+    pnp,
+    richardson_lucy,
+    tikhonov,
+    tune,
+    tune_options,
+    tv,
+    wiener,
+)
 from tf_jfb.models.baselines._differences import (
     GRADIENT_NORM_SQUARED,
     gradient,
     gradient_adjoint,
 )
-from tf_jfb.operators import Blur, BlurFFT, GaussianBlur, kernels
+from tf_jfb.operators import Blur, BlurEach, BlurFFT, Downsample, Frame, GaussianBlur, kernels
+from tf_jfb.operators.frame import scene_of
 
 BLUR = GaussianBlur(5, 2.0)
 CIRCULAR = BlurFFT(kernels.gaussian(5, 2.0))
@@ -29,6 +43,12 @@ def sharp():
     x[0, 8:20, 6:18] = [0.9, 0.5, 0.1]
     x[1, 4:28, 20:30] = [0.3, 0.8, 0.6]
     return tf.constant(x)
+
+
+@pytest.fixture(scope="module")
+def small(sharp):
+    """What is enough for thousands of steps."""
+    return sharp[:, 6:24, 8:26]
 
 
 def measure(operator, sharp):
@@ -75,24 +95,24 @@ def test_tv_beats_tikhonov_on_piecewise_constant_images(sharp):
 
 
 @BLURS
-def test_tv_approaches_its_minimum(operator, sharp):
-    d = tf.cast(measure(operator, sharp), tf.float64)
+def test_tv_approaches_its_minimum(operator, small):
+    d = tf.cast(measure(operator, small), tf.float64)
     values = [
-        tv_objective(tv(d, operator, 1e-3, n), d, operator, 1e-3) for n in (25, 100, 400, 3000)
+        tv_objective(tv(d, operator, 1e-3, n), d, operator, 1e-3) for n in (25, 100, 400, 2000)
     ]
     assert values == sorted(values, reverse=True)
     assert values[2] < values[3] * (1 + 1e-4)
 
 
-def test_tv_minimum_beats_every_neighbour(sharp):
-    d = tf.cast(measure(BLUR, sharp), tf.float64)
-    x = tv(d, BLUR, 1e-3, 3000)
+def test_tv_minimum_beats_every_neighbour(small):
+    d = tf.cast(measure(BLUR, small), tf.float64)
+    x = tv(d, BLUR, 1e-3, 2000)
     least = tv_objective(x, d, BLUR, 1e-3)
     rng = np.random.default_rng(0)
     for size in (1e-3, 1e-2):
         near = tf.clip_by_value(x + size * rng.standard_normal(x.shape), 0.0, 1.0)
         assert tv_objective(near, d, BLUR, 1e-3) > least
-    assert tv_objective(tf.cast(sharp, d.dtype), d, BLUR, 1e-3) > least
+    assert tv_objective(tf.cast(small, d.dtype), d, BLUR, 1e-3) > least
 
 
 def test_tv_of_an_operator_of_large_norm(sharp):
@@ -185,11 +205,20 @@ def test_plug_and_play_with_a_linear_denoiser(operator, sharp):
     np.testing.assert_allclose(normal, 0.9 * operator.adjoint(d), atol=3e-3)
 
 
-def test_plug_and_play_refuses(sharp):
-    with pytest.raises(ValueError, match="`noise` must be positive. Received: noise=0"):
-        pnp(sharp, BLUR, 0.1, network=Shrink(), noise=0)
-    with pytest.raises(ValueError, match="`operator` must be a tf_jfb.operators.Operator"):
-        pnp(sharp, len, 0.1, network=Shrink(), noise=0.01)
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"noise": 0}, "`noise` must be positive. Received: noise=0"),
+        ({"operator": len}, "`operator` must be a tf_jfb.operators.Operator"),
+        ({"max_evaluations": 0}, "`max_evaluations` must be >= 1. Received: max_evaluations=0"),
+        ({"network": len}, "`network` must be a tf_jfb.networks.Network"),
+        ({"levels": (0.2, 0.1)}, r"`levels` must be a range .* Received: levels=\(0.2, 0.1\)"),
+    ],
+)
+def test_plug_and_play_refuses(sharp, wrong, message):
+    arguments = {"operator": BLUR, "weight": 0.1, "network": Shrink(), "noise": 0.01} | wrong
+    with pytest.raises(ValueError, match=message):
+        pnp(sharp, **arguments)
 
 
 class ShrinkMore(Shrink):
@@ -220,9 +249,119 @@ def test_annealed_plug_and_play_takes_its_steps(operator, sharp):
         ({"start": 0.01}, "`start` must be above `noise`. Received: start=0.01, noise=0.01"),
         ({"steps": 1}, "`steps` must be >= 2. Received: steps=1"),
         ({"network": Shrink()}, "`network` must be told the noise level"),
+        ({"levels": (0.0, 0.1)}, "levels that the denoiser was trained on, 0 to 0.1. .* start=0.2"),
+        ({"levels": (0.02, 0.2)}, "levels that the denoiser was trained on, 0.02 to 0.2"),
     ],
 )
 def test_annealed_plug_and_play_refuses(sharp, wrong, message):
     arguments = {"network": ShrinkMore(), "noise": 0.01} | wrong
     with pytest.raises(ValueError, match=message):
         annealed_pnp(sharp, BLUR, 0.1, **arguments)
+
+
+def test_a_level_is_refused_that_the_denoiser_never_saw(sharp):
+    """The level of the fixed point is noise / sqrt(weight)."""
+    method = PlugAndPlay(ShrinkMore(), (0.01, 0.1))
+    d = BLUR(sharp)
+    assert method.fixed_point(d, BLUR, 0.01, noise=0.01, max_evaluations=1).shape == d.shape
+    for weight in (0.009, 1.1):
+        with pytest.raises(ValueError, match="one that the denoiser was trained on, 0.01 to 0.1"):
+            method.fixed_point(d, BLUR, weight, noise=0.01)
+
+
+def test_a_method_takes_its_networks_and_traces_with_it(sharp):
+    method = PlugAndPlay(ShrinkMore())
+    network = weakref.ref(method.network)
+    d = measure(CIRCULAR, sharp)
+    first = method.annealed(d, CIRCULAR, 0.3, noise=0.05, steps=2)
+    with tf.init_scope():
+        traces = method._annealed._circular.experimental_get_tracing_count()
+    other = method.annealed(d, BlurFFT(kernels.box(5)), 0.2, noise=0.04, start=0.3, steps=3)
+    assert method._annealed._circular.experimental_get_tracing_count() == traces == 1
+    assert not np.allclose(first, other, atol=1e-3)
+    del method
+    gc.collect()
+    assert network() is None
+
+
+@METHODS
+def test_one_trace_serves_every_kernel_and_frame(method, small):
+    """Kernels and masks are arguments: each restores with its own."""
+    other = kernels.box(5)
+    each = BlurEach(np.float32([CIRCULAR.kernel, other]))
+    d = measure(each, small)
+    both = method(d, each, 5e-3)
+    for i, kernel in enumerate((CIRCULAR.kernel, other)):
+        one = method(d[i : i + 1], BlurFFT(kernel), 5e-3)
+        np.testing.assert_allclose(both[i : i + 1], one, atol=2e-4)
+    scene, seen = scene_of(d, (5, 5))
+    framed = method(scene, Frame(each, seen), 5e-3)
+    assert framed.shape == scene.shape
+    assert not np.allclose(framed, method(scene, Frame(each, tf.ones_like(seen)), 5e-3), atol=1e-3)
+
+
+def plain_richardson_lucy(d, operator, iterations):
+    d, x = np.maximum(d, 1e-6), tf.fill(d.shape, 0.5)
+    for _ in range(iterations):
+        seen = operator(x)
+        x *= operator.adjoint(tf.where(seen < 1e-4, 0.0, d / seen))
+    return np.clip(x, 0, 1)
+
+
+@pytest.mark.parametrize("kernel", [kernels.gaussian(5, 2.0), [[0, 1, 2], [0, 0, 1], [0, 0, 0]]])
+@pytest.mark.parametrize("kind", [Blur, BlurFFT])
+def test_richardson_and_lucys_iterations(kind, kernel, sharp):
+    """Asymmetric kernels too; beyond a circular border the images go on, else their edge does."""
+    kernel = np.array(kernel, float) / np.sum(kernel)
+    operator, edge = kind(kernel), 3 * len(kernel)
+    d = measure(operator, sharp)
+    restored = richardson_lucy(d, operator, 8).numpy()
+    assert restored.dtype == d.dtype.as_numpy_dtype and restored.max() <= 1
+    if kind is BlurFFT:
+        assert score(sharp, restored) > score(sharp, d) + 1
+        expected = plain_richardson_lucy(d, operator, 8)
+    else:
+        wide = np.pad(d, [(0, 0), (edge, edge), (edge, edge), (0, 0)], "edge")
+        expected = plain_richardson_lucy(wide, operator, 8)[:, edge:-edge, edge:-edge]
+    np.testing.assert_allclose(restored, expected, atol=2e-3)
+
+
+def test_richardson_and_lucys_method_of_an_even_kernel_of_every_images_own(sharp):
+    """And negative weights of a kernel, and negative pixels, count as zero."""
+    made = np.float32([[[0, 1], [2, 3]], [[-1, 1], [1, 2]]])
+    d = measure(BlurEach(np.maximum(made, 0) / 6), sharp) - 0.3
+    restored = richardson_lucy(d, BlurEach(made), 4)
+    for i in range(2):
+        operator = BlurFFT(np.maximum(made[i], 0) / np.maximum(made[i], 0).sum())
+        expected = plain_richardson_lucy(d[i : i + 1], operator, 4)
+        np.testing.assert_allclose(restored[i : i + 1], expected, atol=2e-3)
+    scene, seen = scene_of(d, (2, 2))
+    framed = richardson_lucy(scene, Frame(BlurEach(made), seen), 4)
+    assert framed.shape == scene.shape and float(tf.reduce_min(framed)) >= 0
+
+
+def test_richardson_and_lucys_method_refuses(sharp, monkeypatch):
+    with pytest.raises(ValueError, match="`operator` must be a Blur, a BlurFFT, a BlurEach"):
+        richardson_lucy(sharp, Downsample(2), 1)
+    with pytest.raises(ValueError, match="`iterations` must be >= 1. Received: iterations=0"):
+        richardson_lucy(sharp, BLUR, 0)
+    monkeypatch.setitem(__import__("sys").modules, "skimage.restoration", None)
+    with pytest.raises(RuntimeError, match="scikit-image .* with the extra `evaluate`"):
+        richardson_lucy(sharp, BLUR, 1)
+
+
+def test_options_are_tuned_in_turns():
+    """The best a depends on b: from the middle it takes a second turn."""
+    tried = []
+
+    def method(d, operator, a, b):
+        tried.append((a, b))
+        return d + 0.1 * abs(a - b) + 0.15 * abs(b - 3)
+
+    d = tf.zeros([1, 2, 2, 1])
+    candidates = {"a": (0, 1, 2, 3), "b": (0, 2, 1, 2.9)}
+    assert tune_options(method, d, d + 0.001, BLUR, candidates) == {"a": 3, "b": 2.9}
+    assert len(tried) == len(set(tried)) > 8  # nothing twice
+    assert tune_options(method, d, d + 0.001, BLUR, {"a": (2, 5), "b": (2,)}) == {"a": 2, "b": 2}
+    with pytest.raises(ValueError, match=r"Every option must have a candidate.*empty=\['b'\]"):
+        tune_options(method, d, d, BLUR, {"a": (1,), "b": ()})
