@@ -8,6 +8,8 @@ examples:
       --figure results.png
   python scripts/evaluate.py --protocol bsds-levin --model saved_models/deblur --path BSDS500 \\
       --kernels levin09.npz --denoiser saved_models/denoiser/1
+  python scripts/evaluate.py --protocol real --model saved_models/deblur --path BSDS500 \\
+      --kernels levin09.npz --images 3 --output real.json
   python scripts/evaluate.py --protocol denoise-cbsd68 --path CBSD68 \\
       --denoiser saved_models/denoiser/1
 """
@@ -58,7 +60,11 @@ def parser():
     p.add_argument("--max-evaluations", type=int, help="cap of the solve; else the model's")
     p.add_argument("--seed", type=int, default=0, help="of the noise")
     p.add_argument("--no-baselines", action="store_true", help="the models and their input alone")
-    p.add_argument("--output", help="write the figures as JSON here too")
+    p.add_argument(
+        "--output",
+        help="write the figures as JSON here too; until then OUTPUT.partial.jsonl keeps them by "
+        "batches, and the same command, started again, goes on",
+    )
     p.add_argument("--figure", help="write a picture of the first images here")
     p.add_argument("--curves", help="write a picture of the first images' residuals here")
     return p
@@ -66,16 +72,12 @@ def parser():
 
 def main() -> None:
     _cli.import_tensorflow(keep_memory=True)
-    args = parser().parse_args()
-    _cli.check_folders(args.output, args.figure, args.curves)
-    from tf_jfb.evaluation import evaluate
-    from tf_jfb.training import load_denoiser
+    options = vars(parser().parse_args())
+    _cli.check_folders(*(options[name] for name in ("output", "figure", "curves")))
+    from tf_jfb.evaluation import Comparison, evaluate
 
-    denoiser = load_denoiser(args.denoiser).network if args.denoiser else None
-    tables = evaluate.compare(args, denoiser)
-    print(evaluate.markdown(tables))
-    if args.output:
-        _cli.write_json(args.output, {"options": vars(args), "noise": tables})
+    options["baselines"] = not options.pop("no_baselines")
+    print(evaluate.markdown(evaluate.compare(Comparison(**options))))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ PUBLIC = {
     "tf_jfb.psf": "Check KINDS Measured check draw make measure",
     "tf_jfb.regularizers": "Correction Jacobian Regularizer",
     "tf_jfb.diagnostics": "GradientAudit audit_gradient",
-    "tf_jfb.evaluation": "evaluate report",
+    "tf_jfb.evaluation": "Comparison PROTOCOLS Protocol TELLINGS Telling evaluate report",
     "tf_jfb.exported": "Restored deblur export export_denoiser for_blur load_model",
     "tf_jfb.serving": "bulk",
     "tf_jfb.solvers": "Anderson BiCGSTAB Broyden GMRES Picard Solution Solver Status solve",

@@ -32,8 +32,8 @@ class PlugAndPlay:
 
     def __init__(self, network, levels: tuple = (0.0, math.inf)):
         check(
-            len(levels) == 2 and 0 <= levels[0] < levels[1],
-            "`levels` must be a range (low, high), 0 <= low < high.",
+            len(levels) == 2 and 0 <= levels[0] <= levels[1],
+            "`levels` must be a range (low, high), 0 <= low <= high.",
             levels=levels,
         )
         check(
