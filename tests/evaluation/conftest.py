@@ -12,7 +12,7 @@ from tf_jfb.evaluation.protocols import LEVIN
 from tf_jfb.exported import export
 from tf_jfb.operators import kernels
 
-BLUR = "gaussian:5:1.0"
+BLUR = "gaussian:3:1.0"
 
 
 class Told(tf.Module):

@@ -22,7 +22,7 @@ from tf_jfb.metrics import psnr
 from tf_jfb.models.baselines import PlugAndPlay, wiener
 from tf_jfb.operators import kernels
 
-BLUR = "gaussian:5:1.0"
+BLUR = "gaussian:3:1.0"
 FEW = {name: {"weight": evaluate.CANDIDATES[name]["weight"][1:3]} for name in ("Wiener", "TV")}
 FEW["Tikhonov"] = {"weight": (5e-3,)}
 FEW["Richardson-Lucy"] = {"iterations": (4, 8)}

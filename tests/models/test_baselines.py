@@ -25,6 +25,7 @@ from tf_jfb.models.baselines._differences import (
     gradient,
     gradient_adjoint,
 )
+from tf_jfb.models.baselines._programs import MOST, Programs
 from tf_jfb.operators import Blur, BlurEach, BlurFFT, Downsample, Frame, GaussianBlur, kernels
 from tf_jfb.operators.frame import scene_of
 
@@ -298,6 +299,22 @@ def test_one_trace_serves_every_kernel_and_frame(method, small):
     framed = method(scene, Frame(each, seen), 5e-3)
     assert framed.shape == scene.shape
     assert not np.allclose(framed, method(scene, Frame(each, tf.ones_like(seen)), 5e-3), atol=1e-3)
+
+
+def test_blurs_of_one_kernel_share_a_trace_and_few_are_kept(small):
+    d, traced = measure(BLUR, small), []
+
+    def method(operator, d):
+        traced.append(operator.kernel.shape)
+        return operator(d)
+
+    programs = Programs(method)
+    for operator in (Blur(BLUR.kernel), BLUR, Blur(BLUR.kernel)):
+        np.testing.assert_allclose(programs(operator, d), BLUR(d), atol=1e-6)
+    assert traced == [(5, 5)]
+    for size in range(2, 3 + MOST):
+        programs(Blur(np.eye(size)), d)
+    assert len(traced) == 2 + MOST and len(programs._own) == MOST
 
 
 def plain_richardson_lucy(d, operator, iterations):

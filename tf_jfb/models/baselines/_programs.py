@@ -4,7 +4,7 @@ import functools
 
 import tensorflow as tf
 
-from tf_jfb.operators import BlurEach, BlurFFT, Frame
+from tf_jfb.operators import Blur, BlurEach, BlurFFT, Frame, GaussianBlur
 
 MOST = 8  # operators of other kinds whose traces are kept
 
@@ -13,8 +13,8 @@ class Programs:
     """`function(operator, *tensors)` as a graph.
 
     The kernels of circular blurs and the masks of frames enter it as tensors, so that the next blur
-    of the same size is no new trace. Any other operator belongs to its trace; the last `MOST` of
-    them are kept.
+    of the same size is no new trace. Any other operator belongs to its trace, with the blurs of the
+    same kernel; the last `MOST` traces are kept.
     """
 
     def __init__(self, function):
@@ -25,8 +25,8 @@ class Programs:
             program = functools.partial(run, make)
             return tf.function(program, reduce_retracing=True, autograph=False)
 
+        self._traced, self._own = traced, {}
         self._circular, self._frame = traced(BlurEach), traced(_frame)
-        self._own = functools.lru_cache(maxsize=MOST)(lambda operator: traced(lambda: operator))
 
     def __call__(self, operator, d, *tensors):
         """`d` [B, H, W, C] is the first of the tensors."""
@@ -35,7 +35,17 @@ class Programs:
             return self._frame(parts, d, *tensors)
         if _is_circular(operator):
             return self._circular((_kernels(operator, d),), d, *tensors)
-        return self._own(operator)((), d, *tensors)
+        return self._program_of(operator)((), d, *tensors)
+
+    def _program_of(self, operator):
+        alike = type(operator) in (Blur, GaussianBlur)
+        kernel = operator.kernel if alike else None
+        key = (kernel.shape, kernel.tobytes()) if alike else operator
+        if key not in self._own:
+            if len(self._own) == MOST:
+                del self._own[next(iter(self._own))]
+            self._own[key] = self._traced(lambda: operator)
+        return self._own[key]
 
 
 def _frame(kernels, seen):
