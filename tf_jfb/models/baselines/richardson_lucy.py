@@ -88,6 +88,6 @@ def _scikit_image():
     except ImportError as error:
         raise RuntimeError(
             f"Richardson and Lucy's method needs scikit-image ({error}): pip install "
-            "scikit-image, or tf_jfb with the extra `evaluate`"
+            "scikit-image, or tf_jfb with the extra `evaluate`, or leave it out"
         ) from None
     return richardson_lucy
