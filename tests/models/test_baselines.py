@@ -382,3 +382,18 @@ def test_options_are_tuned_in_turns():
     assert tune_options(method, d, d + 0.001, BLUR, {"a": (2, 5), "b": (2,)}) == {"a": 2, "b": 2}
     with pytest.raises(ValueError, match=r"Every option must have a candidate.*empty=\['b'\]"):
         tune_options(method, d, d, BLUR, {"a": (1,), "b": ()})
+
+
+def test_plug_and_play_of_a_frame_explains_what_was_seen(small):
+    """Both kinds, on a scene that goes on beyond the image, by a kernel of every image's own."""
+    each = BlurEach(np.float32([CIRCULAR.kernel, kernels.box(5)]))
+    d = measure(each, small)
+    scene, seen = scene_of(d, (5, 5))
+    frame, method = Frame(each, seen), PlugAndPlay(ShrinkMore(), (0.0, 0.2))
+    guess = score(d, (seen * each(scene))[:, :18, :18])
+    for restored in (
+        method.fixed_point(scene, frame, 0.5, noise=0.001),
+        method.annealed(scene, frame, 0.5, noise=0.001, start=0.01, steps=4),
+    ):
+        assert restored.shape == scene.shape
+        assert score(d, frame(restored)[:, :18, :18]) > guess + 6
