@@ -397,3 +397,11 @@ def test_plug_and_play_of_a_frame_explains_what_was_seen(small):
     ):
         assert restored.shape == scene.shape
         assert score(d, frame(restored)[:, :18, :18]) > guess + 6
+
+
+def test_total_variation_of_an_image_does_not_depend_on_its_neighbours_blur(sharp):
+    sharpening = np.array([[0.0, -1.0, 0.0], [-1.0, 5.0, -1.0], [0.0, -1.0, 0.0]])
+    pair = np.stack([kernels.gaussian(3, 0.8), sharpening]).astype(np.float32)
+    d = tf.cast(sharp, tf.float32)[:1]
+    both = tv(tf.repeat(d, 2, axis=0), BlurEach(pair), 2e-3, iterations=5)
+    np.testing.assert_allclose(both[:1], tv(d, BlurEach(pair[:1]), 2e-3, iterations=5), atol=1e-6)

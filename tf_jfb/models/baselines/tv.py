@@ -4,6 +4,7 @@ import functools
 
 import tensorflow as tf
 
+from tf_jfb._numerics import cast
 from tf_jfb._validate import check
 from tf_jfb.models.baselines._arguments import checked
 from tf_jfb.models.baselines._differences import GRADIENT_NORM_SQUARED, gradient, gradient_adjoint
@@ -41,7 +42,8 @@ def tv(d, operator: Operator, weight: float, iterations: int = 200) -> tf.Tensor
     check(None not in d.shape[1:], "The image size must be known.", shape=tuple(d.shape))
     back = operator.adjoint(d)
     bound = _norm_bound(operator, *back.shape[1:])
-    weight, bound = tf.constant(weight, d.dtype), tf.constant(bound, d.dtype)
+    bound = tf.broadcast_to(tf.reshape(cast(bound, d.dtype), [-1, 1, 1, 1]), [len(d), 1, 1, 1])
+    weight = tf.constant(weight, d.dtype)
     return _PROGRAMS(operator, d, back, weight, bound, tf.constant(iterations))
 
 
