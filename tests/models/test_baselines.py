@@ -1,19 +1,11 @@
 """The classical baselines on a problem whose solution they are made for."""
 
-import gc
-import weakref
-
 import numpy as np
 import pytest
 import tensorflow as tf
+from baseline_images import BLUR, CIRCULAR, measure, score, sharp_images
 
-from tf_jfb import networks, noise
-from tf_jfb.metrics import psnr
 from tf_jfb.models.baselines import (
-    PlugAndPlay,
-    annealed_pnp,
-    pnp,
-    richardson_lucy,
     tikhonov,
     tune,
     tune_options,
@@ -26,11 +18,9 @@ from tf_jfb.models.baselines._differences import (
     gradient_adjoint,
 )
 from tf_jfb.models.baselines._programs import MOST, Programs
-from tf_jfb.operators import Blur, BlurEach, BlurFFT, Downsample, Frame, GaussianBlur, kernels
+from tf_jfb.operators import Blur, BlurEach, BlurFFT, Frame, kernels
 from tf_jfb.operators.frame import scene_of
 
-BLUR = GaussianBlur(5, 2.0)
-CIRCULAR = BlurFFT(kernels.gaussian(5, 2.0))
 METHODS = pytest.mark.parametrize(
     "method", [tikhonov, tv, wiener], ids=["tikhonov", "tv", "wiener"]
 )
@@ -39,25 +29,13 @@ BLURS = pytest.mark.parametrize("operator", [BLUR, CIRCULAR], ids=["zero", "circ
 
 @pytest.fixture(scope="module")
 def sharp():
-    """Two piecewise-constant images."""
-    x = np.full((2, 32, 36, 3), 0.2, np.float32)
-    x[0, 8:20, 6:18] = [0.9, 0.5, 0.1]
-    x[1, 4:28, 20:30] = [0.3, 0.8, 0.6]
-    return tf.constant(x)
+    return sharp_images()
 
 
 @pytest.fixture(scope="module")
 def small(sharp):
     """What is enough for thousands of steps."""
     return sharp[:, 6:24, 8:26]
-
-
-def measure(operator, sharp):
-    return noise.gaussian(operator(sharp), 0.01, 0)
-
-
-def score(x, y):
-    return float(tf.reduce_mean(psnr(x, y)))
 
 
 def tv_objective(x, d, operator, weight):
@@ -190,101 +168,6 @@ def test_wiener_solves_its_normal_equations(sharp):
     np.testing.assert_allclose(residual, 0.0, atol=1e-12)
 
 
-class Shrink(networks.Network):
-    """R(x) = 0.1 x: a denoiser that leaves 0.9 of an image."""
-
-    def frozen(self, training=False):
-        return lambda x, observe=False: 0.1 * x
-
-
-@pytest.mark.parametrize("operator", [CIRCULAR, BLUR], ids=["circular", "zero"])
-def test_plug_and_play_with_a_linear_denoiser(operator, sharp):
-    """x = 0.9 (x + Q A^T (d - A x)) with Q = (A^T A + w)^-1, so A^T A x + 0.1 w x = 0.9 A^T d."""
-    d, w = measure(operator, sharp), 0.2
-    x = pnp(d, operator, w, network=Shrink(), noise=0.01)
-    normal = operator.adjoint(operator(x)) + 0.1 * w * x
-    np.testing.assert_allclose(normal, 0.9 * operator.adjoint(d), atol=3e-3)
-
-
-@pytest.mark.parametrize(
-    "wrong, message",
-    [
-        ({"noise": 0}, "`noise` must be positive. Received: noise=0"),
-        ({"operator": len}, "`operator` must be a tf_jfb.operators.Operator"),
-        ({"max_evaluations": 0}, "`max_evaluations` must be >= 1. Received: max_evaluations=0"),
-        ({"network": len}, "`network` must be a tf_jfb.networks.Network"),
-        ({"levels": (0.2, 0.1)}, r"`levels` must be a range .* Received: levels=\(0.2, 0.1\)"),
-    ],
-)
-def test_plug_and_play_refuses(sharp, wrong, message):
-    arguments = {"operator": BLUR, "weight": 0.1, "network": Shrink(), "noise": 0.01} | wrong
-    with pytest.raises(ValueError, match=message):
-        pnp(sharp, **arguments)
-
-
-class ShrinkMore(Shrink):
-    """R(x; level) = level x."""
-
-    conditional = True
-
-    def frozen(self, training=False):
-        return lambda x, level, observe=False: level[:, None, None, None] * x
-
-
-@pytest.mark.parametrize("operator", [CIRCULAR, BLUR], ids=["circular", "zero"])
-def test_annealed_plug_and_play_takes_its_steps(operator, sharp):
-    """x <- (1 - s) (data step from x at w (sigma / s)^2), s = 0.4, 0.2, 0.1, 0.05."""
-    d = measure(operator, sharp)
-    x = annealed_pnp(d, operator, 0.3, network=ShrinkMore(), noise=0.05, start=0.4, steps=4)
-    expected = d
-    for level in (0.4, 0.2, 0.1, 0.05):
-        step, prepared = operator.prox_map(d, 0.3 * (0.05 / level) ** 2)
-        expected = (1.0 - level) * step(expected, *prepared)
-    np.testing.assert_allclose(x, expected, atol=2e-5)
-
-
-@pytest.mark.parametrize(
-    "wrong, message",
-    [
-        ({"noise": 0.0}, "`noise` must be positive"),
-        ({"start": 0.01}, "`start` must be above `noise`. Received: start=0.01, noise=0.01"),
-        ({"steps": 1}, "`steps` must be >= 2. Received: steps=1"),
-        ({"network": Shrink()}, "`network` must be told the noise level"),
-        ({"levels": (0.0, 0.1)}, "levels that the denoiser was trained on, 0 to 0.1. .* start=0.2"),
-        ({"levels": (0.02, 0.2)}, "levels that the denoiser was trained on, 0.02 to 0.2"),
-    ],
-)
-def test_annealed_plug_and_play_refuses(sharp, wrong, message):
-    arguments = {"network": ShrinkMore(), "noise": 0.01} | wrong
-    with pytest.raises(ValueError, match=message):
-        annealed_pnp(sharp, BLUR, 0.1, **arguments)
-
-
-def test_a_level_is_refused_that_the_denoiser_never_saw(sharp):
-    """The level of the fixed point is noise / sqrt(weight)."""
-    method = PlugAndPlay(ShrinkMore(), (0.01, 0.1))
-    d = BLUR(sharp)
-    assert method.fixed_point(d, BLUR, 0.01, noise=0.01, max_evaluations=1).shape == d.shape
-    for weight in (0.009, 1.1):
-        with pytest.raises(ValueError, match="one that the denoiser was trained on, 0.01 to 0.1"):
-            method.fixed_point(d, BLUR, weight, noise=0.01)
-
-
-def test_a_method_takes_its_networks_and_traces_with_it(sharp):
-    method = PlugAndPlay(ShrinkMore())
-    network = weakref.ref(method.network)
-    d = measure(CIRCULAR, sharp)
-    first = method.annealed(d, CIRCULAR, 0.3, noise=0.05, steps=2)
-    with tf.init_scope():
-        traces = method._annealed._circular.experimental_get_tracing_count()
-    other = method.annealed(d, BlurFFT(kernels.box(5)), 0.2, noise=0.04, start=0.3, steps=3)
-    assert method._annealed._circular.experimental_get_tracing_count() == traces == 1
-    assert not np.allclose(first, other, atol=1e-3)
-    del method
-    gc.collect()
-    assert network() is None
-
-
 @METHODS
 def test_one_trace_serves_every_kernel_and_frame(method, small):
     """Kernels and masks are arguments: each restores with its own."""
@@ -317,56 +200,6 @@ def test_blurs_of_one_kernel_share_a_trace_and_few_are_kept(small):
     assert len(traced) == 2 + MOST and len(programs._own) == MOST
 
 
-def plain_richardson_lucy(d, operator, iterations):
-    d, x = np.maximum(d, 1e-6), tf.fill(d.shape, 0.5)
-    for _ in range(iterations):
-        seen = operator(x)
-        x *= operator.adjoint(tf.where(seen < 1e-4, 0.0, d / seen))
-    return np.clip(x, 0, 1)
-
-
-@pytest.mark.parametrize("kernel", [kernels.gaussian(5, 2.0), [[0, 1, 2], [0, 0, 1], [0, 0, 0]]])
-@pytest.mark.parametrize("kind", [Blur, BlurFFT])
-def test_richardson_and_lucys_iterations(kind, kernel, sharp):
-    """Asymmetric kernels too; beyond a circular border the images go on, else their edge does."""
-    kernel = np.array(kernel, float) / np.sum(kernel)
-    operator, edge = kind(kernel), 3 * len(kernel)
-    d = measure(operator, sharp)
-    restored = richardson_lucy(d, operator, 8).numpy()
-    assert restored.dtype == d.dtype.as_numpy_dtype and restored.max() <= 1
-    if kind is BlurFFT:
-        assert score(sharp, restored) > score(sharp, d) + 1
-        expected = plain_richardson_lucy(d, operator, 8)
-    else:
-        wide = np.pad(d, [(0, 0), (edge, edge), (edge, edge), (0, 0)], "edge")
-        expected = plain_richardson_lucy(wide, operator, 8)[:, edge:-edge, edge:-edge]
-    np.testing.assert_allclose(restored, expected, atol=2e-3)
-
-
-def test_richardson_and_lucys_method_of_an_even_kernel_of_every_images_own(sharp):
-    """And negative weights of a kernel, and negative pixels, count as zero."""
-    made = np.float32([[[0, 1], [2, 3]], [[-1, 1], [1, 2]]])
-    d = measure(BlurEach(np.maximum(made, 0) / 6), sharp) - 0.3
-    restored = richardson_lucy(d, BlurEach(made), 4)
-    for i in range(2):
-        operator = BlurFFT(np.maximum(made[i], 0) / np.maximum(made[i], 0).sum())
-        expected = plain_richardson_lucy(d[i : i + 1], operator, 4)
-        np.testing.assert_allclose(restored[i : i + 1], expected, atol=2e-3)
-    scene, seen = scene_of(d, (2, 2))
-    framed = richardson_lucy(scene, Frame(BlurEach(made), seen), 4)
-    assert framed.shape == scene.shape and float(tf.reduce_min(framed)) >= 0
-
-
-def test_richardson_and_lucys_method_refuses(sharp, monkeypatch):
-    with pytest.raises(ValueError, match="`operator` must be a Blur, a BlurFFT, a BlurEach"):
-        richardson_lucy(sharp, Downsample(2), 1)
-    with pytest.raises(ValueError, match="`iterations` must be >= 1. Received: iterations=0"):
-        richardson_lucy(sharp, BLUR, 0)
-    monkeypatch.setitem(__import__("sys").modules, "skimage.restoration", None)
-    with pytest.raises(RuntimeError, match="scikit-image .* with the extra `evaluate`"):
-        richardson_lucy(sharp, BLUR, 1)
-
-
 def test_options_are_tuned_in_turns():
     """The best a depends on b: from the middle it takes a second turn."""
     tried = []
@@ -382,21 +215,6 @@ def test_options_are_tuned_in_turns():
     assert tune_options(method, d, d + 0.001, BLUR, {"a": (2, 5), "b": (2,)}) == {"a": 2, "b": 2}
     with pytest.raises(ValueError, match=r"Every option must have a candidate.*empty=\['b'\]"):
         tune_options(method, d, d, BLUR, {"a": (1,), "b": ()})
-
-
-def test_plug_and_play_of_a_frame_explains_what_was_seen(small):
-    """Both kinds, on a scene that goes on beyond the image, by a kernel of every image's own."""
-    each = BlurEach(np.float32([CIRCULAR.kernel, kernels.box(5)]))
-    d = measure(each, small)
-    scene, seen = scene_of(d, (5, 5))
-    frame, method = Frame(each, seen), PlugAndPlay(ShrinkMore(), (0.0, 0.2))
-    guess = score(d, (seen * each(scene))[:, :18, :18])
-    for restored in (
-        method.fixed_point(scene, frame, 0.5, noise=0.001),
-        method.annealed(scene, frame, 0.5, noise=0.001, start=0.01, steps=4),
-    ):
-        assert restored.shape == scene.shape
-        assert score(d, frame(restored)[:, :18, :18]) > guess + 6
 
 
 def test_total_variation_of_an_image_does_not_depend_on_its_neighbours_blur(sharp):
