@@ -39,20 +39,7 @@ def parser():
         help="default the protocol's: "
         + "; ".join(f"{name}: {what}" for name, what in BOUNDARIES.items()),
     )
-    p.add_argument(
-        "--kernel-error",
-        type=float,
-        default=1.0,
-        metavar="FACTOR",
-        help="the methods are told a kernel FACTOR times as wide as the true one",
-    )
-    p.add_argument(
-        "--noise-error",
-        type=float,
-        default=1.0,
-        metavar="FACTOR",
-        help="they are told FACTOR times the noise; the baselines' weights stay the tuned ones",
-    )
+    _add_false_tellings(p)
     p.add_argument("--images", type=int, default=1000, help="test images, at most")
     p.add_argument("--tuning", type=int, default=40, help="training images that tune baselines")
     p.add_argument("--batch", type=int, default=8, help="images per batch")
@@ -68,6 +55,23 @@ def parser():
     p.add_argument("--figure", help="write a picture of the first images here")
     p.add_argument("--curves", help="write a picture of the first images' residuals here")
     return p
+
+
+def _add_false_tellings(p) -> None:
+    p.add_argument(
+        "--kernel-error",
+        type=float,
+        default=1.0,
+        metavar="FACTOR",
+        help="the methods are told a kernel FACTOR times as wide as the true one",
+    )
+    p.add_argument(
+        "--noise-error",
+        type=float,
+        default=1.0,
+        metavar="FACTOR",
+        help="they are told FACTOR times the noise; the baselines' weights stay the tuned ones",
+    )
 
 
 def main() -> None:
