@@ -18,7 +18,8 @@ PUBLIC = {
     "tf_jfb.losses": "SquaredError",
     "tf_jfb.metrics": "PSNR SSIM psnr ssim",
     "tf_jfb.models": "DEADMM DEGrad DEHQS DEProx Equilibrium Restoration baselines",
-    "tf_jfb.models.baselines": "annealed_pnp pnp tikhonov tune tv wiener",
+    "tf_jfb.models.baselines": "PlugAndPlay annealed_pnp pnp richardson_lucy tikhonov tune "
+    "tune_options tv wiener",
     "tf_jfb.networks": "DnCNN Network SpectralConv2D UNet",
     "tf_jfb.noise": "Estimate estimate gaussian",
     "tf_jfb.operators": "Blur BlurEach BlurFFT Downsample Frame GaussianBlur "
@@ -26,7 +27,7 @@ PUBLIC = {
     "tf_jfb.psf": "Check KINDS Measured check draw make measure",
     "tf_jfb.regularizers": "Correction Jacobian Regularizer",
     "tf_jfb.diagnostics": "GradientAudit audit_gradient",
-    "tf_jfb.evaluation": "evaluate report",
+    "tf_jfb.evaluation": "Comparison PROTOCOLS Protocol TELLINGS Telling evaluate report",
     "tf_jfb.exported": "CONFIG_OF_EXPORT ExportedModel Restored check_options deblur "
     "deblur_photo deblur_photos describe export export_denoiser for_blur load load_model shipped",
     "tf_jfb.serving": "bulk",

@@ -21,10 +21,11 @@ def measure(args, size: int) -> dict:
     x0, T = problem.x0, problem.at  # noqa: N806
     folds = [conv.fold() for conv in model.network.convs]
     cheap = lambda x: 0.9 * tf.reverse(x, [1]) + 0.1 * x0  # noqa: E731
+    cap = {"max_evaluations": args.evaluations}
     programs = {
         "step": tf.function(lambda: model.train_step((blurred, sharp))["loss"]),
-        "solve": tf.function(lambda: solve(T, x0, model.solver).evaluations),
-        "solver alone": tf.function(lambda: solve(cheap, x0, model.solver).evaluations),
+        "solve": tf.function(lambda: solve(T, x0, model.solver, **cap).evaluations),
+        "solver alone": tf.function(lambda: solve(cheap, x0, model.solver, **cap).evaluations),
         "evaluations": tf.function(lambda: _evaluations(T, x0, args.evaluations)),
         "recorded evaluation and backward": tf.function(lambda: _backward(model, folds, x0)),
     }
@@ -61,7 +62,8 @@ def _problem(args, size: int) -> tuple:
     operator = tf_jfb.operators.GaussianBlur(5, 5.0)
     lipschitz = args.lipschitz or None
     network = tf_jfb.networks.DnCNN(args.depth, args.channels, lipschitz, gain=0.05)
-    solver = tf_jfb.solvers.Anderson(rtol=0.0, max_evaluations=args.evaluations)
+    # Of a step's evaluations the recorded one is the last.
+    solver = tf_jfb.solvers.Anderson(rtol=0.0, max_evaluations=args.evaluations + 1)
     model = tf_jfb.models.DEGrad(operator, network, solver)
     model.compile("adam")
     sharp = tf.random.stateless_uniform([args.batch, size, size, 3], [0, 1])

@@ -1,7 +1,7 @@
 """tf_jfb as its users call it: `restore` for inference, `train_on_batch` for a training step.
 
-`restore` returns an evaluated iterate, so inference costs `evaluations` evaluations of T, and a
-training step one more: the recorded one.
+`restore` returns an evaluated iterate, so inference costs `evaluations` evaluations of T. Of a
+training step, which is given one more, the recorded evaluation is the last, as in the peers.
 """
 
 import os
@@ -28,20 +28,20 @@ def programs(config: dict) -> dict:
     keras.utils.set_random_seed(0)
     shape = [config["batch"], config["size"], config["size"], 3]
     sharp = tf.random.stateless_uniform(shape, [0, 1])
-    model = _model(config)
-    blurred = model.operator(sharp)
+    blurred = tf_jfb.operators.GaussianBlur(5, 5.0)(sharp)
+    restored, trained = _model(config, 0), _model(config, 1)
     return {
-        "inference": lambda: lambda: _restore(model, blurred),
-        "training": lambda: lambda: _train(model, blurred, sharp),
+        "inference": lambda: lambda: _restore(restored, blurred),
+        "training": lambda: lambda: _train(trained, blurred, sharp),
     }
 
 
-def _model(config):
+def _model(config, more):
     network = tf_jfb.networks.DnCNN(
         config["depth"], config["channels"], config["lipschitz"], gain=config["gain"]
     )
     operator = tf_jfb.operators.GaussianBlur(5, 5.0)
-    solver = tf_jfb.solvers.Anderson(rtol=0.0, m=5, max_evaluations=config["evaluations"])
+    solver = tf_jfb.solvers.Anderson(rtol=0.0, m=5, max_evaluations=config["evaluations"] + more)
     model = tf_jfb.models.DEGrad(operator, network, solver)
     model.compile(keras.optimizers.Adam(1e-3), metrics=[], jit_compile=config["jit_compile"])
     return model
@@ -55,4 +55,4 @@ def _restore(model, blurred) -> float:
 
 def _train(model, blurred, sharp) -> float:
     logs = model.train_on_batch(blurred, sharp, return_dict=True)
-    return float(logs["evaluations"]) + 1.0  # the solve's, and the recorded one
+    return float(logs["evaluations"])

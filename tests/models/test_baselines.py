@@ -3,19 +3,24 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from baseline_images import BLUR, CIRCULAR, measure, score, sharp_images
 
-from tf_jfb import networks, noise
-from tf_jfb.metrics import psnr
-from tf_jfb.models.baselines import annealed_pnp, pnp, tikhonov, tune, tv, wiener
+from tf_jfb.models.baselines import (
+    tikhonov,
+    tune,
+    tune_options,
+    tv,
+    wiener,
+)
 from tf_jfb.models.baselines._differences import (
     GRADIENT_NORM_SQUARED,
     gradient,
     gradient_adjoint,
 )
-from tf_jfb.operators import Blur, BlurFFT, GaussianBlur, kernels
+from tf_jfb.models.baselines._programs import MOST, Programs
+from tf_jfb.operators import Blur, BlurEach, BlurFFT, Frame, kernels
+from tf_jfb.operators.frame import scene_of
 
-BLUR = GaussianBlur(5, 2.0)
-CIRCULAR = BlurFFT(kernels.gaussian(5, 2.0))
 METHODS = pytest.mark.parametrize(
     "method", [tikhonov, tv, wiener], ids=["tikhonov", "tv", "wiener"]
 )
@@ -24,19 +29,13 @@ BLURS = pytest.mark.parametrize("operator", [BLUR, CIRCULAR], ids=["zero", "circ
 
 @pytest.fixture(scope="module")
 def sharp():
-    """Two piecewise-constant images."""
-    x = np.full((2, 32, 36, 3), 0.2, np.float32)
-    x[0, 8:20, 6:18] = [0.9, 0.5, 0.1]
-    x[1, 4:28, 20:30] = [0.3, 0.8, 0.6]
-    return tf.constant(x)
+    return sharp_images()
 
 
-def measure(operator, sharp):
-    return noise.gaussian(operator(sharp), 0.01, 0)
-
-
-def score(x, y):
-    return float(tf.reduce_mean(psnr(x, y)))
+@pytest.fixture(scope="module")
+def small(sharp):
+    """What is enough for thousands of steps."""
+    return sharp[:, 6:24, 8:26]
 
 
 def tv_objective(x, d, operator, weight):
@@ -75,24 +74,24 @@ def test_tv_beats_tikhonov_on_piecewise_constant_images(sharp):
 
 
 @BLURS
-def test_tv_approaches_its_minimum(operator, sharp):
-    d = tf.cast(measure(operator, sharp), tf.float64)
+def test_tv_approaches_its_minimum(operator, small):
+    d = tf.cast(measure(operator, small), tf.float64)
     values = [
-        tv_objective(tv(d, operator, 1e-3, n), d, operator, 1e-3) for n in (25, 100, 400, 3000)
+        tv_objective(tv(d, operator, 1e-3, n), d, operator, 1e-3) for n in (25, 100, 400, 2000)
     ]
     assert values == sorted(values, reverse=True)
     assert values[2] < values[3] * (1 + 1e-4)
 
 
-def test_tv_minimum_beats_every_neighbour(sharp):
-    d = tf.cast(measure(BLUR, sharp), tf.float64)
-    x = tv(d, BLUR, 1e-3, 3000)
+def test_tv_minimum_beats_every_neighbour(small):
+    d = tf.cast(measure(BLUR, small), tf.float64)
+    x = tv(d, BLUR, 1e-3, 2000)
     least = tv_objective(x, d, BLUR, 1e-3)
     rng = np.random.default_rng(0)
     for size in (1e-3, 1e-2):
         near = tf.clip_by_value(x + size * rng.standard_normal(x.shape), 0.0, 1.0)
         assert tv_objective(near, d, BLUR, 1e-3) > least
-    assert tv_objective(tf.cast(sharp, d.dtype), d, BLUR, 1e-3) > least
+    assert tv_objective(tf.cast(small, d.dtype), d, BLUR, 1e-3) > least
 
 
 def test_tv_of_an_operator_of_large_norm(sharp):
@@ -169,60 +168,58 @@ def test_wiener_solves_its_normal_equations(sharp):
     np.testing.assert_allclose(residual, 0.0, atol=1e-12)
 
 
-class Shrink(networks.Network):
-    """R(x) = 0.1 x: a denoiser that leaves 0.9 of an image."""
-
-    def frozen(self, training=False):
-        return lambda x, observe=False: 0.1 * x
-
-
-@pytest.mark.parametrize("operator", [CIRCULAR, BLUR], ids=["circular", "zero"])
-def test_plug_and_play_with_a_linear_denoiser(operator, sharp):
-    """x = 0.9 (x + Q A^T (d - A x)) with Q = (A^T A + w)^-1, so A^T A x + 0.1 w x = 0.9 A^T d."""
-    d, w = measure(operator, sharp), 0.2
-    x = pnp(d, operator, w, network=Shrink(), noise=0.01)
-    normal = operator.adjoint(operator(x)) + 0.1 * w * x
-    np.testing.assert_allclose(normal, 0.9 * operator.adjoint(d), atol=3e-3)
-
-
-def test_plug_and_play_refuses(sharp):
-    with pytest.raises(ValueError, match="`noise` must be positive. Received: noise=0"):
-        pnp(sharp, BLUR, 0.1, network=Shrink(), noise=0)
-    with pytest.raises(ValueError, match="`operator` must be a tf_jfb.operators.Operator"):
-        pnp(sharp, len, 0.1, network=Shrink(), noise=0.01)
+@METHODS
+def test_one_trace_serves_every_kernel_and_frame(method, small):
+    """Kernels and masks are arguments: each restores with its own."""
+    other = kernels.box(5)
+    each = BlurEach(np.float32([CIRCULAR.kernel, other]))
+    d = measure(each, small)
+    both = method(d, each, 5e-3)
+    for i, kernel in enumerate((CIRCULAR.kernel, other)):
+        one = method(d[i : i + 1], BlurFFT(kernel), 5e-3)
+        np.testing.assert_allclose(both[i : i + 1], one, atol=2e-4)
+    scene, seen = scene_of(d, (5, 5))
+    framed = method(scene, Frame(each, seen), 5e-3)
+    assert framed.shape == scene.shape
+    assert not np.allclose(framed, method(scene, Frame(each, tf.ones_like(seen)), 5e-3), atol=1e-3)
 
 
-class ShrinkMore(Shrink):
-    """R(x; level) = level x."""
+def test_blurs_of_one_kernel_share_a_trace_and_few_are_kept(small):
+    d, traced = measure(BLUR, small), []
 
-    conditional = True
+    def method(operator, d):
+        traced.append(operator.kernel.shape)
+        return operator(d)
 
-    def frozen(self, training=False):
-        return lambda x, level, observe=False: level[:, None, None, None] * x
-
-
-@pytest.mark.parametrize("operator", [CIRCULAR, BLUR], ids=["circular", "zero"])
-def test_annealed_plug_and_play_takes_its_steps(operator, sharp):
-    """x <- (1 - s) (data step from x at w (sigma / s)^2), s = 0.4, 0.2, 0.1, 0.05."""
-    d = measure(operator, sharp)
-    x = annealed_pnp(d, operator, 0.3, network=ShrinkMore(), noise=0.05, start=0.4, steps=4)
-    expected = d
-    for level in (0.4, 0.2, 0.1, 0.05):
-        step, prepared = operator.prox_map(d, 0.3 * (0.05 / level) ** 2)
-        expected = (1.0 - level) * step(expected, *prepared)
-    np.testing.assert_allclose(x, expected, atol=2e-5)
+    programs = Programs(method)
+    for operator in (Blur(BLUR.kernel), BLUR, Blur(BLUR.kernel)):
+        np.testing.assert_allclose(programs(operator, d), BLUR(d), atol=1e-6)
+    assert traced == [(5, 5)]
+    for size in range(2, 3 + MOST):
+        programs(Blur(np.eye(size)), d)
+    assert len(traced) == 2 + MOST and len(programs._own) == MOST
 
 
-@pytest.mark.parametrize(
-    "wrong, message",
-    [
-        ({"noise": 0.0}, "`noise` must be positive"),
-        ({"start": 0.01}, "`start` must be above `noise`. Received: start=0.01, noise=0.01"),
-        ({"steps": 1}, "`steps` must be >= 2. Received: steps=1"),
-        ({"network": Shrink()}, "`network` must be told the noise level"),
-    ],
-)
-def test_annealed_plug_and_play_refuses(sharp, wrong, message):
-    arguments = {"network": ShrinkMore(), "noise": 0.01} | wrong
-    with pytest.raises(ValueError, match=message):
-        annealed_pnp(sharp, BLUR, 0.1, **arguments)
+def test_options_are_tuned_in_turns():
+    """The best a depends on b: from the middle it takes a second turn."""
+    tried = []
+
+    def method(d, operator, a, b):
+        tried.append((a, b))
+        return d + 0.1 * abs(a - b) + 0.15 * abs(b - 3)
+
+    d = tf.zeros([1, 2, 2, 1])
+    candidates = {"a": (0, 1, 2, 3), "b": (0, 2, 1, 2.9)}
+    assert tune_options(method, d, d + 0.001, BLUR, candidates) == {"a": 3, "b": 2.9}
+    assert len(tried) == len(set(tried)) > 8  # nothing twice
+    assert tune_options(method, d, d + 0.001, BLUR, {"a": (2, 5), "b": (2,)}) == {"a": 2, "b": 2}
+    with pytest.raises(ValueError, match=r"Every option must have a candidate.*empty=\['b'\]"):
+        tune_options(method, d, d, BLUR, {"a": (1,), "b": ()})
+
+
+def test_total_variation_of_an_image_does_not_depend_on_its_neighbours_blur(sharp):
+    sharpening = np.array([[0.0, -1.0, 0.0], [-1.0, 5.0, -1.0], [0.0, -1.0, 0.0]])
+    pair = np.stack([kernels.gaussian(3, 0.8), sharpening]).astype(np.float32)
+    d = tf.cast(sharp, tf.float32)[:1]
+    both = tv(tf.repeat(d, 2, axis=0), BlurEach(pair), 2e-3, iterations=5)
+    np.testing.assert_allclose(both[:1], tv(d, BlurEach(pair[:1]), 2e-3, iterations=5), atol=1e-6)

@@ -41,7 +41,8 @@ def test_every_image_as_by_its_own_kernel(kernel, given):
         np.testing.assert_allclose(call(operator, *args), alone(kernel, call, *args), atol=1e-12)
     largest = max(BlurFFT(k).norm(9, 8) for k in kernel.numpy())
     assert operator.norm(9, 8) == pytest.approx(largest, rel=1e-13)
-    assert operator.norm_bound(9, 8) == operator.norm(9, 8)
+    norms = [BlurFFT(k).norm(9, 8) for k in kernel.numpy()]
+    np.testing.assert_allclose(operator.norm_bound(9, 8), norms, rtol=1e-13)
 
 
 @pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])

@@ -1,6 +1,6 @@
 """Compare exported models with baselines on the same degraded test images."""
 
-from tf_jfb.cli._shared import check_folders, import_tensorflow, write_json
+from tf_jfb.cli._shared import check_folders, import_tensorflow
 
 EXAMPLE = """
 examples:
@@ -8,6 +8,8 @@ examples:
       --figure results.png
   %(prog)s --protocol bsds-levin --model saved_models/deblur --path BSDS500 \\
       --kernels levin09.npz --denoiser saved_models/denoiser/1
+  %(prog)s --protocol real --model saved_models/deblur --path BSDS500 \\
+      --kernels levin09.npz --images 3 --output real.json
   %(prog)s --protocol denoise-cbsd68 --path CBSD68 \\
       --denoiser saved_models/denoiser/1
 """
@@ -36,6 +38,24 @@ def add_arguments(p) -> None:
         choices=BOUNDARIES,
         help="of the images; default the protocol's",
     )
+    _add_false_tellings(p)
+    p.add_argument("--images", type=int, default=1000, help="test images, at most")
+    p.add_argument("--tuning", type=int, default=40, help="training images that tune baselines")
+    p.add_argument("--batch", type=int, default=8, help="images per batch")
+    p.add_argument("--rtol", type=float, help="relative tolerance; else the model's")
+    p.add_argument("--max-evaluations", type=int, help="cap of the solve; else the model's")
+    p.add_argument("--seed", type=int, default=0, help="of the noise")
+    p.add_argument("--no-baselines", action="store_true", help="the models and their input alone")
+    p.add_argument(
+        "--output",
+        help="write the figures as JSON here too; until then OUTPUT.partial.jsonl keeps them by "
+        "batches, and the same command, started again, goes on",
+    )
+    p.add_argument("--figure", help="write a picture of the first images here")
+    p.add_argument("--curves", help="write a picture of the first images' residuals here")
+
+
+def _add_false_tellings(p) -> None:
     p.add_argument(
         "--kernel-error",
         type=float,
@@ -50,32 +70,18 @@ def add_arguments(p) -> None:
         metavar="FACTOR",
         help="they are told FACTOR times the noise; the baselines' weights stay the tuned ones",
     )
-    p.add_argument("--images", type=int, default=1000, help="test images, at most")
-    p.add_argument("--tuning", type=int, default=40, help="training images that tune baselines")
-    p.add_argument("--batch", type=int, default=8, help="images per batch")
-    p.add_argument("--rtol", type=float, help="relative tolerance; else the model's")
-    p.add_argument("--max-evaluations", type=int, help="cap of the solve; else the model's")
-    p.add_argument("--seed", type=int, default=0, help="of the noise")
-    p.add_argument("--no-baselines", action="store_true", help="the models and their input alone")
-    p.add_argument("--output", help="write the figures as JSON here too")
-    p.add_argument("--figure", help="write a picture of the first images here")
-    p.add_argument("--curves", help="write a picture of the first images' residuals here")
 
 
 def run(args) -> None:
     check_folders(args.output, args.figure, args.curves)
     import_tensorflow(keep_memory=True)
-    from tf_jfb.evaluation import evaluate
+    from tf_jfb.evaluation import Comparison, evaluate
     from tf_jfb.evaluation.protocols import PROTOCOLS
-    from tf_jfb.training import load_denoiser
 
     if args.protocol not in (None, *PROTOCOLS):
         raise ValueError(
             f"`protocol` must be one of {', '.join(PROTOCOLS)}. Received: {args.protocol!r}"
         )
-    denoiser = load_denoiser(args.denoiser).network if args.denoiser else None
-    tables = evaluate.compare(args, denoiser)
-    print(evaluate.markdown(tables))
-    if args.output:
-        told = {n: v for n, v in vars(args).items() if n not in ("run", "flags", "command")}
-        write_json(args.output, {"options": told, "noise": tables})
+    options = {n: v for n, v in vars(args).items() if n not in ("run", "flags", "command")}
+    options["baselines"] = not options.pop("no_baselines")
+    print(evaluate.markdown(evaluate.compare(Comparison(**options))))

@@ -5,6 +5,7 @@ import dataclasses
 from tf_jfb import data
 from tf_jfb._validate import check
 from tf_jfb.data.folder import split_folder
+from tf_jfb.evaluation.tellings import TELLINGS
 from tf_jfb.operators import Blur, BlurFFT, Operator, kernels
 
 BOUNDARIES = {
@@ -27,6 +28,8 @@ class Protocol:
     eight_bits: bool = False  # whether blurred images, before the noise, and results are rounded
     own_seed: int | None = None  # of NumPy's legacy generator, which draws every image's noise
     denoising: bool = False  # whether there is no blur
+    most: int | None = None  # images that it is about; None: all that there are
+    tellings: tuple = ()  # names in TELLINGS, each a row of one table; else methods are told right
 
     def kernels(self, file=None) -> dict:
         """{name: kernel}. `file` holds the kernels of LEVIN."""
@@ -58,6 +61,15 @@ class Protocol:
         return data.FolderSource(split_folder(path, split))
 
 
+# Hurault et al. (2022), arXiv 2110.03220.
+GSPNP = Protocol(
+    "folder",
+    (*LEVIN, "box:9", "gaussian:25:1.6"),
+    (2.55 / 255, 7.65 / 255, 12.75 / 255),
+    "circular",
+    None,
+    own_seed=0,
+)
 PROTOCOLS = {
     "celeba-g5s5": Protocol("celeba", ("gaussian:5:5.0",), (0.005,), "zero", 128),
     "celeba-g5v5": Protocol("celeba", (f"gaussian:5:{5**0.5}",), (0.005,), "zero", 128),
@@ -73,16 +85,12 @@ PROTOCOLS = {
         256,
         eight_bits=True,
         own_seed=0,
+        most=3,
     ),
-    # Hurault et al. (2022), arXiv 2110.03220: the first ten images of CBSD68, or all.
-    "cbsd-gspnp": Protocol(
-        "folder",
-        (*LEVIN, "box:9", "gaussian:25:1.6"),
-        (2.55 / 255, 7.65 / 255, 12.75 / 255),
-        "circular",
-        None,
-        own_seed=0,
-    ),
+    # The first ten images of CBSD68, or its 68; the oldest name takes all of any folder.
+    "cbsd10-gspnp": dataclasses.replace(GSPNP, most=10),
+    "cbsd68-gspnp": dataclasses.replace(GSPNP, most=68),
+    "cbsd-gspnp": GSPNP,
     "denoise-cbsd68": Protocol(
         "folder",
         ("box:1",),
@@ -91,5 +99,8 @@ PROTOCOLS = {
         None,
         own_seed=0,
         denoising=True,
+        most=68,
     ),
+    # What users bring: kernels, noise and files that are not quite what they are said to be.
+    "real": Protocol("folder", LEVIN, (0.01,), "circular", 256, tellings=tuple(TELLINGS)),
 }

@@ -6,6 +6,7 @@ import tensorflow as tf
 from tf_jfb._plots import pyplot, show
 from tf_jfb._validate import check
 from tf_jfb.data import Photo
+from tf_jfb.evaluation._streams import Stream, unit_noise
 from tf_jfb.exported import Restored
 from tf_jfb.metrics import psnr, ssim
 from tf_jfb.operators import Blur, kernels
@@ -20,15 +21,16 @@ def simulate(
         photo: sharp.
         blur: name of a kernel, for `kernels.parse`.
         noise: standard deviation in [0, 1] units.
-        seed: of the noise.
+        seed: of the noise, >= 0.
         black: whether all is black beyond `photo`. Otherwise both lose the edge, half the kernel
             wide, where the blur mixes in what is beyond.
 
     Raises ValueError if an argument is outside its range, or `photo` is too small for the kernel.
     """
     check(noise >= 0, "`noise` must be >= 0.", noise=noise)
+    check(seed >= 0, "`seed` must be >= 0.", seed=seed)
     kernel = kernels.parse(blur)
-    unit = np.random.default_rng(seed).standard_normal(photo.pixels.shape, np.float32)
+    unit = unit_noise(seed, Stream.NOISE, photo.pixels.shape)
     pixels = Blur(kernel)(tf.constant(photo.pixels[None]))[0].numpy() + np.float32(noise) * unit
     blurred = photo._replace(pixels=pixels)
     if black:

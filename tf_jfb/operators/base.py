@@ -65,7 +65,10 @@ class Operator:
             return float(self._power_iteration(tf.constant(start), tf.constant(iterations)))
 
     def norm_bound(self, height: int, width: int, channels: int = 1) -> float:
-        """An upper bound on `norm`, for step sizes; default `norm` and one per cent."""
+        """An upper bound on `norm`, for step sizes; default `norm` and one per cent.
+
+        A number, or [B] where images have operators of their own.
+        """
         return 1.01 * self.norm(height, width, channels)
 
     def inverse(self, g, rho, iterations: int = 6) -> tf.Tensor:
@@ -108,7 +111,7 @@ class Operator:
             bound = tf.cast(1.01 * norm, like.dtype)
         else:
             bound = self.norm_bound(*like.shape[1:])
-        bound = tf.square(cast(bound, like.dtype))
+        bound = tf.square(weight(bound, like))
 
         def inverse(g, rho, iterations=6):
             return chebyshev(lambda: self, (), g, weight(rho, g), bound, iterations)

@@ -90,17 +90,23 @@ class BlurEach(BlurFFT):
         Raises:
             ValueError: the kernels exceed the size, or the transfer is of another.
         """
+        largest = tf.reduce_max(self.norm_bound(height, width, channels))
+        return float(largest) if hasattr(largest, "numpy") else largest
+
+    def norm_bound(self, height: int, width: int, channels: int = 1) -> tf.Tensor:
+        r"""$\max_\omega |\hat k_b(\omega)|$ of every image, [B], exact.
+
+        One for all would let the images of a batch change each other's steps.
+
+        Raises:
+            ValueError: the kernels exceed the size, or the transfer is of another.
+        """
         if self._transfer is None:
             transfer = self._transfer_at((height, width), tf.constant([height, width]), tf.float64)
         else:
             transfer = self._transfer
             _check_transfer(transfer.shape, tf.TensorShape([None, height, width, channels]))
-        largest = tf.reduce_max(tf.abs(transfer))
-        return float(largest) if hasattr(largest, "numpy") else largest
-
-    def norm_bound(self, height: int, width: int, channels: int = 1):
-        """`norm`, which is exact."""
-        return self.norm(height, width, channels)
+        return tf.reduce_max(tf.abs(transfer), axis=[1, 2, 3])
 
     def get_config(self) -> dict:
         raise NotImplementedError(

@@ -5,7 +5,7 @@ from tf_jfb.operators import Operator
 from tf_jfb.operators.base import image_batch
 
 
-def checked(d, operator, weight, iterations=1):
+def checked(d, operator, weight, iterations=1, name="iterations"):
     """`d` as a tensor [B, H, W, C]. Raises ValueError if an argument is outside its range."""
     d = image_batch("d", d)
     check(
@@ -14,5 +14,5 @@ def checked(d, operator, weight, iterations=1):
         operator=operator,
     )
     check(0 < weight < float("inf"), "`weight` must be positive.", weight=weight)
-    check(iterations >= 1, "`iterations` must be >= 1.", iterations=iterations)
+    check(iterations >= 1, f"`{name}` must be >= 1.", **{name: iterations})
     return d

@@ -1,13 +1,12 @@
 """Tikhonov reconstruction: conjugate gradients, or the closed form where A is circular."""
 
-import functools
-
 import numpy as np
 import tensorflow as tf
 
 from tf_jfb._numerics import per_image, per_image_dot
 from tf_jfb.models.baselines._arguments import checked
 from tf_jfb.models.baselines._differences import gradient, gradient_adjoint
+from tf_jfb.models.baselines._programs import Programs
 from tf_jfb.operators import BlurFFT, Operator
 
 
@@ -30,18 +29,20 @@ def tikhonov(d, operator: Operator, weight: float, iterations: int = 50) -> tf.T
         ValueError: an argument is outside its range.
     """
     d = checked(d, operator, weight, iterations)
-    return _program(operator)(d, tf.constant(weight, d.dtype), tf.constant(iterations))
+    return _PROGRAMS(operator, d, tf.constant(weight, d.dtype), tf.constant(iterations))
 
 
-@functools.lru_cache(maxsize=8)
-def _program(operator):
-    method = _closed_form if isinstance(operator, BlurFFT) else _conjugate_gradients
-    return tf.function(functools.partial(method, operator), reduce_retracing=True, autograph=False)
+def _solved(operator, d, weight, iterations):
+    if isinstance(operator, BlurFFT):
+        return _closed_form(operator, d, weight)
 
+    def penalty(x):
+        return weight * gradient_adjoint(*gradient(x))
 
-def _conjugate_gradients(operator, d, weight, iterations):
-    penalty = lambda x: weight * gradient_adjoint(*gradient(x))  # noqa: E731
     return conjugate_gradients(operator, operator.adjoint(d), penalty, iterations)
+
+
+_PROGRAMS = Programs(_solved)
 
 
 def conjugate_gradients(operator, right, penalty, iterations) -> tf.Tensor:
@@ -64,8 +65,7 @@ def conjugate_gradients(operator, right, penalty, iterations) -> tf.Tensor:
     return tf.while_loop(lambda i, *_: i < iterations, body, start)[1]
 
 
-def _closed_form(operator, d, weight, iterations):
-    del iterations  # exact at once
+def _closed_form(operator, d, weight):
     height, width = tf.unstack(tf.shape(d)[1:3])
     down = _difference_spectrum(height, height, d.dtype)
     right = _difference_spectrum(width, width // 2 + 1, d.dtype)

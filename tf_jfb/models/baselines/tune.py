@@ -1,4 +1,4 @@
-"""The one parameter of a baseline, chosen on training images."""
+"""The options of a baseline, chosen on training images."""
 
 import tensorflow as tf
 
@@ -20,7 +20,44 @@ def tune(method, d, sharp, operator, weights) -> float:
         ValueError: there is no weight, or none gives a finite PSNR.
     """
     check(len(weights) > 0, "`weights` must not be empty.", weights=weights)
-    scores = {w: float(tf.reduce_mean(psnr(sharp, method(d, operator, w)))) for w in weights}
+    scores = {w: _score(sharp, method(d, operator, w)) for w in weights}
     finite = {w: score for w, score in scores.items() if abs(score) < float("inf")}
     check(bool(finite), "Some weight must give a finite PSNR.", scores=scores)
     return max(finite, key=finite.get)
+
+
+def tune_options(method, d, sharp, operator, candidates: dict) -> dict:
+    """{name: value} that is best, in turns: one option after the other, until none changes.
+
+    Args:
+        method: a function `method(d, operator, **options)`.
+        d, sharp, operator: as in `tune`.
+        candidates: {name: values}; every option starts at the middle one.
+
+    Raises:
+        ValueError: an option has no candidate, or none gives a finite PSNR.
+    """
+    empty = [name for name, values in candidates.items() if not len(values)]
+    check(not empty, "Every option must have a candidate.", empty=empty)
+    best = {name: values[len(values) // 2] for name, values in candidates.items()}
+    known = {}
+
+    def score(options):
+        key = tuple(options.values())
+        if key not in known:
+            known[key] = _score(sharp, method(d, operator, **options))
+        return known[key]
+
+    while True:
+        before = dict(best)
+        for name, values in candidates.items():
+            scores = {value: score({**best, name: value}) for value in values}
+            finite = {value: s for value, s in scores.items() if abs(s) < float("inf")}
+            check(bool(finite), f"Some `{name}` must give a finite PSNR.", scores=scores)
+            best[name] = max(finite, key=finite.get)
+        if best == before or len(candidates) == 1:
+            return best
+
+
+def _score(sharp, restored) -> float:
+    return float(tf.reduce_mean(psnr(sharp, restored)))

@@ -4,9 +4,11 @@ import functools
 
 import tensorflow as tf
 
+from tf_jfb._numerics import cast
 from tf_jfb._validate import check
 from tf_jfb.models.baselines._arguments import checked
 from tf_jfb.models.baselines._differences import GRADIENT_NORM_SQUARED, gradient, gradient_adjoint
+from tf_jfb.models.baselines._programs import Programs
 from tf_jfb.operators import Operator
 
 # Primal step: images are of order 1 and the dual variables of the order of the weight, so it is
@@ -40,20 +42,21 @@ def tv(d, operator: Operator, weight: float, iterations: int = 200) -> tf.Tensor
     check(None not in d.shape[1:], "The image size must be known.", shape=tuple(d.shape))
     back = operator.adjoint(d)
     bound = _norm_bound(operator, *back.shape[1:])
-    weight, bound = tf.constant(weight, d.dtype), tf.constant(bound, d.dtype)
-    return _program(operator)(d, back, weight, bound, tf.constant(iterations))
-
-
-@functools.lru_cache(maxsize=32)
-def _norm_bound(operator, height, width, channels):
-    return operator.norm_bound(height, width, channels)
+    bound = tf.broadcast_to(tf.reshape(cast(bound, d.dtype), [-1, 1, 1, 1]), [len(d), 1, 1, 1])
+    weight = tf.constant(weight, d.dtype)
+    return _PROGRAMS(operator, d, back, weight, bound, tf.constant(iterations))
 
 
 @functools.lru_cache(maxsize=8)
-def _program(operator):
-    return tf.function(
-        functools.partial(_primal_dual, operator), reduce_retracing=True, autograph=False
-    )
+def _norm_by_iteration(operator, height, width, channels):
+    return operator.norm_bound(height, width, channels)
+
+
+def _norm_bound(operator, height, width, channels):
+    """Kept where it is measured, by some hundred applications of A."""
+    cheap = type(operator).norm_bound is not Operator.norm_bound
+    bound = operator.norm_bound if cheap else functools.partial(_norm_by_iteration, operator)
+    return bound(height, width, channels)
 
 
 def _primal_dual(operator, d, back, weight, norm, iterations):
@@ -76,6 +79,9 @@ def _primal_dual(operator, d, back, weight, norm, iterations):
     start = (tf.constant(0), _clip(back / norm**2), zero, zero, tf.zeros_like(d))
     # Over-relaxation leaves the interval a little until it has converged.
     return _clip(tf.while_loop(lambda i, *_: i < iterations, body, start)[1])
+
+
+_PROGRAMS = Programs(_primal_dual)
 
 
 def _clip(x):

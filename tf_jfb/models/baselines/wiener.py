@@ -1,10 +1,9 @@
 """Wiener deconvolution with a constant ratio of noise to signal."""
 
-import functools
-
 import tensorflow as tf
 
 from tf_jfb.models.baselines._arguments import checked
+from tf_jfb.models.baselines._programs import Programs
 from tf_jfb.models.baselines.tikhonov import conjugate_gradients
 from tf_jfb.operators import BlurFFT, Operator
 
@@ -27,16 +26,15 @@ def wiener(d, operator: Operator, weight: float, iterations: int = 50) -> tf.Ten
     Source: Wiener (1949).
     """
     d = checked(d, operator, weight, iterations)
-    return _program(operator)(d, tf.constant(weight, d.dtype), tf.constant(iterations))
+    return _PROGRAMS(operator, d, tf.constant(weight, d.dtype), tf.constant(iterations))
 
 
-@functools.lru_cache(maxsize=8)
-def _program(operator):
-    def filtered(d, weight, iterations):
-        mean = tf.reduce_mean(d, axis=(1, 2), keepdims=True)
-        right = operator.adjoint(d) + weight * mean
-        if isinstance(operator, BlurFFT):
-            return operator.inverse(right, weight)
-        return conjugate_gradients(operator, right, lambda x: weight * x, iterations)
+def _filtered(operator, d, weight, iterations):
+    mean = tf.reduce_mean(d, axis=(1, 2), keepdims=True)
+    right = operator.adjoint(d) + weight * mean
+    if isinstance(operator, BlurFFT):
+        return operator.inverse(right, weight)
+    return conjugate_gradients(operator, right, lambda x: weight * x, iterations)
 
-    return tf.function(filtered, reduce_retracing=True, autograph=False)
+
+_PROGRAMS = Programs(_filtered)

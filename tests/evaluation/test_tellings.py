@@ -1,0 +1,123 @@
+"""What methods are told falsely, the table of it, and the published rows beside measured ones."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tf_jfb.evaluation import PROTOCOLS, TELLINGS, Telling, evaluate
+from tf_jfb.evaluation.contest import Contest
+from tf_jfb.evaluation.quoted import quoted
+from tf_jfb.operators import kernels
+
+NOISE = 2.55 / 255
+KERNEL = kernels.gaussian(9, 1.5)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(
+    "telling, expected",
+    [
+        (Telling(), KERNEL),
+        (Telling(noise=2.0, jpeg=90, photons=9), KERNEL),
+        (Telling(width=1.1), kernels.stretched(KERNEL, 1.1)),
+        (Telling(width=1.1, shift=0.5), kernels.shifted(kernels.stretched(KERNEL, 1.1), 0.5, 0.5)),
+    ],
+)
+def test_kernels_that_are_told(telling, expected, rng):
+    np.testing.assert_allclose(telling.kernel(KERNEL, rng), expected, atol=1e-12)
+
+
+def test_a_measured_kernel_has_noise(rng):
+    told = Telling(kernel_noise=0.03).kernel(KERNEL, rng)
+    scale = told[4, 4] / KERNEL[4, 4]
+    assert told.sum() == pytest.approx(1) and told.min() < 0
+    assert np.std(told / scale - KERNEL) == pytest.approx(0.03 * KERNEL.max(), rel=0.2)
+
+
+def test_what_happens_to_an_image_unsaid(rng):
+    image, zero = np.full([64, 64, 3], 0.25, np.float32), 0.0
+    assert Telling().measured(image, zero, rng) is not None
+    np.testing.assert_array_equal(Telling().measured(image, 0.1, rng), image + np.float32(0.1))
+    grain = Telling(photons=1000).measured(image, zero, rng)
+    assert np.std(grain) == pytest.approx(np.sqrt(0.25 / 1000), rel=0.03)
+    assert np.mean(grain) == pytest.approx(0.25, abs=1e-3) and grain.dtype == np.float32
+    rounded = Telling(eight_bits=True).measured(image, 1.0, rng)
+    assert rounded.max() == 1.0
+    levels = Telling(eight_bits=True).measured(image, 0.001, rng) * 255
+    np.testing.assert_allclose(levels, 64, atol=1e-4)
+    ramp = np.linspace(0, 1, 64 * 64 * 3).reshape(64, 64, 3).astype(np.float32)
+    noisy = ramp + 0.1 * rng.standard_normal(ramp.shape)
+    errors = [
+        np.std(Telling(jpeg=q).measured(noisy, zero, rng) - np.clip(noisy, 0, 1)) for q in (90, 30)
+    ]
+    assert 0.001 < errors[0] < errors[1] < 0.2
+    assert Telling(jpeg=90).measured(image[..., :1], zero, rng).shape == (64, 64, 1)
+
+
+def test_a_telling_refuses():
+    with pytest.raises(ValueError, match=r"`width` must lie in \(0, 100\). Received: width=0"):
+        Telling(width=0)
+    with pytest.raises(ValueError, match="`kernel_noise` must be >= 0"):
+        Telling(kernel_noise=-0.1)
+
+
+def test_one_row_for_every_telling(told, levin, compared, monkeypatch):
+    few = dataclasses.replace(PROTOCOLS["real"], blurs=("k2",))
+    monkeypatch.setitem(PROTOCOLS, "real", few)
+    given = {"model": [told], "protocol": "real", "batch": 1, **levin}
+    tried = {"Richardson-Lucy": {"iterations": (2,)}}
+    tables = evaluate.compare(compared(**given), candidates=tried)
+    assert list(tables) == list(TELLINGS) and len(tables) == 10
+    right = tables["told right"]
+    assert set(right) == {"blurred", "Richardson-Lucy", "any"}
+    # `Told` takes off the noise that it is told; the others are told none.
+    halved, doubled = tables["noise halved"], tables["noise doubled"]
+    for row in (halved, doubled):
+        assert row["Richardson-Lucy"]["psnr"] == right["Richardson-Lucy"]["psnr"]
+        assert row["any"]["psnr"] != right["any"]["psnr"]
+    wide = tables["kernel 10 % wide"]
+    assert wide["blurred"]["psnr"] == right["blurred"]["psnr"]
+    assert wide["Richardson-Lucy"]["psnr"] != right["Richardson-Lucy"]["psnr"]
+    assert tables["1000 photons"]["blurred"]["psnr"] < right["blurred"]["psnr"]
+    text = evaluate.markdown(tables).splitlines()
+    columns = "told | blurred | Richardson-Lucy | any | any: evaluations | any: converged"
+    assert text[0] == f"| {columns} |" and len(text) == 2 + len(tables)
+    assert text[3].startswith("| noise halved | ") and text[3].endswith("| 6 | 1 |")
+
+
+def test_published_rows_stand_only_beside_the_whole_protocol(told, levin, compared, monkeypatch):
+    rows = quoted("set3c-dpir", 7.65 / 255)
+    assert rows["IRCNN (2017), quoted"] == {
+        "psnr": 28.59,
+        "parameters (millions)": pytest.approx(4.75),
+    }
+    assert quoted("set3c-dpir", 0.05) == quoted("real", 0.01) == quoted(None, 0.01) == {}
+    assert all("within 0.1 dB" in name for name in quoted("cbsd68-gspnp", 0.01))
+    assert quoted("cbsd68-gspnp", 0.01)["GS-PnP (2022), quoted, within 0.1 dB"][
+        "pixels (millions)"
+    ] == pytest.approx(171_000)
+    given = {"model": [told], "protocol": "set3c-dpir", "baselines": False, **levin}
+    assert not any("quoted" in name for name in evaluate.compare(compared(**given))[NOISE])
+    contest = Contest(compared(**given), None, {})
+    contest.count = 3
+    assert list(contest.quoted(NOISE)) == ["IRCNN (2017), quoted", "DPIR (2021), quoted"]
+    shrunk = Contest(compared(side=16, **given), None, {})
+    shrunk.count = 3
+    assert shrunk.quoted(NOISE) == {}
+    monkeypatch.setattr(Contest, "quoted", lambda self, noise: rows)
+    table = evaluate.compare(compared(**given))[NOISE]
+    assert table["any"]["parameters (millions)"] == 0.002 and table["DPIR (2021), quoted"]
+    assert "| DPIR (2021), quoted | 29.77 |" in evaluate.markdown({NOISE: table})
+
+
+def test_protocols_of_the_field_take_as_many_images_as_they_print():
+    most = {name: protocol.most for name, protocol in PROTOCOLS.items() if protocol.most}
+    assert most == {"set3c-dpir": 3, "cbsd10-gspnp": 10, "cbsd68-gspnp": 68, "denoise-cbsd68": 68}
+    ten, all_of_them = PROTOCOLS["cbsd10-gspnp"], PROTOCOLS["cbsd68-gspnp"]
+    assert len(ten.blurs) == 10 and ten.blurs[8:] == ("box:9", "gaussian:25:1.6")
+    assert ten.noises == all_of_them.noises and ten.side is None and ten.own_seed == 0

@@ -1,0 +1,111 @@
+"""A comparison with its files opened: images, kernels, models and the denoiser."""
+
+import dataclasses
+import hashlib
+
+from tf_jfb._validate import check
+from tf_jfb.evaluation.comparison import Comparison
+from tf_jfb.evaluation.degraded import Degraded
+from tf_jfb.evaluation.methods import Denoise, Exported, Method
+from tf_jfb.evaluation.partial import Partial, fingerprint
+from tf_jfb.evaluation.quoted import quoted
+from tf_jfb.evaluation.tellings import TELLINGS
+from tf_jfb.evaluation.tuning import Tuning, baselines
+from tf_jfb.exported.deblur import open_model
+from tf_jfb.models.baselines import PlugAndPlay
+from tf_jfb.training.build import config_of, load_denoiser
+
+
+class Contest:
+    """What `compare` runs.
+
+    Raises ValueError if a file or folder is not what it should be, or there is nothing to compare.
+    """
+
+    def __init__(self, comparison: Comparison, denoiser: PlugAndPlay | None, candidates: dict):
+        self.comparison, self.protocol = comparison, comparison.problem
+        if denoiser is None and comparison.denoiser is not None:
+            denoiser = open_denoiser(comparison.denoiser)
+        self.denoiser, self.candidates = denoiser, candidates
+        check(
+            bool(comparison.model) != self.protocol.denoising
+            and (denoiser is not None or not self.protocol.denoising),
+            "There must be a `model` to restore with, or to denoise a `denoiser` alone.",
+            model=comparison.model,
+            protocol=comparison.protocol,
+        )
+        self.kernels = list(self.protocol.kernels(comparison.kernels).values())
+        limits = (comparison.rtol, comparison.max_evaluations)
+        names = comparison.names()
+        self.models = {n: Exported(open_model(path), *limits) for n, path in names.items()}
+        margin = max(map(self.protocol.margin, self.kernels))
+        self.images = self.protocol.source(comparison.path, "test", margin)
+        self.count = min(comparison.images, self.protocol.most or len(self.images))
+        self.count = min(self.count, len(self.images))
+
+    @property
+    def settings(self) -> dict:
+        """{key of a table: (noise, Telling)}."""
+        if self.protocol.tellings:
+            (noise,) = self.protocol.noises
+            return {name: (noise, TELLINGS[name]) for name in self.protocol.tellings}
+        telling = self.comparison.telling
+        return {noise: (noise, telling) for noise in self.protocol.noises}
+
+    @property
+    def first(self) -> str:
+        """The method from which the others' differences are told."""
+        return next(iter(self.models), "denoiser")
+
+    def degraded(self, noise, telling) -> Degraded:
+        """The test images."""
+        seed = self.comparison.seed
+        return Degraded(self.protocol, self.kernels, self.images, noise, telling, seed)
+
+    def methods(self, noise: float, partial: Partial) -> dict:
+        """{name: Method}, the baselines tuned at `noise`, or as `partial` has them."""
+        if self.protocol.denoising:
+            return {"noisy": Method(), "denoiser": Denoise(self.denoiser)}
+        methods = {"blurred": Method()}
+        if self.comparison.baselines:
+            options = partial.get("tuned", noise)
+            if options is None:
+                options = self._tuning().options(self.protocol, self.kernels, noise, self.denoiser)
+                partial.put(options, "tuned", noise)
+            methods |= baselines(options, self.denoiser)
+        return methods | self.models
+
+    def quoted(self, noise: float) -> dict:
+        """Published rows, where all images of the protocol are there and nothing was changed."""
+        whole = self.comparison.is_as_published and self.count == self.protocol.most
+        return quoted(self.comparison.protocol, noise) if whole else {}
+
+    def identity(self) -> dict:
+        """What the figures depend on: options, and what the files were."""
+        options = dataclasses.asdict(self.comparison)
+        for name in ("output", "figure", "curves"):
+            del options[name]
+        files = {name: options[name] for name in ("path", "tuning_path", "kernels", "denoiser")}
+        files |= dict(zip(self.comparison.model, self.comparison.model, strict=True))
+        network = self.denoiser and [w.tobytes() for w in self.denoiser.network.get_weights()]
+        return {
+            **options,
+            "files": {name: fingerprint(path) for name, path in files.items()},
+            "network": network and hashlib.sha256(b"".join(network)).hexdigest(),
+            "candidates": self.candidates,
+        }
+
+    def _tuning(self) -> Tuning:
+        own = self.comparison
+        return Tuning(own.tuning_path or own.path, own.tuning, own.seed, self.candidates)
+
+
+def open_denoiser(path) -> PlugAndPlay:
+    """The denoiser of a run folder or an export, for the levels that it was trained on.
+
+    Raises ValueError if there is none.
+    """
+    config = config_of(path)
+    low = config.denoiser_noise
+    levels = (low, config.denoiser_noise_high or low)
+    return PlugAndPlay(load_denoiser(path).network, levels)

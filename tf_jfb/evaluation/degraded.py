@@ -1,0 +1,99 @@
+"""The images of a protocol as the methods get them, always the same."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tf_jfb.data.folder import centre
+from tf_jfb.evaluation._streams import Stream, generator, unit_noise
+from tf_jfb.evaluation.protocols import Protocol
+from tf_jfb.evaluation.tellings import Telling, to_eight_bits
+from tf_jfb.operators import Operator
+
+
+class Case(NamedTuple):
+    """What the methods are told of a batch."""
+
+    operator: Operator
+    kernel: np.ndarray  # [k1, k2]
+    noise: float
+    boundary: str
+
+
+class Slot(NamedTuple):
+    """Which images of which kernel a batch holds."""
+
+    kernel: int
+    images: range
+
+
+class Degraded:
+    """Test images at one noise, with one telling; no image depends on its batch.
+
+    The noise of image i with kernel k is drawn from `Stream.NOISE` at (k, i), or by the protocol's
+    own seed.
+
+    Args:
+        protocol: of the images.
+        kernels: the true ones.
+        images: sharp, `images[i]` [H, W, C] in [0, 1].
+        noise: its standard deviation, in [0, 1] units.
+        telling: what departs from what the methods are told.
+        seed: of all that is drawn, >= 0.
+    """
+
+    def __init__(self, protocol: Protocol, kernels, images, noise, telling: Telling, seed: int):
+        self.protocol, self.kernels, self.images = protocol, list(kernels), images
+        self.noise, self.telling, self.seed = noise, telling, seed
+        self.blurs = [protocol.operator(kernel) for kernel in self.kernels]
+        self.cases = [self._case(number) for number in range(len(self.kernels))]
+
+    def slots(self, count: int, batch: int) -> list[Slot]:
+        """The batches of the first `count` images with every kernel."""
+        size = batch if self.protocol.side else 1  # whole images may differ in size
+        firsts = range(0, count, size)
+        return [
+            Slot(kernel, range(first, min(first + size, count)))
+            for kernel in range(len(self.kernels))
+            for first in firsts
+        ]
+
+    def batch(self, slot: Slot) -> tuple:
+        """(sharp, d, Case), sharp and d [B, H, W, C]."""
+        kernel = self.kernels[slot.kernel]
+        sharp, blurred = blurred_images(
+            self.images, slot.images, self.protocol, self.blurs[slot.kernel], kernel
+        )
+        d = [
+            self.telling.measured(
+                image,
+                np.float32(self.noise) * self._unit(image.shape, slot.kernel, index),
+                generator(self.seed, Stream.PHOTONS, slot.kernel, index),
+            )
+            for image, index in zip(blurred, slot.images, strict=True)
+        ]
+        return sharp, np.stack(d), self.cases[slot.kernel]
+
+    def _case(self, number) -> Case:
+        true = self.kernels[number]
+        told = self.telling.kernel(true, generator(self.seed, Stream.PSF, number))
+        operator = self.blurs[number] if told is true else self.protocol.operator(told)
+        return Case(operator, told, self.noise * self.telling.noise, self.protocol.boundary)
+
+    def _unit(self, shape, kernel, index):
+        if self.protocol.own_seed is None:
+            return unit_noise(self.seed, Stream.NOISE, shape, kernel, index)
+        legacy = np.random.RandomState(self.protocol.own_seed)
+        return legacy.standard_normal(shape).astype(np.float32)
+
+
+def blurred_images(images, indices, protocol, blur, kernel) -> tuple:
+    """(sharp, blurred) [B, H, W, C], without the margin of the boundary "photo"."""
+    margin = protocol.margin(kernel)
+    wide = [images[i] for i in indices]
+    if protocol.side is not None:
+        wide = [centre(image, protocol.side + 2 * margin) for image in wide]
+    wide = np.stack(wide)
+    inner = (slice(None), *(slice(margin, size - margin) for size in wide.shape[1:3]))
+    blurred = blur(wide).numpy()[inner]
+    return wide[inner], to_eight_bits(blurred) if protocol.eight_bits else blurred

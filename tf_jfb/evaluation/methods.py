@@ -1,0 +1,121 @@
+"""The methods of a comparison: functions of measurements and of what is told of them."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from tf_jfb._types import Status
+from tf_jfb.exported.deblur import inputs_of, solve
+from tf_jfb.models.baselines import PlugAndPlay
+from tf_jfb.operators import BlurFFT, Frame
+from tf_jfb.operators.frame import scene_of
+
+
+class Method:
+    """`method(d, case)` returns (restored [B, H, W, C], {figure: [B]})."""
+
+    parameters = None  # of its network, in millions
+
+    def __call__(self, d, case) -> tuple:
+        """The measurements themselves."""
+        return d, {}
+
+    def warm_up(self, d, case) -> None:
+        """Traces what a call with images of this size will run, without the work."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Baseline(Method):
+    """`function(d, operator, **options)`, an image beyond the frame being guessed and solved for.
+
+    `least` are the options with which it does next to nothing; None for what is not traced.
+    """
+
+    function: Callable
+    options: dict
+    least: dict | None = None
+    told_noise: bool = False
+    parameters: float | None = None
+
+    def __call__(self, d, case):
+        restored = self._run(d, case, self.options)
+        return restored, {name: np.full(len(d), float(v)) for name, v in self.options.items()}
+
+    def warm_up(self, d, case):
+        if self.least is not None:
+            self._run(d, case, {**self.options, **self.least})
+
+    def _run(self, d, case, options):
+        operator, (height, width) = case.operator, d.shape[1:3]
+        image = tf.constant(d, tf.float32)
+        if case.boundary == "photo":
+            image, seen = scene_of(image, case.kernel.shape)
+            operator = Frame(BlurFFT(case.kernel), seen)
+        told = {"noise": case.noise} if self.told_noise else {}
+        return self.function(image, operator, **options, **told).numpy()[:, :height, :width]
+
+
+@dataclasses.dataclass(frozen=True)
+class Denoise(Method):
+    """A denoiser alone."""
+
+    denoiser: PlugAndPlay
+
+    @property
+    def parameters(self):
+        return millions(self.denoiser.network.weights)
+
+    def __call__(self, d, case):
+        image, network = tf.constant(d, tf.float32), self.denoiser.network
+        level = tf.fill([len(d)], np.float32(case.noise))
+        return network.denoised(network.frozen(training=False), image, level).numpy(), {}
+
+    def warm_up(self, d, case):
+        self(d, case)  # eager: what it costs is its first convolution of a size
+
+
+@dataclasses.dataclass(frozen=True)
+class Exported(Method):
+    """An exported equilibrium model."""
+
+    model: object  # of `open_model`
+    rtol: float | None = None
+    max_evaluations: int | None = None
+
+    @property
+    def parameters(self):
+        return millions(self.model.weights)
+
+    def __call__(self, d, case):
+        out = self._solve(d, case, self.rtol, self.max_evaluations)
+        return out["restored"], {
+            "evaluations": out["evaluations"],
+            "residual": out["residual"],
+            "converged": out["status"] == Status.CONVERGED,
+            "diverged": out["status"] == Status.DIVERGED,
+        }
+
+    def warm_up(self, d, case):
+        self._solve(d, case, self.rtol, 1)
+
+    def trace(self, d, case) -> np.ndarray:
+        """Relative residual of every evaluation, [B, evaluations], NaN once an image stopped."""
+        return self._solve(d, case, trace=True)["trace"]
+
+    def _solve(self, d, case, *options, **more):
+        names = inputs_of(self.model)
+        inputs = {"image": tf.constant(d, tf.float32)}
+        if "kernel" in names:
+            kernel = (case.kernel / case.kernel.sum()).astype(np.float32)
+            inputs["kernel"] = tf.constant(np.repeat(kernel[None], len(d), 0))
+        if "noise" in names:
+            inputs["noise"] = tf.fill([len(d)], np.float32(case.noise))
+        photo = case.boundary != "circular"
+        return solve(self.model, inputs, *options, photo=photo, **more)
+
+
+def millions(weights) -> float:
+    """Of numbers."""
+    return sum(int(np.prod(w.shape)) for w in weights) / 1e6
