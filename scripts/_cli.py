@@ -8,7 +8,6 @@ from tf_jfb.cli._shared import (
     run,
     run_alone,
     script,
-    write_json,
 )
 
 __all__ = [
@@ -18,5 +17,4 @@ __all__ = [
     "run",
     "run_alone",
     "script",
-    "write_json",
 ]

@@ -6,8 +6,6 @@ import os
 import subprocess
 import sys
 
-from tf_jfb._files import write_text
-
 
 class Parser(argparse.ArgumentParser):
     """Shows the epilog as written; a usage error is one line on standard error, exit code 2."""
@@ -45,11 +43,6 @@ def check_folders(*files) -> None:
         folder = os.path.dirname(os.path.abspath(file))
         if not os.access(folder, os.W_OK):
             raise ValueError(f"The folder of {file!r} must exist and be writable.")
-
-
-def write_json(path, content) -> None:
-    """Writes `path` whole or not at all."""
-    write_text(path, json.dumps(content, indent=1))
 
 
 def run_alone(*case) -> dict:
