@@ -101,6 +101,8 @@ def test_outputs_mirror_the_folders_of_the_images(images, path, target):
     assert png.target(path) == target.rpartition(".")[0] + ".png"
     with pytest.raises(ValueError, match="must lie in"):
         png.target("/elsewhere/c.jpg")
+    with pytest.raises(ValueError, match="may not hold '..'"):
+        bulk.Job("gs://a/**", "/m", "/o").target("gs://a/b/../../c.jpg")
 
 
 def test_local_paths_are_made_absolute(monkeypatch, tmp_path):
@@ -364,9 +366,40 @@ def test_a_model_of_any_blur_is_told_the_kernel(pipeline, tmp_path):
         bulk.run(bulk.Job(job.images, job.model, tmp_path / "other"))
 
 
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("photos", "a folder: ask for its files, '.*photos/[*][*]'"),
+        ("photos/*.jpg", r"1 file\(s\) end in .JPG: take both by '.*\[jJ\]\[pP\]\[gG\]'"),
+        ("photos/**", "photos/elsewhere' is a link to a folder, not followed"),
+    ],
+)
+def test_images_that_would_be_left_out_are_named(pipeline, tmp_path, pattern, message):
+    for name in ("photos/a.JPG", "photos/b.jpg", "far/c.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "photos" / "elsewhere").symlink_to(tmp_path / "far")
+    job = bulk.Job(f"{tmp_path}/{pattern}", str(tmp_path), f"{tmp_path}-out")
+    with pytest.raises(ValueError, match=message):
+        bulk.run(job)
+
+
+def test_partial_files_of_another_run_stay_for_a_day(pipeline, tmp_path):
+    from tf_jfb.serving import _storage
+
+    fresh, old = tmp_path / "fresh", tmp_path / "old"
+    for file in (fresh, old):
+        file.touch()
+    os.utime(old, (0, 0))
+    _storage.clear(f"{tmp_path}/*", _storage.STALE)
+    assert fresh.exists() and not old.exists()
+
+
 def test_reading_is_tried_again_and_then_given_up(pipeline, monkeypatch):
+    from tf_jfb.serving import _storage
+
     pauses, calls = [], []
-    monkeypatch.setattr(pipeline.time, "sleep", pauses.append)
+    monkeypatch.setattr(_storage.time, "sleep", pauses.append)
 
     def fail(error, times):
         calls.append(error)
@@ -374,15 +407,15 @@ def test_reading_is_tried_again_and_then_given_up(pipeline, monkeypatch):
             raise error
         return b"content"
 
-    assert pipeline._retry(lambda: fail(TimeoutError("late"), 2), "Reading") == b"content"
+    assert _storage._retry(lambda: fail(TimeoutError("late"), 2), "Reading") == b"content"
     assert pauses == [1.0, 2.0]
     calls.clear()
     with pytest.raises(OSError, match=r"Reading failed \(late\)"):
-        pipeline._retry(lambda: fail(RuntimeError("late"), 9), "Reading")
-    assert len(calls) == pipeline.ATTEMPTS
+        _storage._retry(lambda: fail(RuntimeError("late"), 9), "Reading")
+    assert len(calls) == _storage.ATTEMPTS
     calls.clear()
     with pytest.raises(OSError, match="gone"):
-        pipeline._retry(lambda: fail(FileNotFoundError("gone"), 9), "Reading")
+        _storage._retry(lambda: fail(FileNotFoundError("gone"), 9), "Reading")
     assert len(calls) == 1
 
 
@@ -437,7 +470,7 @@ def remote(pipeline, monkeypatch, tmp_path):
             for path in paths:
                 os.remove(local(path))
 
-    monkeypatch.setattr(pipeline, "DELAY", 0.0)
+    monkeypatch.setattr("tf_jfb.serving._storage.DELAY", 0.0)
     return Remote
 
 

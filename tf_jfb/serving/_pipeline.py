@@ -4,36 +4,39 @@ import collections
 import functools
 import hashlib
 import json
-import logging
 import math
 import pathlib
 import posixpath
 import tempfile
 import threading
-import time
 import uuid
 
 import apache_beam as beam
 import tensorflow as tf
 from apache_beam.io.fileio import MatchFiles
-from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics, MetricsFilter
-from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.options.pipeline_options import StandardOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
 from tf_jfb._types import Status
 from tf_jfb._validate import check
-from tf_jfb.data import Photo, read_image, write_image
-from tf_jfb.data.image_io import EXTENSIONS
+from tf_jfb.data import Photo, read_image
+from tf_jfb.data.image_io import EXTENSIONS, encode_image
 from tf_jfb.exported import ExportedModel, deblur_photos
+from tf_jfb.serving._flags import pipeline_options
+from tf_jfb.serving._storage import (
+    STALE,
+    check_nothing_missed,
+    clear,
+    make_folder,
+    publish,
+    read_file,
+)
 from tf_jfb.serving.bulk import COLUMNS, Job
 
-ATTEMPTS = 4
-DELAY = 1.0  # seconds before the second attempt; doubled before each further one
-LOST_CAUSES = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
 SETTINGS = (  # what outputs depend on
     "folder",
     "model",
@@ -49,8 +52,9 @@ _LOADING = threading.Lock()
 
 
 def run(job: Job, flags: list) -> dict:
-    options = _options(flags)
+    options = pipeline_options(flags)
     FileSystems.set_options(options)
+    check_nothing_missed(job.images, job.folder)
     check(
         bool(FileSystems.match([job.images], [1])[0].metadata_list),
         "`images` must match at least one file.",
@@ -75,7 +79,7 @@ def run(job: Job, flags: list) -> dict:
     lines | "Manifest" >> beam.io.WriteToText(f"{job.output}/manifest/part", ".jsonl")
     result = pipeline.run()
     result.wait_until_finish()
-    _clear(f"{job.output}/partial/*")
+    clear(f"{job.output}/partial/*", STALE)
     return _counts(result)
 
 
@@ -148,7 +152,7 @@ class Restore(beam.DoFn):
             f"The image must end in one of {', '.join(sorted(EXTENSIONS))}, or be written as PNG.",
             path=path,
         )
-        photo = decode(path, read_file(path))
+        photo = read_image(read_file(path), name=path)
         check(
             photo.pixels.shape[-1] <= self.channels,
             f"The model restores images of {self.channels} channel(s).",
@@ -165,7 +169,7 @@ class Restore(beam.DoFn):
         lines = [json.dumps(record) + "\n" for record in records if record["output"]]
         if lines:
             target = f"{self.job.output}/records/{uuid.uuid4().hex}.jsonl"
-            publish(self.job, target, "".join(lines).encode())
+            publish(self.job.partials, target, "".join(lines).encode())
         return records
 
     def _solve(self, photos) -> list:
@@ -183,7 +187,7 @@ class Restore(beam.DoFn):
             return failure(path, result)
         target = self.job.target(path)
         try:
-            publish(self.job, target, encode(target, result.photo))
+            publish(self.job.partials, target, encode_image(result.photo, target))
         except (OSError, ValueError) as error:
             return failure(path, error)
         residual = result.residual if math.isfinite(result.residual) else None
@@ -216,98 +220,6 @@ def failure(path: str, error) -> dict:
     return dict(zip(COLUMNS, values, strict=True))
 
 
-def decode(path: str, content: bytes) -> Photo:
-    """`read_image` of a file's content; `path` is what its errors name."""
-    with tempfile.TemporaryDirectory() as folder:
-        local = pathlib.Path(folder) / f"image{posixpath.splitext(path)[1]}"
-        local.write_bytes(content)
-        return _naming(path, local, read_image, local)
-
-
-def encode(path: str, photo: Photo) -> bytes:
-    """The content of `write_image(path, photo)`."""
-    with tempfile.TemporaryDirectory() as folder:
-        local = pathlib.Path(folder) / f"image{posixpath.splitext(path)[1]}"
-        _naming(path, local, write_image, local, photo)
-        return local.read_bytes()
-
-
-def _naming(path, local, function, *args):
-    try:
-        return function(*args)
-    except ValueError as error:
-        raise ValueError(str(error).replace(str(local), path)) from None
-
-
-def read_file(path: str) -> bytes:
-    def attempt():
-        with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-            return file.read()
-
-    return _retry(attempt, f"Reading {path!r}")
-
-
-def publish(job: Job, target: str, content: bytes) -> None:
-    """Writes the file `target` whole or not at all."""
-
-    def attempt():
-        partial = f"{job.output}/partial/{uuid.uuid4().hex}"
-        with FileSystems.create(partial, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-            file.write(content)
-        _make_folder(target.rpartition("/")[0])
-        _rename(partial, target)
-
-    _retry(attempt, f"Writing {target!r}")
-
-
-def _rename(source: str, target: str) -> None:
-    try:
-        FileSystems.rename([source], [target])
-    except OSError:
-        if not FileSystems.exists(target):
-            raise
-        # HDFS, for one, does not replace; the output of a batch that was killed may stand there.
-        FileSystems.delete([target])
-        FileSystems.rename([source], [target])
-
-
-def _make_folder(path: str) -> None:
-    if not FileSystems.exists(path):
-        try:
-            FileSystems.mkdirs(path)
-        except OSError:
-            if not FileSystems.exists(path):  # else another worker was faster
-                raise
-
-
-def _retry(attempt, what: str):
-    """`attempt()`, again after a pause if it fails for a cause that may pass.
-
-    Raises OSError after the last attempt, or the first where the cause stays.
-    """
-    for pause in [DELAY * 2**i for i in range(ATTEMPTS - 1)] + [None]:
-        try:
-            return attempt()
-        except Exception as error:  # the file systems' libraries raise their own
-            if pause is None or isinstance(error, LOST_CAUSES):
-                raise OSError(f"{what} failed ({error})") from None
-            logging.getLogger(__name__).warning("%s failed (%s); trying again", what, error)
-            time.sleep(pause)
-
-
-def _options(flags: list) -> PipelineOptions:
-    """Beam's options; those that no class of Beam knows are refused where no other runner may."""
-    follows = zip(["", *flags], flags, strict=False)
-    stray = [b for a, b in follows if b[:2] != "--" and (a[:2] != "--" or "=" in a)]
-    check(not stray, "Options of Beam must be --NAME VALUE; quote a pattern.", options=stray)
-    options = PipelineOptions(flags)
-    if options.view_as(StandardOptions).runner is None:
-        known = PipelineOptions([]).get_all_options()
-        unknown = sorted(set(options.get_all_options(retain_unknown_options=True)) - set(known))
-        check(not unknown, "Options must be known here or to Beam.", options=unknown)
-    return options
-
-
 def _prepare(job: Job) -> None:
     """Holds the folder to one kind of work, and clears what a killed run left half done."""
     contents = _contents(job)
@@ -322,10 +234,10 @@ def _prepare(job: Job) -> None:
         **settings,
     )
     for name in ("images", "records", "partial", "manifest"):
-        _make_folder(f"{job.output}/{name}")
-    _clear(f"{job.output}/partial/*")
-    _clear(f"{job.output}/manifest/**")
-    publish(job, path, json.dumps(settings, indent=1).encode())
+        make_folder(f"{job.output}/{name}")
+    clear(f"{job.output}/partial/*", STALE)
+    clear(f"{job.output}/manifest/**")
+    publish(job.partials, path, json.dumps(settings, indent=1).encode())
 
 
 def _contents(job: Job) -> dict:
@@ -346,12 +258,6 @@ def _version(path: str) -> int:
 
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
-
-
-def _clear(pattern: str) -> None:
-    found = [metadata.path for metadata in FileSystems.match([pattern])[0].metadata_list]
-    if found:
-        FileSystems.delete(found)
 
 
 def _read_records(found):

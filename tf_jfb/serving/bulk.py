@@ -83,6 +83,11 @@ class Job:
         """The folder of the images, up to its last slash: what precedes the first wildcard."""
         return re.match(r"[^*?[]*", self.images)[0].rpartition("/")[0] + "/"
 
+    @property
+    def partials(self) -> str:
+        """Where files are written before they are moved into place."""
+        return f"{self.output}/partial"
+
     def target(self, path: str) -> str:
         """The output for the image `path`: its place below `folder`, below OUTPUT/images.
 
@@ -91,6 +96,7 @@ class Job:
         """
         check(path.startswith(self.folder), f"Images must lie in {self.folder!r}.", path=path)
         relative = path.removeprefix(self.folder)
+        check(".." not in relative.split("/"), "Names may not hold '..'.", path=path)
         if self.png:
             relative = posixpath.splitext(relative)[0] + ".png"
         return f"{self.output}/images/{relative}"
