@@ -52,7 +52,10 @@ def add_arguments(p) -> None:
     files.add_argument("--white", type=float, help="the file's value that is 1; else its type's")
     files.add_argument("--pages", help="of a stack: all, first or a number from 1")
     files.add_argument("--overwrite", action="store_true", help="restore again what is there")
-    one = p.add_argument_group("one photograph")
+    _add_arguments_of_one(p.add_argument_group("one photograph"))
+
+
+def _add_arguments_of_one(one) -> None:
     one.add_argument(
         "--simulate",
         metavar="BLUR",
