@@ -94,7 +94,7 @@ def test_a_batch_is_restored_as_its_photographs_are_alone(folder):
 
 
 def test_a_model_made_for_one_blur_is_told_the_noise(model, tmp_path):
-    fixed = for_blur(model, operators.Blur(KERNEL))
+    fixed = for_blur(model, operators.BlurFFT(KERNEL))
     loaded, d = ExportedModel.open(export(fixed, tmp_path / "1")), blurred()
     result = deblur_photo(loaded, d, max_evaluations=3, noise=0.01)
     expected = fixed.restore(d.pixels[None], max_evaluations=3, noise=0.01).image[0]

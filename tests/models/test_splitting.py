@@ -10,12 +10,15 @@ from tf_jfb._compat import value as value_of
 
 MODELS = (models.DEProx, models.DEHQS, models.DEADMM)
 EACH = pytest.mark.parametrize("kind", MODELS, ids=lambda kind: kind.__name__)
-# What the models share is tried on two of them first.
-EACH_SHARED = pytest.mark.parametrize(
-    "kind",
-    [pytest.param(models.DEProx, marks=pytest.mark.slow), *MODELS[1:]],
-    ids=lambda kind: kind.__name__,
-)
+
+
+def tried(*kinds):
+    """Of the models those `kinds`; the others, which share what is tested, only where slow."""
+    marks = {kind: () if kind in kinds else pytest.mark.slow for kind in MODELS}
+    cases = [pytest.param(kind, marks=mark, id=kind.__name__) for kind, mark in marks.items()]
+    return pytest.mark.parametrize("kind", cases)
+
+
 FIXED = operators.GaussianBlur(3, 0.4)
 
 
@@ -85,7 +88,7 @@ def test_the_data_step_is_the_closed_form_for_circular_blur():
     np.testing.assert_allclose(gradient, np.zeros_like(z), atol=1e-5)
 
 
-@EACH
+@tried(models.DEHQS)
 def test_fit_predict_evaluate_and_save(kind, tmp_path):
     model, sharp = make(kind), images(4)
     d = FIXED(sharp).numpy()
@@ -101,7 +104,7 @@ def test_fit_predict_evaluate_and_save(kind, tmp_path):
     np.testing.assert_allclose(loaded.restore(d).image, model.restore(d).image, atol=1e-6)
 
 
-@EACH
+@tried(models.DEADMM)
 def test_the_exact_gradient_is_that_of_finite_differences(kind):
     network = networks.DnCNN(2, 3, gain=0.01, dtype="float64")
     solver = solvers.Anderson(rtol=1e-13, max_evaluations=300)
@@ -145,7 +148,7 @@ def test_blur_and_noise_may_come_with_every_image(kind):
     assert np.abs(other.image - together.image).max() > 1e-2
 
 
-@EACH_SHARED
+@tried(models.DEHQS)
 def test_photographs_are_restored_as_frames_of_a_scene(kind):
     """A weak blur of a scene is undone up to the edge of the photograph; wrapping spoils that."""
     model, scene = universal(kind), images(2, side=18)
@@ -163,7 +166,7 @@ def test_photographs_are_restored_as_frames_of_a_scene(kind):
     np.testing.assert_allclose(alone.image[0], photo.image[1], atol=2e-5)
 
 
-@EACH_SHARED
+@tried(models.DEHQS)
 def test_a_universal_model_trains_and_predicts_from_dicts(kind):
     model, sharp = universal(kind), images(4)
     inputs = told(model, sharp, np.full(4, 0.01, np.float32))
@@ -175,7 +178,7 @@ def test_a_universal_model_trains_and_predicts_from_dicts(kind):
     assert np.isfinite(model.evaluate(data, verbose=0)).all()
 
 
-@EACH_SHARED
+@tried(models.DEHQS)
 def test_a_model_of_photographs_learns_from_frames(kind):
     """What it returns has their shape, and is what `photo` gives of any model."""
     model, scene = universal(kind, photo=True), images(4, side=18)

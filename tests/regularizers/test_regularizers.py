@@ -72,7 +72,7 @@ def make(*regularizers, gradient=None):
     return model
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_fit_adds_and_logs_them(jit_compile):
     rng = np.random.default_rng(0)
     sharp = (0.25 + 0.5 * rng.random((4, 12, 12, 3))).astype(np.float32)

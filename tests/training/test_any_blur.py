@@ -47,6 +47,7 @@ def test_a_model_of_photographs_is_trained_with_a_penalty_and_loaded(tmp_path, n
     assert measured["image"].shape == sharp.shape == (2, 10, 10, 3)  # of crops of 16, kernels of 7
 
 
+@pytest.mark.slow
 def test_a_model_of_photographs_is_audited():
     config = Config(**TINY, model="de-prox", photo=True)
     model, batch = build_model(config), validation_pairs(config, degradation(config), 1)

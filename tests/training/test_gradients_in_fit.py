@@ -12,6 +12,7 @@ from tf_jfb.training import AuditGradient, Config, train
 from tf_jfb.training.build import build_model
 
 NAMES = ["jfb", "neumann:2", "phantom:3:0.5", "implicit", "unrolled:4"]
+FIRST = [n if n in ("jfb", "implicit") else pytest.param(n, marks=pytest.mark.slow) for n in NAMES]
 RECOMPUTED = gradients.Unrolled(4, recompute=True)
 
 
@@ -45,7 +46,10 @@ def fitted(name):
     return fit(make(gradients.named(name)))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name",
+    [n if n in ("jfb", "implicit") else pytest.param(n, marks=pytest.mark.slow) for n in NAMES],
+)
 def test_plain_and_compiled_agree(name):
     history, plain = fitted(name)
     _, compiled = fit(make(gradients.named(name)), True)
@@ -93,6 +97,7 @@ def test_audit_callback(tmp_path, capsys):
     assert list(tmp_path.glob("events*"))
 
 
+@pytest.mark.slow
 def test_training_with_audit_logs_it(tmp_path, no_figures):
     config = Config(
         crop=12, size=16, depth=3, channels=4, gain=0.05, eta=0.5, epochs=1, steps=1,
@@ -107,7 +112,7 @@ def test_training_with_audit_logs_it(tmp_path, no_figures):
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(n, marks=() if n in ("jfb", "implicit") else pytest.mark.slow) for n in NAMES],
+    [pytest.param(n, marks=() if n == "jfb" else pytest.mark.slow) for n in NAMES],
 )
 def test_two_replicas_equal_one_device(name, two_cpus):
     """The same global batch, so the same weights, on whatever device."""
