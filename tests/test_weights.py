@@ -39,6 +39,11 @@ def test_names_are_those_of_layers_and_weights():
     names = set(named_weights(model()))
     assert {"log_eta", "conv_0/kernel", "conv_1/gamma", "conv_1/moving_mean"} <= names
     assert names == set(named_weights(model()))  # whatever Keras numbers
+    network = networks.DnCNN(3, 2, lipschitz=1.0)
+    network.build((None, None, None, 1))  # by itself
+    made = models.DEGrad(operators.Blur([[1.0]]), network)
+    made.build((None, None, None, 1))
+    assert names == set(named_weights(made))
 
 
 def test_a_file_gives_back_what_it_was_made_of(pair, tmp_path):

@@ -56,8 +56,9 @@ def named_weights(model) -> dict:
     """
     transient = {id(value(v)) for metric in model.metrics for v in metric.variables}
     kept = [v for v in model.variables if id(value(v)) not in transient]
-    names = [_short(path, model.name) for path in paths(kept, model)]
-    assert len(set(names)) == len(names), names
+    numbered = {model.name, getattr(getattr(model, "network", None), "name", None)}
+    names = [_short(path, numbered) for path in paths(kept, model)]
+    check(len(set(names)) == len(names), "Weights must have names of their own.", names=names)
     return {name: value(v) for name, v in zip(names, kept, strict=True)}
 
 
@@ -129,9 +130,9 @@ def _of_export(folder) -> dict:
     return {name.replace(".S", "/"): array for name, array in saved.items()} | {"format": FORMAT}
 
 
-def _short(path: str, model: str) -> str:
-    """A variable's path without the names of the model and of its network, which Keras numbers."""
+def _short(path: str, numbered: set) -> str:
+    """A variable's path without the names of model and network, which Keras numbers, in front."""
     parts = path.split("/")
-    if not KERAS_3:
-        return parts[-1] if parts[0] == model else "/".join(parts)
-    return "/".join(parts[2:] if len(parts) > 2 else parts[1:])
+    while len(parts) > 1 and parts[0] in numbered:
+        parts = parts[1:]
+    return "/".join(parts)

@@ -1,9 +1,12 @@
 """Export and use of a model that is told the blur."""
 
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
+import tf_jfb
 from tf_jfb import data, metrics, models, networks, operators
 from tf_jfb._weights import load_weights
 from tf_jfb.data import Photo
@@ -117,6 +120,8 @@ def test_weights_that_nothing_is_folded_into_are_saved_once(tmp_path):
     load_weights(tmp_path / "1", unbounded)
     for old, new in zip(before, unbounded.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+    about = json.loads((tmp_path / "1" / "assets.extra" / "tf_jfb.json").read_text())
+    assert about == {"format": 2, "tf_jfb": tf_jfb.__version__}
 
 
 def test_what_is_missing_or_too_much_is_said(folder):

@@ -1,18 +1,22 @@
 """A SavedModel that still iterates: any batch, any size, no need for this package."""
 
 import functools
+import json
 import pathlib
 import tempfile
 
 import keras
 import tensorflow as tf
 
-from tf_jfb._compat import value
 from tf_jfb._gradients import undifferentiated
 from tf_jfb._validate import check
+from tf_jfb._version import __version__
+from tf_jfb._weights import FORMAT, named_weights
 from tf_jfb.exported._assertions import assert_usable
 from tf_jfb.models import Equilibrium
 from tf_jfb.operators import Operator
+
+_ABOUT = "assets.extra/tf_jfb.json"
 
 
 class _Served(tf.Module):
@@ -20,7 +24,7 @@ class _Served(tf.Module):
 
     def __init__(self, model: Equilibrium):
         super().__init__()
-        self.weights = [value(v) for v in model.variables]
+        self.weights = named_weights(model)
         self.folded = _folded(model.network)
         # Variables, so that a program that loads the export can read its defaults.
         self.rtol = tf.Variable(float(model.solver.rtol), trainable=False)
@@ -135,7 +139,7 @@ def export_denoiser(model, path, channels: int = 3, extra: dict | None = None) -
     arguments and the errors are those of `export`.
     """
     served = tf.Module()
-    served.weights = [value(v) for v in model.variables]
+    served.weights = named_weights(model)
     inputs = [tf.TensorSpec([None, None, None, channels], tf.float32, name="image")]
     if model.network.conditional:
         inputs.append(tf.TensorSpec([None], tf.float32, name="noise"))
@@ -150,6 +154,11 @@ def export_denoiser(model, path, channels: int = 3, extra: dict | None = None) -
     return _write(served, {"serving_default": program}, path, extra)
 
 
+def _about() -> str:
+    """What wrote the export."""
+    return json.dumps({"format": FORMAT, "tf_jfb": __version__})
+
+
 def _write(served, programs, path, extra) -> pathlib.Path:
     path = pathlib.Path(path)
     check(not path.exists(), "`path` must not exist yet: raise the version.", path=str(path))
@@ -159,7 +168,7 @@ def _write(served, programs, path, extra) -> pathlib.Path:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".partial-") as folder:
             written = pathlib.Path(folder) / "model"
             tf.saved_model.save(served, str(written), programs, options)
-            for name, text in (extra or {}).items():
+            for name, text in {_ABOUT: _about(), **(extra or {})}.items():
                 (written / name).parent.mkdir(parents=True, exist_ok=True)
                 (written / name).write_text(text)
             written.rename(path)
