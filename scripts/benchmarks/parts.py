@@ -20,7 +20,10 @@ def measure(args, size: int) -> dict:
     problem = model.problem(blurred)
     x0, T = problem.x0, problem.at  # noqa: N806
     folds = [conv.fold() for conv in model.network.convs]
-    cheap = lambda x: 0.9 * tf.reverse(x, [1]) + 0.1 * x0  # noqa: E731
+
+    def cheap(x):
+        return 0.9 * tf.reverse(x, [1]) + 0.1 * x0
+
     cap = {"max_evaluations": args.evaluations}
     programs = {
         "step": tf.function(lambda: model.train_step((blurred, sharp))["loss"]),

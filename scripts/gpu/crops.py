@@ -115,6 +115,9 @@ class Pool:
         i, j = jnp.meshgrid(jnp.arange(side), jnp.arange(side), indexing="ij")
         i, j = jnp.where(turn[0], j, i), jnp.where(turn[0], i, j)
         i, j = jnp.where(turn[1], side - 1 - i, i), jnp.where(turn[2], side - 1 - j, j)
-        column = lambda v: v[:, None, None]  # noqa: E731
+
+        def column(v):
+            return v[:, None, None]
+
         place = column(offset) + (column(top) + i) * column(width) + column(left) + j
         return data["pixels"][place].astype(FLOAT) / 255.0

@@ -131,14 +131,11 @@ def prepare(args, name: str, seed: int) -> tuple:
     model = build_model(config)
     model.compile(keras.optimizers.Adam(args.learning_rate, epsilon=1e-10))
     model.optimizer.build(model.trainable_variables)
-    examples = lambda split, size, seed: data.examples(  # noqa: E731
-        source(config, split),
-        config.operator,
-        config.noise,
-        batch_size=size,
-        crop=args.crop,
-        seed=seed,
-    )
+
+    def examples(split, size, seed):
+        options = {"batch_size": size, "crop": args.crop, "seed": seed}
+        return data.examples(source(config, split), config.operator, config.noise, **options)
+
     validation = next(iter(examples("test", 16, 1)))
     return model, examples("train", 8, seed), validation
 

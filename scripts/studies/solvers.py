@@ -111,7 +111,9 @@ def coarse_to_fine(args, solver):
 
     coarse, fine = (with_solver(load_run(args.run, args.precision), solver) for _ in range(2))
     coarse.operator = Blur(half_kernel(fine.operator.kernel))
-    resize = lambda x, side: tf.image.resize(x, [side, side], "bicubic", antialias=True)  # noqa: E731
+
+    def resize(x, side):
+        return tf.image.resize(x, [side, side], "bicubic", antialias=True)
 
     def program(d):
         side = d.shape[1]

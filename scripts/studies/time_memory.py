@@ -196,8 +196,12 @@ def normal_equations(f, x, v, most, rtol) -> tuple:
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(probe)
         image = transposed(probe)
-    forward = lambda u: tape.gradient(image, probe, output_gradients=u)  # noqa: E731
-    dot = lambda a, b: tf.reduce_sum(a * b)  # noqa: E731
+
+    def forward(u):
+        return tape.gradient(image, probe, output_gradients=u)
+
+    def dot(a, b):
+        return tf.reduce_sum(a * b)
 
     def step(i, w, r, p, s):  # r = v - (I - J^T) w, s = |(I - J) r|^2
         q = p - transposed(p)
@@ -209,7 +213,10 @@ def normal_equations(f, x, v, most, rtol) -> tuple:
 
     w, r = v, transposed(v)
     z = r - forward(r)
-    going = lambda i, w, r, p, s: (i < most) & (tf.norm(r) > rtol * tf.norm(w))  # noqa: E731
+
+    def going(i, w, r, p, s):
+        return (i < most) & (tf.norm(r) > rtol * tf.norm(w))
+
     i, w, *_ = tf.while_loop(going, step, (0, w, r, z, dot(z, z)))
     return w, 2 + 2 * i
 

@@ -149,7 +149,10 @@ def auditor(
             "`batch` must be a pair (blurred, sharp).",
             batch=type(batch).__name__,
         )
-        cast = lambda part: tf.cast(part, model.variable_dtype)  # noqa: E731
+
+        def cast(part):
+            return tf.cast(part, model.variable_dtype)
+
         d, sharp = tf.nest.map_structure(cast, tuple(batch))
         return _report(measure(d, sharp), [*series, *in_use], model)
 
@@ -224,7 +227,10 @@ def _spectrum(transposed, x, iterations) -> tuple:
 
     zeros = tf.zeros_like(x[:, 0, 0, 0])
     growth = tf.while_loop(lambda i, *_: i < iterations, grow, (0, start, zeros))[2]
-    square = lambda i, z: (i + 1, forward(transposed(per_image_unit(z))))  # noqa: E731
+
+    def square(i, z):
+        return (i + 1, forward(transposed(per_image_unit(z))))
+
     z = tf.while_loop(lambda i, _: i < iterations, square, (0, start))[1]
     return tf.exp(growth / (iterations - half)), tf.sqrt(per_image_norm(z))
 
@@ -273,7 +279,10 @@ def _report(out, names, model) -> GradientAudit:
     for group, part in _groups(model).items():
         groups[group] = np.concatenate([places[ends[i] : ends[i + 1]] for i in part])
     tiny = np.finfo(np.float64).tiny
-    norm = lambda a: max(np.linalg.norm(a), tiny)  # noqa: E731
+
+    def norm(a):
+        return max(np.linalg.norm(a), tiny)
+
     cosine, ratio = {}, {}
     for name, estimate in zip(names, estimates, strict=True):
         pairs = {group: (estimate[part], exact[part]) for group, part in groups.items()}

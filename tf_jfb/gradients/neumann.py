@@ -65,5 +65,8 @@ def series(product, v: tf.Tensor, order) -> tf.Tensor:
         for _ in range(order):
             u = v + product(u)
         return u
-    step = lambda i, u: (i + 1, tf.ensure_shape(v + product(u), v.shape))  # noqa: E731
+
+    def step(i, u):
+        return (i + 1, tf.ensure_shape(v + product(u), v.shape))
+
     return tf.while_loop(lambda i, u: i < order, step, (0, v))[1]

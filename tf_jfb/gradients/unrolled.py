@@ -54,7 +54,10 @@ class Unrolled(Estimator):
         if rtol is not None or max_evaluations is not None:
             options |= {"rtol": rtol, "max_evaluations": max_evaluations}
             return super().solution(problem, solver, **options)
-        again = lambda i, x: (i + 1, problem.at(x))  # noqa: E731
+
+        def again(i, x):
+            return (i + 1, problem.at(x))
+
         x = tf.while_loop(lambda i, _: i < self.steps, again, (0, problem.x0))[1]
         return self._judged(problem, solver, x, trace=options.get("trace", False))
 

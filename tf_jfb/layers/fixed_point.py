@@ -101,16 +101,24 @@ class FixedPoint(keras.layers.Layer):
         def recorded(x, *inputs):
             return tf.cast(frozen(x, *inputs, **effects), x.dtype)
 
-        constant = lambda x, *inputs: tf.cast(frozen(x, *inputs), x.dtype)  # noqa: E731
+        def constant(x, *inputs):
+            return tf.cast(frozen(x, *inputs), x.dtype)
+
         return FixedPointProblem(constant, x0, inputs, recorded, f, inputs)
 
     def _map(self):
         """The map as a function of (x, *inputs) that reads nothing else but variables."""
         if hasattr(self.f, "frozen"):
-            fresh = lambda *arguments: self.f.frozen(training=False)(*arguments)  # noqa: E731
+
+            def fresh(*arguments):
+                return self.f.frozen(training=False)(*arguments)
+
         elif isinstance(self.f, keras.layers.Layer):
             options, whole = _inference(self.f), len(getattr(self.f, "inputs", None) or ()) > 1
-            fresh = lambda *given: self.f(*([given] if whole else given), **options)  # noqa: E731
+
+            def fresh(*given):
+                return self.f(*([given] if whole else given), **options)
+
         else:
             return self.f
         return lambda x, *inputs: tf.cast(fresh(x, *inputs), x.dtype)

@@ -55,7 +55,9 @@ def norm_bound(kernel: tf.Tensor, vectors: tf.Tensor, iterations: int, rise: flo
         largest = tf.reduce_max(_norm(v))
         return count + 1, _unit(v), largest, largest - norm
 
-    rising = lambda count, v, norm, more: (count < iterations) & (more > rise * norm)  # noqa: E731
+    def rising(count, v, norm, more):
+        return (count < iterations) & (more > rise * norm)
+
     first = iterate(tf.constant(0), start, tf.zeros([], kernel.dtype), None)
     v = first[1] if iterations == 1 else tf.while_loop(rising, iterate, first)[1]
     v = tf.stop_gradient(v)

@@ -108,7 +108,10 @@ class DnCNN(Network):
             return x
 
         reach = self.depth * (self.convs[0].kernel_size // 2)
-        banded = lambda x: tf.ensure_shape(by_bands(network, x, reach), x.shape)  # noqa: E731
+
+        def banded(x):
+            return tf.ensure_shape(by_bands(network, x, reach), x.shape)
+
         return network if training else lambda x, observe=False: banded(x)
 
     def compute_output_shape(self, input_shape):

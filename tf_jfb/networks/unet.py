@@ -133,7 +133,8 @@ class UNet(Network):
         return -(-rows // self.factor) * self.factor
 
     def _forward(self, x, folds):
-        conv = lambda name, h: getattr(self, name).apply(h, folds[name])  # noqa: E731
+        def conv(name, h):
+            return getattr(self, name).apply(h, folds[name])
 
         def block(name, h):
             inner = tf.nn.relu(conv(f"{name}_in", h))

@@ -59,7 +59,10 @@ class BlurFFT(Operator):
         power = tf.math.conj(transfer) * transfer + rho
         known, share = tf.math.conj(transfer) * fft(d) / power, rho / power
         share = tf.broadcast_to(share, tf.concat([tf.shape(d)[:1], tf.shape(share)[1:]], 0))
-        step = lambda z, known, share: ifft(known + share * fft(z), z)  # noqa: E731
+
+        def step(z, known, share):
+            return ifft(known + share * fft(z), z)
+
         return step, (known, share)
 
     def inverse(self, g, rho, iterations: int = 1) -> tf.Tensor:

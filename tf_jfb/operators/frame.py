@@ -52,7 +52,10 @@ class Frame(Operator):
         r"""As every operator's; values of d that were not seen do not matter."""
         d = image_batch("d", d)
         batch = tf.shape(d)[:1]
-        per_image = lambda t: tf.broadcast_to(t, tf.concat([batch, tf.shape(t)[1:]], 0))  # noqa: E731
+
+        def per_image(t):
+            return tf.broadcast_to(t, tf.concat([batch, tf.shape(t)[1:]], 0))
+
         transfer, seen = per_image(self.blur.transfer(d)), per_image(tf.cast(self.seen, d.dtype))
         rho = per_image(tf.reshape(cast(rho, d.dtype), [-1, 1, 1, 1]))
         bound = tf.square(tf.reduce_max(tf.abs(transfer), axis=[1, 2, 3], keepdims=True))

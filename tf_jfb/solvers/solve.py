@@ -161,7 +161,10 @@ def _results(c: _Carry, pending) -> tuple:
 def _leave(b: _Batch, pending) -> _Batch:
     """Notes how the images stand and keeps those that go on."""
     stay = tf.where(b.carry.active)[:, 0]
-    take = lambda t: t if t.shape.rank == 0 else tf.gather(t, stay)  # noqa: E731
+
+    def take(t):
+        return t if t.shape.rank == 0 else tf.gather(t, stay)
+
     carry, inputs, image = tf.nest.map_structure(take, (b.carry, b.inputs, b.image))
     return _Batch(carry, inputs, image, _put(b, pending))
 
@@ -169,7 +172,10 @@ def _leave(b: _Batch, pending) -> _Batch:
 def _put(b: _Batch, pending) -> tuple:
     """The results, with those of the images in the batch as they stand."""
     news = _results(b.carry, pending)
-    put = lambda old, new: tf.tensor_scatter_nd_update(old, b.image[:, None], new)  # noqa: E731
+
+    def put(old, new):
+        return tf.tensor_scatter_nd_update(old, b.image[:, None], new)
+
     return tuple(put(old, new) for old, new in zip(b.results, news, strict=True))
 
 
@@ -183,7 +189,10 @@ def _start(x0, solver, rtol, cap, columns) -> _Carry:
         tf.ensure_shape(tf.broadcast_to(tf.cast(option, dtype), [batch]), x0.shape[:1])
         for option, dtype in ((rtol, x0.dtype), (cap, tf.int32))
     )
-    fill = lambda value, dtype: tf.fill([batch], tf.constant(value, dtype))  # noqa: E731
+
+    def fill(value, dtype):
+        return tf.fill([batch], tf.constant(value, dtype))
+
     return _Carry(
         evaluation=tf.constant(0),
         active=cap > 0,

@@ -75,7 +75,10 @@ def _restored(model, config) -> dict:
     told = dict(measured) if isinstance(measured, dict) else {"image": measured}
     told["blurred"] = told.pop("image")
     size = min(config.batch_size, len(sharp))
-    restore = lambda i: model.restore(**{k: v[i : i + size] for k, v in told.items()})  # noqa: E731
+
+    def restore(i):
+        return model.restore(**{k: v[i : i + size] for k, v in told.items()})
+
     parts = [restore(i) for i in range(0, len(sharp), size)]
     start = time.perf_counter()
     restore(0).image.numpy()

@@ -128,7 +128,10 @@ def _range(min, max, sampling, step=None) -> tuple:
     """Heights between two bounds, and ticks at both and at round numbers between them."""
     scale = math.log if sampling == "log" else float
     low, wide = scale(min), scale(max) - scale(min)
-    height = lambda value: (scale(value) - low) / wide if wide else 0.5  # noqa: E731
+
+    def height(value):
+        return (scale(value) - low) / wide if wide else 0.5
+
     whole = isinstance(min, int)
     between = [v for v in _round_numbers(min, max, sampling, whole) if 0.06 < height(v) < 0.94]
     return height, [(height(v), f"{v:.3g}") for v in (min, *between, max)]
@@ -210,5 +213,7 @@ def _cells(row) -> list:
 
 
 def _markdown(header, rows) -> list:
-    cells = lambda row: "| " + " | ".join(str(c).replace("|", "\\|") for c in row) + " |"  # noqa: E731
+    def cells(row):
+        return "| " + " | ".join(str(c).replace("|", "\\|") for c in row) + " |"
+
     return [cells(header), "|---" * len(header) + "|", *map(cells, rows)]
