@@ -82,6 +82,7 @@ def test_the_package_holds_the_newest_version_of_every_shipped_model(tmp_path):
     for name, folder in shipped().items():
         assert [p.name for p in (built / name).iterdir() if p.is_dir()] == [folder.name]
         assert (built / name / "README.md").is_file()
+        assert "research" in (built / name / "LICENSE-DATA.md").read_text()
         files = {
             str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()
         }
