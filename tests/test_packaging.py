@@ -50,6 +50,13 @@ def test_constraints_pin_what_is_required(config):
     assert {name.lower().replace("_", "-") for name in needed} <= normal
 
 
+def test_the_manual_and_the_checks_of_the_package_have_pins_of_their_own(config):
+    extras = config["options.extras_require"]
+    pinned = names((ROOT / "constraints-docs.txt").read_text())
+    assert names(extras["docs"]) | names(extras["release"]) <= pinned
+    assert "tensorflow" not in pinned
+
+
 def test_version_has_one_source(config):
     assert config["metadata"]["version"] == "attr: tf_jfb._version.__version__"
     tree = ast.parse((ROOT / "tf_jfb" / "_version.py").read_text())
