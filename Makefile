@@ -4,7 +4,7 @@ VENV ?= .venv
 TESTS ?= not slow
 PYTEST_FLAGS ?= --numprocesses=auto --dist=worksteal
 CONSTRAINTS ?= constraints.txt
-EXTRAS ?= data,tune,test
+EXTRAS ?= data,tune,test,notebooks
 
 RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS)
@@ -32,7 +32,7 @@ test-beam:    ## run the tests of bulk deblurring, with Apache Beam in $(VENV)-b
 	    TESTS="slow or not slow" PYTEST_FLAGS=tests/serving/test_bulk.py
 
 test-addons:  ## run the tests on TensorFlow 2.15 with tensorflow-addons, in $(VENV)-addons
-	$(MAKE) test VENV=$(VENV)-addons CONSTRAINTS=constraints-addons.txt EXTRAS=addons,data,tune,test \
+	$(MAKE) test VENV=$(VENV)-addons CONSTRAINTS=constraints-addons.txt EXTRAS=addons,data,tune,test,notebooks \
 	    PYTEST_FLAGS="$(PYTEST_FLAGS) -W default"
 
 lint: $(VENV)/lint.stamp        ## check style and formatting
@@ -61,8 +61,8 @@ package:      ## build the package and its sources into dist/, and check both
 
 constraints:  ## pin the newest versions that install together, of every environment
 	scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
-	for pins in constraints.txt:data,tune,test,lint constraints-beam.txt:beam,test \
-	    constraints-addons.txt:addons,data,tune,test; do \
+	for pins in constraints.txt:data,tune,test,notebooks,lint constraints-beam.txt:beam,test \
+	    constraints-addons.txt:addons,data,tune,test,notebooks; do \
 	    file=$${pins%%:*} && env="$$scratch/$$file.venv" && \
 	    $(PYTHON) -m venv "$$env" && \
 	    "$$env/bin/pip" install --quiet ".[$${pins#*:}]" && \
