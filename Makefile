@@ -4,13 +4,15 @@ VENV ?= .venv
 TESTS ?= not slow
 PYTEST_FLAGS ?= --numprocesses=auto --dist=worksteal
 CONSTRAINTS ?= constraints.txt
-EXTRAS ?= data,tune,test
+EXTRAS ?= data,tune,test,notebooks
 
 RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS)
+# Packages of an extra of setup.cfg, without the package itself.
+extra = $(shell sed -n '/^$(1) =/,/^[^ ]/s/^    //p' setup.cfg)
 PACKAGING := setup.cfg setup.py pyproject.toml $(CONSTRAINTS)
 
-.PHONY: help demo test test-slow test-beam test-addons lint venv wheel constraints clean
+.PHONY: help demo test test-slow test-beam test-addons lint venv wheel package docs constraints clean
 .DEFAULT_GOAL := help
 
 help:         ## list the targets
@@ -30,7 +32,7 @@ test-beam:    ## run the tests of bulk deblurring, with Apache Beam in $(VENV)-b
 	    TESTS="slow or not slow" PYTEST_FLAGS=tests/serving/test_bulk.py
 
 test-addons:  ## run the tests on TensorFlow 2.15 with tensorflow-addons, in $(VENV)-addons
-	$(MAKE) test VENV=$(VENV)-addons CONSTRAINTS=constraints-addons.txt EXTRAS=addons,data,tune,test \
+	$(MAKE) test VENV=$(VENV)-addons CONSTRAINTS=constraints-addons.txt EXTRAS=addons,data,tune,test,notebooks \
 	    PYTEST_FLAGS="$(PYTEST_FLAGS) -W default"
 
 lint: $(VENV)/lint.stamp        ## check style and formatting
@@ -43,28 +45,48 @@ wheel: $(VENV)/bin/pip          ## build the package, the shipped models within,
 	rm -rf build
 	$(RUN) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
+# In an environment without TensorFlow, for the pages are read from the sources.
+docs package: export NO_MKDOCS_2_WARNING = 1
+docs package: SITE = $(MAKE) VENV=$(VENV)-docs CONSTRAINTS=constraints-docs.txt
+docs:         ## build the manual into site/
+	$(SITE) $(VENV)-docs/docs.stamp
+	$(VENV)-docs/bin/mkdocs build --strict
+
+package:      ## build the package and its sources into dist/, and check both
+	$(SITE) $(VENV)-docs/release.stamp
+	rm -rf build dist
+	$(VENV)-docs/bin/python -m build --outdir dist . > /dev/null
+	$(VENV)-docs/bin/twine check --strict dist/*
+	$(VENV)-docs/bin/check-wheel-contents dist/*.whl
+
 constraints:  ## pin the newest versions that install together, of every environment
 	scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
-	for pins in constraints.txt:data,tune,test,lint constraints-beam.txt:beam,test \
-	    constraints-addons.txt:addons,data,tune,test; do \
+	for pins in constraints.txt:data,tune,test,notebooks,lint constraints-beam.txt:beam,test \
+	    constraints-addons.txt:addons,data,tune,test,notebooks; do \
 	    file=$${pins%%:*} && env="$$scratch/$$file.venv" && \
 	    $(PYTHON) -m venv "$$env" && \
 	    "$$env/bin/pip" install --quiet ".[$${pins#*:}]" && \
 	    { head -1 "$$file"; "$$env/bin/pip" freeze --exclude tf_jfb; } > "$$scratch/pins" && \
 	    cp "$$scratch/pins" "$$file" || exit 1; \
-	done
+	done; \
+	$(PYTHON) -m venv "$$scratch/docs" && file=constraints-docs.txt && \
+	"$$scratch/docs/bin/pip" install --quiet $(call extra,docs) $(call extra,release) && \
+	{ head -1 "$$file"; "$$scratch/docs/bin/pip" freeze; } > "$$scratch/pins" && \
+	cp "$$scratch/pins" "$$file"
 
 clean:        ## remove the environment and what tools left behind
-	rm -rf .venv .venv-beam .venv-addons build dist *.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv .venv-beam .venv-addons .venv-docs build dist site *.egg-info .pytest_cache .ruff_cache
 	find tf_jfb tests scripts -name __pycache__ -prune -exec rm -rf {} +
 
 # An installation is repeated only after a change of the packaging files.
 $(VENV)/demo.stamp: WHAT := --editable=.
 $(VENV)/test.stamp: WHAT := --editable=.[$(EXTRAS)]
 $(VENV)/lint.stamp: WHAT := ruff
+$(VENV)/docs.stamp: WHAT = $(call extra,docs)
+$(VENV)/release.stamp: WHAT = $(call extra,release)
 $(VENV)/%.stamp: $(PACKAGING) | $(VENV)/bin/pip
 	@echo "Installing into $(VENV): about a minute the first time"
-	$(INSTALL) "$(WHAT)"
+	$(INSTALL) $(WHAT)
 	@touch $@
 
 $(VENV)/bin/pip:

@@ -10,12 +10,12 @@ ROOT = pathlib.Path(__file__).parent
 
 
 def shipped(models: pathlib.Path):
-    """(file, its path below tf_jfb/shipped) of every model's newest version and card."""
+    """(file, its path below tf_jfb/shipped) of every model's newest version, card and terms."""
     for model in sorted(path for path in models.iterdir() if path.is_dir()):
         newest = max(
             (path for path in model.iterdir() if path.name.isdigit()), key=lambda p: int(p.name)
         )
-        files = [model / "README.md", *(path for path in newest.rglob("*") if path.is_file())]
+        files = [*model.glob("*.md"), *(path for path in newest.rglob("*") if path.is_file())]
         for file in files:
             yield file, file.relative_to(models)
 

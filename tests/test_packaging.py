@@ -44,10 +44,17 @@ def test_constraints_pin_what_is_required(config):
     pinned = names((ROOT / "constraints.txt").read_text())
     extras = config["options.extras_require"]
     needed = names(config["options"]["install_requires"])
-    for extra in ("data", "tune", "tensorboard", "test", "lint"):
+    for extra in ("data", "tune", "tensorboard", "test", "notebooks", "lint"):
         needed |= names(extras[extra])
     normal = {name.lower().replace("_", "-") for name in pinned}
     assert {name.lower().replace("_", "-") for name in needed} <= normal
+
+
+def test_the_manual_and_the_checks_of_the_package_have_pins_of_their_own(config):
+    extras = config["options.extras_require"]
+    pinned = names((ROOT / "constraints-docs.txt").read_text())
+    assert names(extras["docs"]) | names(extras["release"]) <= pinned
+    assert "tensorflow" not in pinned
 
 
 def test_version_has_one_source(config):
@@ -82,6 +89,7 @@ def test_the_package_holds_the_newest_version_of_every_shipped_model(tmp_path):
     for name, folder in shipped().items():
         assert [p.name for p in (built / name).iterdir() if p.is_dir()] == [folder.name]
         assert (built / name / "README.md").is_file()
+        assert "research" in (built / name / "LICENSE-DATA.md").read_text()
         files = {
             str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()
         }

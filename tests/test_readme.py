@@ -94,7 +94,9 @@ def test_every_command_is_exercised(command, checkout):
 
 
 PAGES = ["README.md"] + [
-    f"docs/{name}.md" for name in ("development", "gradients", "layer", "models", "restoring")
+    f"docs/{name}.md"
+    for name in ("extending", "gradients", "layer", "models", "not_converged", "psf", "restoring")
+    + ("solvers",)
 ]
 
 
