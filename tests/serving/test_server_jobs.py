@@ -1,0 +1,128 @@
+"""Jobs of one solve: each is answered as it would be alone."""
+
+import asyncio
+import math
+import time
+
+import numpy as np
+import pytest
+
+from tf_jfb import operators
+from tf_jfb.data import Photo, dead_leaves
+from tf_jfb.exported import deblur_photo
+from tf_jfb.operators import kernels
+from tf_jfb.serving.server import Batcher, Job, ModelStore, Settings, Solver
+from tf_jfb.serving.server.jobs import batches, pad_kernel, solve, solve_each
+from tf_jfb.serving.server.pace import Pace
+
+MOST = 1000
+
+
+@pytest.fixture(scope="module")
+def store(exports):
+    store = ModelStore(exports)
+    store.scan()
+    return store
+
+
+@pytest.fixture(scope="module")
+def version(store):
+    return store.lease("any")
+
+
+def photo(side=24, seed=0, channels=3):
+    pixels = dead_leaves(1, side, seed=seed)[0]
+    return Photo(pixels if channels == 3 else pixels.mean(-1, keepdims=True))
+
+
+@pytest.mark.parametrize("shapes", [((3, 3), (5, 5)), ((2, 4), (5, 7)), ((1, 6), (4, 8))])
+def test_padding_with_zeros_leaves_the_blur_as_it_was(shapes):
+    small, large = shapes
+    kernel = np.random.default_rng(0).random(small)
+    image = photo().pixels[None]
+    blurred = [operators.BlurFFT(k)(image).numpy() for k in (kernel, pad_kernel(kernel, large))]
+    np.testing.assert_array_equal(*blurred)
+
+
+@pytest.mark.parametrize("boundary", ["photo", "circular"])
+def test_a_batch_of_different_kernels_and_options_is_solved_as_each_alone(version, boundary):
+    told = [
+        {"kernel": kernels.gaussian(5, 1.0), "noise": 0.01, "rtol": 1e-3, "max_evaluations": 12},
+        {"kernel": kernels.line(3, 0), "noise": None, "rtol": 0.0, "max_evaluations": 3},
+        {"kernel": kernels.box(2), "noise": 0.02, "rtol": 1e-1, "max_evaluations": None},
+    ]
+    photos = [photo(seed=0), photo(seed=1, channels=1), photo(seed=2)]
+    jobs = [Job(version, p, boundary=boundary, **t) for p, t in zip(photos, told, strict=True)]
+    (batch,) = batches(jobs, 8, 1 << 20, time.monotonic())
+    assert batch == jobs
+    for one, p, t in zip(solve(batch, MOST), photos, told, strict=True):
+        alone = deblur_photo(version.model, p, boundary=boundary, **t)
+        np.testing.assert_allclose(one.photo.pixels, alone.photo.pixels, atol=1e-4)
+        assert (one.evaluations, one.status) == (alone.evaluations, alone.status)
+        assert one.photo.pixels.shape == p.pixels.shape
+
+
+def test_what_cannot_be_solved_together_is_kept_apart(version):
+    k3, k9 = kernels.box(3), kernels.box(9)
+    far = time.monotonic() + 1000
+    jobs = [
+        Job(version, photo(24), k3),
+        Job(version, photo(24), k9),  # its scene is larger
+        Job(version, photo(24), k3, boundary="circular"),
+        Job(version, photo(24), k9, boundary="circular"),
+        Job(version, photo(16), k3),
+        Job(version, photo(24), k3, light="linear"),
+        Job(version, photo(24), k3, deadline=far),
+        Job(version, photo(24), k3, deadline=far - 999),
+    ]
+    found = batches(jobs, 8, 1 << 20, time.monotonic())
+    assert sorted(map(len, found)) == [1, 1, 1, 1, 1, 1, 2]
+    assert [batch[0].deadline for batch in found[:2]] == [far - 999, far]  # the urgent first
+    alike = [Job(version, photo(24), k3) for _ in range(5)]
+    assert [len(b) for b in batches(alike, 2, 1 << 20, 0.0)] == [2, 2, 1]
+    assert [len(b) for b in batches(alike, 8, 3 * 24 * 24, 0.0)] == [3, 2]
+    assert [len(b) for b in batches(alike, 8, 1, 0.0)] == [1] * 5
+
+
+def test_a_deadline_becomes_a_cap(version):
+    job = Job(version, photo(), kernels.box(3), rtol=0.0, deadline=time.monotonic())
+    (restored,) = solve([job], MOST)
+    assert restored.evaluations == 1 and restored.status.name == "CAP"
+    assert np.isfinite(restored.photo.pixels).all()
+
+
+def test_the_cap_is_what_fits_into_the_time_left():
+    pace = Pace()
+    assert pace.seconds(100) is None and pace.evaluations(0.1, 100, 50) == 50
+    pace.measured(seconds=1.0, evaluations=10, pixels=1000)
+    assert pace.seconds(1000) == pytest.approx(0.1)
+    assert pace.seconds(4000) == pytest.approx(0.4)  # no size nearer was measured
+    assert pace.evaluations(1.0, 1000, 50) == 8
+    assert pace.evaluations(-1.0, 1000, 50) == 1
+    assert pace.evaluations(math.inf, 1000, 50) == pace.evaluations(99.0, 1000, 50) == 50
+    pace.measured(seconds=1.0, evaluations=100, pixels=4096)
+    assert pace.seconds(4096) == pytest.approx(0.01) and pace.seconds(1000) > 0.05
+
+
+def test_one_that_fails_does_not_fail_the_others(version):
+    good = Job(version, photo(), kernels.box(3), max_evaluations=2)
+    bad = Job(version, Photo(photo().pixels * 9.0), kernels.box(3), max_evaluations=2)
+    outcomes = solve_each([good, bad], MOST)
+    assert outcomes[0].evaluations == 2
+    assert isinstance(outcomes[1], ValueError) and "`image` must lie in" in str(outcomes[1])
+
+
+def test_jobs_that_come_together_are_solved_together(version):
+    seen = []
+    solver = Solver(Settings(batch_wait=0.05), lambda batch, *_: seen.append(len(batch)))
+
+    async def ask():
+        submit = Batcher(solver)
+        jobs = [Job(version, photo(seed=i), kernels.box(3), max_evaluations=2) for i in range(3)]
+        first = await asyncio.gather(*map(submit, jobs))
+        return [*first, await submit(jobs[0])]
+
+    outcomes = asyncio.run(ask())
+    assert seen == [3, 1]
+    np.testing.assert_allclose(outcomes[0].photo.pixels, outcomes[3].photo.pixels, atol=1e-5)
+    assert not np.allclose(outcomes[0].photo.pixels, outcomes[1].photo.pixels)

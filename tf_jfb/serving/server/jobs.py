@@ -1,0 +1,118 @@
+"""Images to restore, grouped so that one solve answers many, each with options of its own."""
+
+import dataclasses
+import math
+import time
+
+import numpy as np
+
+from tf_jfb._types import Status
+from tf_jfb.data import Photo
+from tf_jfb.exported import Restored, deblur_photos
+
+MULTIPLE = 8  # scenes of photographs have sides that are multiples of it
+OCTAVES = 2  # groups of deadlines per doubling of the time left
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Job:
+    """One image to restore; `version` is a loaded version of a model, of `ModelStore`."""
+
+    version: object
+    photo: Photo
+    kernel: np.ndarray | None = None  # [k1, k2]
+    noise: float | None = None  # in the units of the pixels; None: estimated
+    boundary: str = "photo"
+    light: str = "encoded"
+    rtol: float | None = None
+    max_evaluations: int | None = None
+    deadline: float = math.inf  # of `time.monotonic`
+
+    @property
+    def pixels(self) -> int:
+        """Height times width."""
+        return math.prod(self.photo.pixels.shape[:2])
+
+    def group(self, now: float) -> tuple:
+        """What jobs of one solve have in common.
+
+        Kernels of one group can be padded with zeros to one size without any effect: those of
+        photographs where the scene that is solved for has the same size with each of them. Jobs of
+        very different deadlines stay apart, as a solve ends with its last image.
+        """
+        size = self.photo.pixels.shape[:2]
+        scene = None
+        if self.kernel is not None and self.boundary == "photo":
+            scene = tuple(map(_scene, size, self.kernel.shape))
+        left = max(1e-3, self.deadline - now)
+        urgency = math.inf if left == math.inf else int(OCTAVES * math.log2(left))
+        return id(self.version), size, self.boundary, self.light, scene, urgency
+
+
+def _scene(side: int, kernel: int) -> int:
+    """Length of the scene that an exported model solves for, as `operators.frame.scene_of`."""
+    return min(side + kernel + -(side + kernel) % MULTIPLE, 2 * side)
+
+
+def pad_kernel(kernel: np.ndarray, shape) -> np.ndarray:
+    """`kernel` with zeros around to `shape`, its origin, index size // 2 of each axis, at theirs.
+
+    >>> pad_kernel(np.ones((1, 2)), (3, 3))
+    array([[0., 0., 0.],
+           [1., 1., 0.],
+           [0., 0., 0.]])
+    """
+    before = [new // 2 - old // 2 for new, old in zip(shape, kernel.shape, strict=True)]
+    widths = [
+        (first, new - old - first)
+        for first, new, old in zip(before, shape, kernel.shape, strict=True)
+    ]
+    return np.pad(kernel, widths)
+
+
+def batches(jobs, max_batch: int, max_pixels: int, now: float) -> list[list[Job]]:
+    """`jobs` as lists that can be solved together, those whose deadline is first coming first."""
+    groups, full = {}, []
+    for job in sorted(jobs, key=lambda job: job.deadline):
+        group = groups.setdefault(job.group(now), [])
+        group.append(job)
+        if len(group) == max_batch or (len(group) + 1) * job.pixels > max_pixels:
+            full.append(groups.pop(job.group(now)))
+    return sorted([*full, *groups.values()], key=lambda batch: batch[0].deadline)
+
+
+def solve(batch: list[Job], most: int) -> list[Restored]:
+    """What every job of one group became; an image's cap is its own, `most` or its deadline's.
+
+    Raises ValueError, or what TensorFlow raises, if an image or its options are unusable.
+    """
+    first, started = batch[0], time.monotonic()
+    model, pace = first.version.model, first.version.pace
+    pixels, left = len(batch) * first.pixels, min(job.deadline for job in batch) - started
+    own = [min(most, job.max_evaluations or model.max_evaluations) for job in batch]
+    caps = [pace.evaluations(left, pixels, cap) for cap in own]
+    options = {"boundary": first.boundary, "light": first.light, "max_evaluations": caps}
+    options["rtol"] = [model.rtol if job.rtol is None else job.rtol for job in batch]
+    if first.kernel is not None:
+        shape = np.max([job.kernel.shape for job in batch], axis=0)
+        options["kernel"] = np.stack([pad_kernel(job.kernel, shape) for job in batch])
+    if model.takes_noise:
+        options["noise"] = [job.noise for job in batch]
+    restored = deblur_photos(model, [job.photo for job in batch], **options)
+    pace.measured(time.monotonic() - started, max(r.evaluations for r in restored), pixels)
+    return restored
+
+
+def solve_each(batch: list[Job], most: int) -> list:
+    """`solve`, with the exception of every job that failed: one does not fail the others."""
+    try:
+        return solve(batch, most)
+    except Exception as error:  # whatever a program raises
+        if len(batch) == 1:
+            return [error]
+        return [solve_each([job], most)[0] for job in batch]
+
+
+def status_of(restored: Restored) -> str:
+    """CONVERGED, CAP or DIVERGED."""
+    return Status(restored.status).name
