@@ -15,6 +15,7 @@ COMMANDS = {
     "export": "write a trained model as a SavedModel",
     "audit": "say how far a model contracts, and which gradient its training may use",
     "evaluate": "compare models with baselines on degraded test images",
+    "serve": "answer requests for restored images over HTTP",
     "bulk": "restore millions of images, on one machine or on many",
 }
 EXAMPLE = """

@@ -1,0 +1,98 @@
+"""The real thing: the command `tf-jfb serve`, on Ray Serve and alone."""
+
+import concurrent.futures
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from server_client import deblur, picture, pixels_of
+
+from tf_jfb.data import Photo
+from tf_jfb.exported import ExportedModel, deblur_photo
+from tf_jfb.operators import kernels
+
+ROOT = pathlib.Path(__file__).parents[2]
+START = "import _tf_jfb_command as c, sys; sys.argv = ['tf-jfb', *sys.argv[1:]]; sys.exit(c.main())"
+
+
+@pytest.fixture
+def started(root, tmp_path):
+    """Starts the command with options; yields (client, process) once it is ready."""
+    httpx = pytest.importorskip("httpx2")
+    processes = []
+
+    def start(*options):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        command = [sys.executable, "-c", START, "serve", "--models", root, "--port", port, *options]
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+        log = open(tmp_path / "log", "w")  # noqa: SIM115
+        process = subprocess.Popen(
+            list(map(str, command)), stdout=log, stderr=log, env=environment, cwd=tmp_path
+        )
+        processes.append(process)
+        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60.0)
+        end = time.monotonic() + 150
+        while time.monotonic() < end:
+            try:
+                if client.get("/readyz").status_code == 200:
+                    return client, process
+            except httpx.TransportError:
+                assert process.poll() is None, (tmp_path / "log").read_text()
+            time.sleep(0.3)
+        raise AssertionError((tmp_path / "log").read_text())
+
+    yield start
+    for process in processes:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("--plain",)], ids=["ray", "plain"])
+def test_it_batches_answers_and_drains(started, root, options):
+    if not options:
+        pytest.importorskip("ray")
+    client, process = started(*options)
+    told = {"noise": 0.01, "max_evaluations": 5, "rtol": 0}
+    names = ["gaussian:5:1.0", "gaussian:3:1.0"]  # whose scenes are of one size
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        tasks = [
+            pool.submit(deblur, client, picture(seed=i), kernel=names[i % 2], **told)
+            for i in range(8)
+        ]
+        answers = [task.result() for task in tasks]
+    model = ExportedModel.open(root / "any")
+    for i, answer in enumerate(answers):
+        assert answer.status_code == 200, answer.text
+        kernel = kernels.parse(names[i % 2])
+        alone = deblur_photo(model, Photo(picture(seed=i)), kernel=kernel, **told)
+        found = pixels_of(answer.content)
+        np.testing.assert_allclose(found, alone.photo.pixels, atol=0.52 / 255)
+    lines = client.get("/metrics").text.splitlines()
+    count = next(float(x.split()[1]) for x in lines if x.startswith("tf_jfb_batch_images_count"))
+    assert count < 8  # some were solved together
+    assert client.post("/v1/models/any:predict", content=b"{").status_code == 400
+
+    def long():
+        return deblur(client, picture(96), rtol=0, max_evaluations=300)
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        tasks = [pool.submit(long) for _ in range(2)]
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        assert [task.result().status_code for task in tasks] == [200, 200]
+    # uvicorn ends by the signal that it was sent, once it has drained.
+    assert process.wait(60) in (0, -signal.SIGTERM)

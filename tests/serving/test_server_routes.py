@@ -1,0 +1,162 @@
+"""The server's routes answer as the model does."""
+
+import base64
+import io
+import json
+import logging
+import shutil
+
+import numpy as np
+import pytest
+from server_client import client_of, deblur, picture, pixels_of, png
+
+from tf_jfb.data import Photo
+from tf_jfb.exported import ExportedModel, deblur_photo
+from tf_jfb.operators import kernels
+
+
+@pytest.fixture(scope="module")
+def client(exports):
+    with client_of(exports) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def model(exports):
+    return ExportedModel.open(exports / "any")
+
+
+def test_a_picture_comes_back_as_the_model_restores_it(client, model):
+    told = {"noise": 0.01, "rtol": 1e-3, "max_evaluations": 20}
+    answer = deblur(client, **told)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "image/png"
+    kernel = kernels.gaussian(5, 1.0)
+    alone = deblur_photo(model, Photo(picture()), kernel=kernel, **told)
+    np.testing.assert_allclose(pixels_of(answer.content), alone.photo.pixels, atol=0.51 / 255)
+    assert answer.headers["x-deblur-status"] == alone.status.name
+    assert int(answer.headers["x-deblur-evaluations"]) == alone.evaluations
+    assert float(answer.headers["x-deblur-residual"]) == pytest.approx(alone.residual, rel=1e-3)
+
+
+def test_options_of_the_form_reach_the_solve(client, model):
+    told = {"noise": 0.02, "boundary": "circular", "light": "linear", "max_evaluations": 3}
+    npy = io.BytesIO()
+    np.save(npy, kernels.line(3, 0) * 7)
+    accept = {"accept": "application/json"}
+    answer = deblur(client, kernel=("k.npy", npy.getvalue()), rtol=0, headers=accept, **told)
+    told_back = answer.json()
+    alone = deblur_photo(model, Photo(picture()), kernel=kernels.line(3, 0), rtol=0.0, **told)
+    assert (told_back["evaluations"], told_back["status"]) == (3, "CAP")
+    restored = pixels_of(base64.b64decode(told_back["image"]["b64"]))
+    np.testing.assert_allclose(restored, alone.photo.pixels, atol=0.51 / 255)
+    image = io.BytesIO(png(kernels.gaussian(3, 1.0)[..., None]))
+    by_file = deblur(client, kernel=("k.png", image.getvalue()), max_evaluations=2)
+    assert by_file.status_code == 200 and by_file.headers["x-deblur-noise"]
+
+
+def test_a_deadline_gives_the_best_so_far(client):
+    answer = deblur(client, rtol=0, max_evaluations=1000, deadline_ms=0.001)
+    assert answer.status_code == 200
+    assert answer.headers["x-deblur-status"] == "CAP"
+    assert answer.headers["x-deblur-evaluations"] == "1"
+
+
+def test_a_model_made_for_one_blur_takes_no_kernel(client):
+    grey = picture(channels=1)
+    answer = deblur(client, grey, kernel=None, name="fixed")
+    assert answer.status_code == 200 and pixels_of(answer.content).shape == (24, 24)
+    refused = deblur(client, grey, name="fixed")
+    assert refused.status_code == 400 and "`kernel` must be left out" in refused.json()["error"]
+    missing = deblur(client, kernel=None)
+    assert missing.status_code == 400 and "`kernel` must be given" in missing.json()["error"]
+
+
+@pytest.mark.parametrize("path", ["/v1/models/any", "/v1/models/any/versions/1"])
+def test_predict_by_rows_and_by_columns(client, model, path):
+    """As TensorFlow Serving documents both formats."""
+    images, kernel = np.stack([picture(16, seed) for seed in (0, 1)]), kernels.box(3)
+    rtol, caps, noise = [1e-2, 0.0], [30, 2], [0.01, 0.02]
+    columns = {"image": images.tolist(), "kernel": [kernel.tolist()] * 2, "noise": noise}
+    columns |= {"rtol": rtol, "max_evaluations": caps}
+    rows = [{name: columns[name][i] for name in columns} for i in range(2)]
+    alone = model.restore(images, kernel, noise, "circular", rtol=rtol, max_evaluations=caps)
+    by_row = client.post(f"{path}:predict", json={"signature_name": "deblur", "instances": rows})
+    assert by_row.status_code == 200, by_row.text
+    predictions = by_row.json()["predictions"]
+    by_column = client.post(
+        f"{path}:predict", json={"signature_name": "deblur", "inputs": columns}
+    ).json()["outputs"]
+    for i, one in enumerate(predictions):
+        np.testing.assert_allclose(one["restored"], alone.image[i], atol=1e-5)
+        assert one["evaluations"] == by_column["evaluations"][i] == alone.evaluations[i]
+    np.testing.assert_allclose(by_column["restored"], alone.image, atol=1e-5)
+
+
+def test_predict_of_one_input_takes_bare_values_and_base64(client):
+    grey = picture(16, channels=1)
+    bare = client.post("/v1/models/fixed:predict", json={"instances": [grey.tolist()]})
+    coded = {"b64": base64.b64encode(png(grey)).decode()}
+    for body in ({"instances": [coded]}, {"instances": [{"image": coded}]}, {"inputs": [coded]}):
+        answer = client.post("/v1/models/fixed:predict", json=body).json()
+        found = answer["outputs"]["restored"][0] if "inputs" in body else None
+        found = answer["predictions"][0]["restored"] if found is None else found
+        np.testing.assert_allclose(found, bare.json()["predictions"][0]["restored"], atol=1e-6)
+
+
+def test_status_and_metadata(client):
+    (state,) = client.get("/v1/models/any").json()["model_version_status"]
+    assert state["version"] == "1" and state["state"] == "AVAILABLE"
+    assert state["status"] == {"error_code": "OK", "error_message": ""}
+    assert client.get("/v1/models/any/versions/1").json()["model_version_status"] == [state]
+    told = client.get("/v1/models/any/metadata").json()
+    assert told["model_spec"] == {"name": "any", "signature_name": "", "version": "1"}
+    signatures = told["metadata"]["signature_def"]["signature_def"]
+    kernel = signatures["deblur"]["inputs"]["kernel"]
+    assert kernel["dtype"] == "DT_FLOAT" and len(kernel["tensor_shape"]["dim"]) == 3
+    assert client.get("/v1/models/any/versions/1/metadata").json() == told
+
+
+def test_metrics_tell_of_solves_and_requests(client):
+    deblur(client, max_evaluations=2, rtol=0)
+    text = client.get("/metrics").text
+    assert 'tf_jfb_images_total{model="any",status="CAP",version="1"}' in text
+    assert 'route="/v1/models/{name}:deblur"' in text
+    for name in ("batch_images", "evaluations", "residual", "solve_seconds", "requests_working"):
+        assert f"tf_jfb_{name}" in text
+
+
+def test_health_readiness_and_description(client, tmp_path):
+    assert client.get("/healthz").json() == {"status": "alive"}
+    assert client.get("/readyz").json()["models"] == ["any", "fixed"]
+    paths = client.get("/openapi.json").json()["paths"]
+    assert {"/v1/models/{name}:deblur", "/v1/models/{name}:predict"} <= set(paths)
+    assert client.get("/docs").status_code == 200
+    with client_of(tmp_path) as empty:
+        assert empty.get("/healthz").status_code == 200
+        assert empty.get("/readyz").status_code == 503
+
+
+def test_a_new_version_is_served_and_the_old_told_of(root):
+    with client_of(root, poll_seconds=0.05) as client:
+        shutil.copytree(root / "fixed" / "1", root / "fixed" / "2")
+        store, grey = client.app.state.store, picture(channels=1)
+        seen, codes = set(), set()
+        while "2" not in seen or len(codes) > 1:
+            answer = deblur(client, grey, kernel=None, name="fixed", max_evaluations=2)
+            codes.add(answer.status_code)
+            seen.add(answer.headers.get("x-deblur-version"))
+            assert codes == {200}
+        assert store.status("fixed")[2].state == "AVAILABLE"
+
+
+def test_logs_hold_neither_pictures_nor_tokens(exports, caplog):
+    caplog.set_level(logging.INFO, "tf_jfb.server")
+    with client_of(exports, token="very secret") as client:
+        bearer = {"authorization": "Bearer very secret"}
+        assert deblur(client, max_evaluations=1, headers=bearer).status_code == 200
+        client.get("/v1/models/any?key=hidden", headers=bearer)
+    lines = [json.loads(r.message) for r in caplog.records if r.message.startswith("{")]
+    told = next(line for line in lines if line["route"] == "/v1/models/{name}:deblur")
+    assert told["code"] == 200 and told["evaluations"] == 1 and told["model"] == "any"
+    assert "secret" not in caplog.text and "hidden" not in caplog.text and len(caplog.text) < 5000

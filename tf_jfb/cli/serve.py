@@ -1,0 +1,97 @@
+"""Serve exported models over HTTP: deblurring, and TensorFlow Serving's REST API."""
+
+import os
+import pathlib
+import signal
+import sys
+import threading
+
+from tf_jfb.cli._shared import import_tensorflow
+
+EXAMPLE = """
+examples:
+  %(prog)s --models saved_models
+  %(prog)s --models saved_models --host 0.0.0.0 --port 8501 --token-file token
+  %(prog)s --models /shared/models --address auto --replicas 4
+
+Needs Ray Serve: pip install 'tf_jfb[serve]'. It listens on this machine alone unless --host says
+otherwise. A SavedModel is a program: serve only models that you trust. docs/serving.md says more.
+"""
+
+
+def add_arguments(p) -> None:
+    p.add_argument("--models", required=True, metavar="DIR", help="that holds NAME/VERSION")
+    p.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    p.add_argument("--port", type=int, default=8501, help="(%(default)s)")
+    p.add_argument("--address", metavar="RAY", help="of a Ray cluster: auto or ray://HOST:PORT")
+    p.add_argument("--replicas", type=int, default=1, help="processes with the models (1)")
+    p.add_argument("--token-file", metavar="FILE", help="its first line must come as Bearer token")
+    p.add_argument("--plain", action="store_true", help="in this process, without Ray")
+    p.add_argument("--batch", type=int, default=8, help="images of a solve, at most (%(default)s)")
+    p.add_argument("--queue", type=int, default=64, help="requests at once (%(default)s)")
+    p.add_argument("--pixels", type=int, default=1 << 22, help="of an image (%(default)s)")
+
+
+def run(args) -> None:
+    if not pathlib.Path(args.models).is_dir():
+        raise ValueError(f"`models` must be a folder. Received: models={args.models!r}")
+    if args.plain and (args.address or args.replicas != 1):
+        raise ValueError("--plain takes neither --address nor --replicas")
+    if args.replicas < 1 or not 0 < args.port < 65536:
+        raise ValueError("--replicas must be >= 1 and --port lie in 1 to 65535")
+    token = None if args.token_file is None else _token(args.token_file)
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    import_tensorflow()
+    from tf_jfb.serving.server import Settings
+
+    limits = {"max_batch": args.batch, "max_queue": args.queue, "max_pixels": args.pixels}
+    settings = Settings(token=token, **limits)
+    try:
+        (_plain if args.plain else _on_ray)(args, settings)
+    except ImportError as error:
+        raise RuntimeError(
+            f"The server needs Ray Serve ({error}): pip install 'tf_jfb[serve]'"
+        ) from None
+
+
+def _plain(args, settings) -> None:
+    """By uvicorn, which answers what it has taken before it ends by SIGTERM."""
+    import uvicorn
+
+    from tf_jfb.serving.server import ModelStore
+    from tf_jfb.serving.server.app import create_app
+
+    app = create_app(ModelStore(args.models), settings)
+    _log_to_standard_error()
+    uvicorn.run(app, host=args.host, port=args.port, log_level="warning", server_header=False)
+
+
+def _on_ray(args, settings) -> None:
+    from tf_jfb.serving.server import ray_serve
+
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    models = os.path.abspath(args.models)
+    ray_serve.start(models, settings, args.host, args.port, args.address, args.replicas)
+    try:
+        print(f"serving {models} on http://{args.host}:{args.port}", file=sys.stderr, flush=True)
+        while not ended.wait(1.0):
+            pass
+    finally:
+        ray_serve.stop()
+
+
+def _log_to_standard_error() -> None:
+    import logging
+
+    log = logging.getLogger("tf_jfb.server")
+    log.setLevel(logging.INFO)
+    log.addHandler(logging.StreamHandler())
+
+
+def _token(file) -> str:
+    lines = pathlib.Path(file).read_text().splitlines()
+    if not lines or not lines[0].strip():
+        raise ValueError(f"The first line of the token file must be a token. Received: {file!r}")
+    return lines[0].strip()

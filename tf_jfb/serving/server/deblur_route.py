@@ -1,0 +1,77 @@
+"""`POST /v1/models/NAME:deblur`: a picture in, a picture out."""
+
+import asyncio
+import base64
+import math
+
+import fastapi
+
+from tf_jfb.data.image_io import encode_image
+from tf_jfb.serving.server import documents
+from tf_jfb.serving.server.documents import Name, Version
+from tf_jfb.serving.server.fields import job_of, read_form
+from tf_jfb.serving.server.jobs import status_of
+from tf_jfb.serving.server.refused import RefusedError
+
+router = fastapi.APIRouter(tags=["deblur"])
+
+
+@router.post("/v1/models/{name}:deblur", **documents.DEBLUR)
+async def deblur(request: fastapi.Request, name: Name):
+    """Restores one picture."""
+    return await _deblurred(request, name, None)
+
+
+@router.post("/v1/models/{name}/versions/{version}:deblur", **documents.DEBLUR)
+async def deblur_by_version(request: fastapi.Request, name: Name, version: Version):
+    """The same, if this version is the one that serves."""
+    return await _deblurred(request, name, version)
+
+
+async def _deblurred(request, name, version):
+    state, settings = request.app.state, request.app.state.settings
+    fields = await read_form(request, settings)
+    with_model = state.store.lease(name, version)
+    try:
+        arrived = request.scope["state"]["arrived"]
+        job = await asyncio.to_thread(job_of, fields, with_model, settings, arrived)
+        outcome = await state.submit(job)
+    finally:
+        with_model.__exit__()
+    restored = checked(outcome)
+    told = {
+        "status": status_of(restored),
+        "residual": restored.residual if math.isfinite(restored.residual) else None,
+        "evaluations": restored.evaluations,
+        "noise": restored.noise,
+        "model": name,
+        "version": with_model.version,
+    }
+    request.scope["state"]["told"] = told
+    png = await asyncio.to_thread(encode_image, restored.photo, "restored.png")
+    if "application/json" in request.headers.get("accept", ""):
+        picture = {"b64": base64.b64encode(png).decode()}
+        return fastapi.responses.JSONResponse({**told, "image": picture})
+    headers = {f"X-Deblur-{key.title()}": str(v) for key, v in told.items() if v is not None}
+    return fastapi.Response(png, media_type="image/png", headers=headers)
+
+
+def checked(outcome):
+    """`outcome`, or the exception that it is: a fault of the request's as RefusedError, 400."""
+    import tensorflow as tf
+
+    if isinstance(outcome, (ValueError, tf.errors.InvalidArgumentError)):
+        reason = str(getattr(outcome, "message", outcome)).strip() or "The inputs are unusable."
+        raise RefusedError(400, sentence(reason)) from None
+    if isinstance(outcome, tf.errors.ResourceExhaustedError):
+        raise RefusedError(413, "The image needs more memory than the server has.") from None
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+def sentence(reason: str) -> str:
+    """What an operation of TensorFlow asserted, without where."""
+    lines = [line.strip() for line in reason.splitlines()]
+    told = [line for line in lines if "must" in line]
+    return " ".join(told or lines[:1])[:500]

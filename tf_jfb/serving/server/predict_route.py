@@ -1,0 +1,84 @@
+"""TensorFlow Serving's REST API: status, metadata and `:predict`."""
+
+import asyncio
+import json
+
+import fastapi
+import numpy as np
+
+from tf_jfb.serving.server import describe, documents, tensors
+from tf_jfb.serving.server.deblur_route import checked
+from tf_jfb.serving.server.documents import Name, Version
+from tf_jfb.serving.server.refused import RefusedError
+
+router = fastapi.APIRouter(tags=["TensorFlow Serving"])
+
+
+@router.post("/v1/models/{name}:predict", **documents.PREDICT)
+async def predict(request: fastapi.Request, name: Name):
+    """Runs a signature."""
+    return await _predicted(request, name, None)
+
+
+@router.post("/v1/models/{name}/versions/{version}:predict", **documents.PREDICT)
+async def predict_by_version(request: fastapi.Request, name: Name, version: Version):
+    """The same, if this version is the one that serves."""
+    return await _predicted(request, name, version)
+
+
+@router.get("/v1/models/{name}", responses=documents.ERRORS)
+async def status(request: fastapi.Request, name: Name) -> dict:
+    """States of a model's versions."""
+    return describe.status_of(request.app.state.store.status(name))
+
+
+@router.get("/v1/models/{name}/versions/{version}", responses=documents.ERRORS)
+async def status_by_version(request: fastapi.Request, name: Name, version: Version) -> dict:
+    """State of one version."""
+    return describe.status_of(request.app.state.store.status(name, version))
+
+
+@router.get("/v1/models/{name}/metadata", responses=documents.ERRORS)
+async def metadata(request: fastapi.Request, name: Name) -> dict:
+    """Signatures of a model, and what is known of it."""
+    return await _metadata(request, name, None)
+
+
+@router.get("/v1/models/{name}/versions/{version}/metadata", responses=documents.ERRORS)
+async def metadata_by_version(request: fastapi.Request, name: Name, version: Version) -> dict:
+    """The same, if this version is the one that serves."""
+    return await _metadata(request, name, version)
+
+
+async def _metadata(request, name, version):
+    with request.app.state.store.lease(name, version) as model:
+        return await asyncio.to_thread(describe.metadata_of, model)
+
+
+async def _predicted(request, name, version):
+    state, body = request.app.state, await request.body()
+    with_model = state.store.lease(name, version)
+    try:
+        content = await asyncio.to_thread(tensors.parsed, body)
+        signature = content.get("signature_name") or "serving_default"
+        if signature not in with_model.signatures:
+            known = sorted(with_model.signatures)
+            reason = f"`signature_name` must be one of {known}. Received: {signature[:80]!r}"
+            raise RefusedError(400, reason)
+        program = with_model.signatures[signature]
+        specs = program.structured_input_signature[1]
+        inputs = await asyncio.to_thread(tensors.tensors_of, content, specs, state.settings)
+        outcome = checked(await state.solver.run(lambda: _outputs(program, inputs)))
+    finally:
+        with_model.__exit__()
+    request.scope["state"]["told"] = {"model": name, "version": with_model.version}
+    text = await asyncio.to_thread(lambda: json.dumps(tensors.answer_of(content, outcome)))
+    return fastapi.Response(text, media_type="application/json")
+
+
+def _outputs(program, inputs):
+    """{name: array}, or the exception that the program raised."""
+    try:
+        return {name: np.asarray(tensor) for name, tensor in program(**inputs).items()}
+    except Exception as error:  # whatever a program raises
+        return error
