@@ -12,7 +12,7 @@ INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check --constrain
 extra = $(shell sed -n '/^$(1) =/,/^[^ ]/s/^    //p' setup.cfg)
 PACKAGING := setup.cfg setup.py pyproject.toml $(CONSTRAINTS)
 
-.PHONY: help demo test test-slow test-beam test-addons lint venv wheel package docs constraints clean
+.PHONY: help demo test test-slow test-beam test-serve test-addons lint venv wheel package docs constraints clean
 .DEFAULT_GOAL := help
 
 help:         ## list the targets
@@ -30,6 +30,10 @@ test-slow:    ## run the tests that need processes of their own
 test-beam:    ## run the tests of bulk deblurring, with Apache Beam in $(VENV)-beam
 	$(MAKE) test VENV=$(VENV)-beam CONSTRAINTS=constraints-beam.txt EXTRAS=beam,test \
 	    TESTS="slow or not slow" PYTEST_FLAGS=tests/serving/test_bulk.py
+
+test-serve:   ## run the tests of the server, with Ray Serve in $(VENV)-serve
+	$(MAKE) test VENV=$(VENV)-serve EXTRAS=serve,test,test-serve TESTS="slow or not slow" \
+	    PYTEST_FLAGS="$(wildcard tests/serving/test_server_*.py)"
 
 test-addons:  ## run the tests on TensorFlow 2.15 with tensorflow-addons, in $(VENV)-addons
 	$(MAKE) test VENV=$(VENV)-addons CONSTRAINTS=constraints-addons.txt EXTRAS=addons,data,tune,test,notebooks \
@@ -61,7 +65,7 @@ package:      ## build the package and its sources into dist/, and check both
 
 constraints:  ## pin the newest versions that install together, of every environment
 	scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
-	for pins in constraints.txt:data,tune,test,notebooks,lint constraints-beam.txt:beam,test \
+	for pins in constraints.txt:data,tune,serve,test,test-serve,notebooks,lint constraints-beam.txt:beam,test \
 	    constraints-addons.txt:addons,data,tune,test,notebooks; do \
 	    file=$${pins%%:*} && env="$$scratch/$$file.venv" && \
 	    $(PYTHON) -m venv "$$env" && \
@@ -75,7 +79,7 @@ constraints:  ## pin the newest versions that install together, of every environ
 	cp "$$scratch/pins" "$$file"
 
 clean:        ## remove the environment and what tools left behind
-	rm -rf .venv .venv-beam .venv-addons .venv-docs build dist site *.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv .venv-beam .venv-serve .venv-addons .venv-docs build dist site *.egg-info .pytest_cache .ruff_cache
 	find tf_jfb tests scripts -name __pycache__ -prune -exec rm -rf {} +
 
 # An installation is repeated only after a change of the packaging files.

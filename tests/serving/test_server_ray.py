@@ -25,7 +25,7 @@ START = "import _tf_jfb_command as c, sys; sys.argv = ['tf-jfb', *sys.argv[1:]];
 def started(root, tmp_path):
     """Starts the command with options; yields (client, process) once it is ready."""
     httpx = pytest.importorskip("httpx2")
-    processes = []
+    processes, files = [], []
 
     def start(*options):
         with socket.socket() as free:
@@ -34,11 +34,13 @@ def started(root, tmp_path):
         command = [sys.executable, "-c", START, "serve", "--models", root, "--port", port, *options]
         environment = os.environ | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
         log = open(tmp_path / "log", "w")  # noqa: SIM115
+        files.append(log)
         process = subprocess.Popen(
             list(map(str, command)), stdout=log, stderr=log, env=environment, cwd=tmp_path
         )
         processes.append(process)
         client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60.0)
+        files.append(client)
         end = time.monotonic() + 150
         while time.monotonic() < end:
             try:
@@ -58,6 +60,8 @@ def started(root, tmp_path):
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+    for file in files:
+        file.close()
 
 
 @pytest.mark.slow

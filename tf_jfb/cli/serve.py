@@ -59,35 +59,26 @@ def _plain(args, settings) -> None:
     import uvicorn
 
     from tf_jfb.serving.server import ModelStore
-    from tf_jfb.serving.server.app import create_app
+    from tf_jfb.serving.server.app import create_app, log_to_standard_error
 
     app = create_app(ModelStore(args.models), settings)
-    _log_to_standard_error()
+    log_to_standard_error()
     uvicorn.run(app, host=args.host, port=args.port, log_level="warning", server_header=False)
 
 
 def _on_ray(args, settings) -> None:
     from tf_jfb.serving.server import ray_serve
 
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
-    models = os.path.abspath(args.models)
+    ended, models = threading.Event(), os.path.abspath(args.models)
     ray_serve.start(models, settings, args.host, args.port, args.address, args.replicas)
+    for number in (signal.SIGTERM, signal.SIGINT):  # after Ray, which has handlers of its own
+        signal.signal(number, lambda *_: ended.set())
     try:
         print(f"serving {models} on http://{args.host}:{args.port}", file=sys.stderr, flush=True)
         while not ended.wait(1.0):
             pass
     finally:
         ray_serve.stop()
-
-
-def _log_to_standard_error() -> None:
-    import logging
-
-    log = logging.getLogger("tf_jfb.server")
-    log.setLevel(logging.INFO)
-    log.addHandler(logging.StreamHandler())
 
 
 def _token(file) -> str:

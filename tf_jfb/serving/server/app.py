@@ -49,6 +49,14 @@ def create_app(store, settings, make_batcher=Batcher) -> fastapi.FastAPI:
     return app
 
 
+def log_to_standard_error() -> None:
+    """One line of JSON per request, and what is found in the folder of the models."""
+    _log.setLevel(logging.INFO)
+    if not _log.handlers:
+        _log.addHandler(logging.StreamHandler())
+    _log.propagate = False
+
+
 def _health() -> fastapi.APIRouter:
     router = fastapi.APIRouter(tags=["server"])
 

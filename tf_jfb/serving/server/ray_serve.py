@@ -12,7 +12,6 @@ from tf_jfb.serving.server.store import ModelStore
 
 NAME = "tf-jfb"
 DRAIN_SECONDS = 60.0  # that a replica is given to answer what it has taken
-_log = logging.getLogger("tf_jfb.server")
 
 
 class BatchedByServe:
@@ -42,9 +41,9 @@ def deployment(models: str, settings, replicas: int = 1):
     """
 
     def build():
-        from tf_jfb.serving.server.app import create_app
+        from tf_jfb.serving.server.app import create_app, log_to_standard_error
 
-        logging.getLogger("tf_jfb.server").setLevel(logging.INFO)
+        log_to_standard_error()
         store = ModelStore(models)
         store.scan()
         return create_app(store, settings, BatchedByServe)
@@ -90,3 +89,12 @@ def stop() -> None:
     serve.delete(NAME)
     serve.shutdown()
     ray.shutdown()
+
+
+def app(args: dict):
+    """For a configuration file of Ray Serve: `args` of `models`, `replicas` and of `Settings`."""
+    from tf_jfb.serving.server.settings import Settings
+
+    options = dict(args)
+    models, replicas = options.pop("models"), options.pop("replicas", 1)
+    return deployment(models, Settings(**options), replicas)
