@@ -38,6 +38,9 @@ def test_the_list_of_commands():
         (["deblur", "photo.jpg"], "the following arguments are required: -o/--output"),
         (["deblur", "no.jpg", "-o", "out.png"], "The image file must exist"),
         (["export", "RUN", "-o", "x", "--denoiser", "--rtol", "1"], "a denoiser takes neither"),
+        (["serve", "--models", "none"], "`models` must be a folder"),
+        (["serve", "--models", ".", "--plain", "--replicas", "2"], "--plain takes neither"),
+        (["serve", "--models", ".", "--token-file", "none"], "No such file"),
         (["evaluate", "--protocol", "none"], "`protocol` must be one of"),
     ],
 )

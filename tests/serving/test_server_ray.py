@@ -64,6 +64,20 @@ def started(root, tmp_path):
         file.close()
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Ray's import of pydantic
+def test_a_configuration_file_names_the_same_deployment(exports):
+    pytest.importorskip("ray", reason="make test-serve runs this beside Ray Serve")
+    from tf_jfb.serving.server import ray_serve
+
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
+    app = ray_serve.app({"models": str(exports), "replicas": 3, "max_queue": 5})
+    deployment = app._bound_deployment
+    assert (deployment.name, deployment.num_replicas) == ("tf-jfb", 3)
+    assert deployment.max_queued_requests == 20
+    with pytest.raises(TypeError, match="max_quue"):
+        ray_serve.app({"models": str(exports), "max_quue": 5})
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("--plain",)], ids=["ray", "plain"])
 def test_it_batches_answers_and_drains(started, root, options):
