@@ -44,6 +44,9 @@ def test_names_are_those_of_layers_and_weights():
     made = models.DEGrad(operators.Blur([[1.0]]), network)
     made.build((None, None, None, 1))
     assert names == set(named_weights(made))
+    other = models.DEGrad(operators.Blur([[1.0]]), model().network)  # built within another model
+    other.build((None, None, None, 1))
+    assert names == set(named_weights(other))
 
 
 def test_a_file_gives_back_what_it_was_made_of(pair, tmp_path):

@@ -56,8 +56,8 @@ def named_weights(model) -> dict:
     """
     transient = {id(value(v)) for metric in model.metrics for v in metric.variables}
     kept = [v for v in model.variables if id(value(v)) not in transient]
-    numbered = {model.name, getattr(getattr(model, "network", None), "name", None)}
-    names = [_short(path, numbered) for path in paths(kept, model)]
+    network = getattr(getattr(model, "network", None), "name", None)
+    names = [_short(path, model.name, network) for path in paths(kept, model)]
     check(len(set(names)) == len(names), "Weights must have names of their own.", names=names)
     return {name: value(v) for name, v in zip(names, kept, strict=True)}
 
@@ -130,9 +130,13 @@ def _of_export(folder) -> dict:
     return {name.replace(".S", "/"): array for name, array in saved.items()} | {"format": FORMAT}
 
 
-def _short(path: str, numbered: set) -> str:
-    """A variable's path without the names of model and network, which Keras numbers, in front."""
+def _short(path: str, model: str, network: str | None) -> str:
+    """A variable's path below its model, or below its network: their names Keras numbers.
+
+    The path of a network that was built within another model starts with that model's name.
+    """
     parts = path.split("/")
-    while len(parts) > 1 and parts[0] in numbered:
-        parts = parts[1:]
-    return "/".join(parts)
+    for name in (network, model):
+        if name in parts[:-1]:
+            return "/".join(parts[parts.index(name) + 1 :])
+    return path
