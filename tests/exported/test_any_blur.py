@@ -96,6 +96,7 @@ def test_a_batch_is_restored_as_its_photographs_are_alone(folder):
         assert (result.evaluations, result.status) == (alone.evaluations, alone.status)
 
 
+@pytest.mark.slow
 def test_a_model_made_for_one_blur_is_told_the_noise(model, tmp_path):
     fixed = for_blur(model, operators.BlurFFT(KERNEL))
     loaded, d = ExportedModel.open(export(fixed, tmp_path / "1")), blurred()

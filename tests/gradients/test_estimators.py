@@ -26,6 +26,20 @@ TABLE = {
 every = pytest.mark.parametrize("name", TABLE)
 
 
+def first(names, kept):
+    """Those `kept` in every run, the others where slow: their compilation takes long."""
+    marks = {name: () if name in kept else pytest.mark.slow for name in names}
+    return [pytest.param(name, marks=mark) for name, mark in marks.items()]
+
+
+COMPILED = [n for n in TABLE if n not in EXACT] + ["implicit-GMRES"]
+MODES = [
+    pytest.param(n, mode, marks=() if mode != "xla" or n in COMPILED else pytest.mark.slow)
+    for n in TABLE
+    for mode in ("eager", "graph", "xla")
+]
+
+
 def matrix(seed=0, norm=L):
     m = np.random.default_rng(seed).standard_normal((N, N))
     return norm * m / np.linalg.norm(m, 2)
@@ -67,8 +81,7 @@ def gradient_by(estimator, m, theta0, v, mode):
     return tf.function(gradient, jit_compile=mode == "xla", autograph=False)().numpy()
 
 
-@every
-@pytest.mark.parametrize("mode", ["eager", "graph", "xla"])
+@pytest.mark.parametrize(("name", "mode"), MODES)
 def test_closed_form_on_an_affine_map(name, mode):
     m, (theta, v) = matrix(), vectors()
     got = gradient_by(TABLE[name], m, theta, v, mode)
@@ -114,7 +127,7 @@ def value_and_gradients(layer, v):
     return lambda d: [part.numpy() for part in program(tf.constant(d))]
 
 
-@pytest.mark.parametrize("name", EXACT)
+@pytest.mark.parametrize("name", first(EXACT, ("implicit-GMRES", "implicit-Anderson")))
 def test_exact_unrolled_and_finite_differences_agree(name):
     d, v = vectors(3)
     layers = [tanh_layer(EXACT[name]), tanh_layer(Unrolled(60))]

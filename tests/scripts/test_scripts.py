@@ -114,6 +114,7 @@ def test_bad_outputs_are_refused(tmp_path, output):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_auditing_a_run(tmp_path):
     tiny = {"crop": 16, "size": 16, "depth": 2, "channels": 4, "gain": 0.05, "validation": 1}
     config = Config(**tiny, lipschitz=0.5, max_evaluations=5, batch_size=2, epochs=1, steps=1)

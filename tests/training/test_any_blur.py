@@ -56,6 +56,7 @@ def test_a_model_of_photographs_is_audited():
     assert np.isfinite(report.spectral_radius).all() and np.isfinite(report.contraction).all()
 
 
+@pytest.mark.slow
 def test_a_model_of_any_blur_goes_on_for_one(tmp_path, no_figures):
     """Trained from the weights of `for_blur`, whose boundary is black, and told the noise."""
     untrained(Config(**TINY, model="de-prox"), tmp_path / "any")

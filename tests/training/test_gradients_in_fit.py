@@ -12,7 +12,7 @@ from tf_jfb.training import AuditGradient, Config, train
 from tf_jfb.training.build import build_model
 
 NAMES = ["jfb", "neumann:2", "phantom:3:0.5", "implicit", "unrolled:4"]
-FIRST = [n if n in ("jfb", "implicit") else pytest.param(n, marks=pytest.mark.slow) for n in NAMES]
+FIRST = [n if n == "jfb" else pytest.param(n, marks=pytest.mark.slow) for n in NAMES]
 RECOMPUTED = gradients.Unrolled(4, recompute=True)
 
 
@@ -70,6 +70,7 @@ def test_mixed_precision(name):
     assert history["loss"][1] < history["loss"][0]
 
 
+@pytest.mark.slow
 def test_recomputation_changes_nothing():
     (_, plain), (_, recomputed) = fitted("unrolled:4"), fit(make(RECOMPUTED))
     for a, b in zip(plain, recomputed, strict=True):
@@ -87,6 +88,7 @@ def test_an_unrolled_twin_restores_as_it_was_trained():
     assert np.abs(restored.image - blurred).max() > 0.01
 
 
+@pytest.mark.slow
 def test_audit_callback(tmp_path, capsys):
     model = make(gradients.JFB())
     model.compile()

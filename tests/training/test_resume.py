@@ -236,6 +236,7 @@ def test_a_denoiser_starts_from_an_equilibrium_model(tmp_path):
 
 
 @pytest.mark.skipif(not KERAS_3, reason="Keras 2 has no moving average of the weights")
+@pytest.mark.slow
 def test_the_moving_average_is_validated_and_kept(tmp_path, no_figures):
     config = dataclasses.replace(CONFIG, ema=0.9, epochs=2, learning_rate=0.01)
     model = train(config, tmp_path, verbose=0)
