@@ -31,8 +31,8 @@ def pair():
 
 
 def same(one, other):
-    pairs = zip(one.variables, other.variables, strict=True)
-    return all(np.array_equal(value(a).numpy(), value(b).numpy()) for a, b in pairs)
+    pairs = zip(named_weights(one).items(), named_weights(other).items(), strict=True)
+    return all(a == b and np.array_equal(v.numpy(), w.numpy()) for (a, v), (b, w) in pairs)
 
 
 def test_names_are_those_of_layers_and_weights():

@@ -189,6 +189,7 @@ def test_a_worker_that_is_not_the_chief_writes_nothing(tmp_path):
         types.SimpleNamespace(
             name=model.name,
             metrics=[],
+            submodules=[],
             variables=model.variables,
             optimizer=model.optimizer,
             distribute_strategy=types.SimpleNamespace(extended=extended),

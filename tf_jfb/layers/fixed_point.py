@@ -89,7 +89,7 @@ class FixedPoint(keras.layers.Layer):
         """What is solved for."""
         f = self._map()
         if isinstance(self.f, keras.layers.Layer) and not self.f.built:
-            f(x0, *inputs)  # weights cannot be created inside the loop
+            self.f(x0, *inputs, **_inference(self.f))  # weights cannot be made inside the loop
         if not self._ownership_checked:
             self._check_ownership(f, x0, inputs)
         if not hasattr(self.f, "frozen"):
@@ -130,6 +130,8 @@ class FixedPoint(keras.layers.Layer):
         with tf.GradientTape() as tape:
             f(x0, *inputs)
         owned = {id(value(v)) for v in self.variables} | {id(v) for v in self._own_variables}
+        # Under a mixed policy Keras 2 wraps them.
+        owned |= {id(getattr(value(v), "_variable", v)) for v in self.variables}
         stray = sorted(v.name for v in tape.watched_variables() if id(v) not in owned)
         check(
             not stray,
