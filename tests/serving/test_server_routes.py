@@ -115,6 +115,9 @@ def test_status_and_metadata(client):
     kernel = signatures["deblur"]["inputs"]["kernel"]
     assert kernel["dtype"] == "DT_FLOAT" and len(kernel["tensor_shape"]["dim"]) == 3
     assert client.get("/v1/models/any/versions/1/metadata").json() == told
+    with client.app.state.store.lease("any") as version:
+        pass
+    assert version.drained(0)  # whoever asked has left it, so that a newer one may replace it
 
 
 def test_metrics_tell_of_solves_and_requests(client):

@@ -34,7 +34,8 @@ def test_a_new_version_replaces_the_old_when_it_is_no_longer_used(store, root):
     shutil.copytree(root / "fixed" / "1", root / "fixed" / "2")
     store.scan()
     with store.lease("fixed") as new:
-        assert new.version == 2
+        assert new.version == 2 and not new.drained(0)
+    assert new.drained(0)
     assert states(store) == {2: "AVAILABLE", 1: "UNLOADING"}
     image = tf.fill([1, 9, 9, 1], 0.5)
     assert old.signatures["serving_default"](image=image)["restored"].shape == (1, 9, 9, 1)

@@ -31,13 +31,10 @@ async def deblur_by_version(request: fastapi.Request, name: Name, version: Versi
 async def _deblurred(request, name, version):
     state, settings = request.app.state, request.app.state.settings
     fields = await read_form(request, settings)
-    with_model = state.store.lease(name, version)
-    try:
+    with state.store.lease(name, version) as model:
         arrived = request.scope["state"]["arrived"]
-        job = await asyncio.to_thread(job_of, fields, with_model, settings, arrived)
+        job = await asyncio.to_thread(job_of, fields, model, settings, arrived)
         outcome = await state.submit(job)
-    finally:
-        with_model.__exit__()
     restored = checked(outcome)
     told = {
         "status": status_of(restored),
@@ -45,7 +42,7 @@ async def _deblurred(request, name, version):
         "evaluations": restored.evaluations,
         "noise": restored.noise,
         "model": name,
-        "version": with_model.version,
+        "version": model.version,
     }
     request.scope["state"]["told"] = told
     png = await asyncio.to_thread(encode_image, restored.photo, "restored.png")

@@ -57,21 +57,18 @@ async def _metadata(request, name, version):
 
 async def _predicted(request, name, version):
     state, body = request.app.state, await request.body()
-    with_model = state.store.lease(name, version)
-    try:
+    with state.store.lease(name, version) as model:
         content = await asyncio.to_thread(tensors.parsed, body)
         signature = content.get("signature_name") or "serving_default"
-        if signature not in with_model.signatures:
-            known = sorted(with_model.signatures)
+        if signature not in model.signatures:
+            known = sorted(model.signatures)
             reason = f"`signature_name` must be one of {known}. Received: {signature[:80]!r}"
             raise RefusedError(400, reason)
-        program = with_model.signatures[signature]
+        program = model.signatures[signature]
         specs = program.structured_input_signature[1]
         inputs = await asyncio.to_thread(tensors.tensors_of, content, specs, state.settings)
         outcome = checked(await state.solver.run(lambda: _outputs(program, inputs)))
-    finally:
-        with_model.__exit__()
-    request.scope["state"]["told"] = {"model": name, "version": with_model.version}
+    request.scope["state"]["told"] = {"model": name, "version": model.version}
     text = await asyncio.to_thread(lambda: json.dumps(tensors.answer_of(content, outcome)))
     return fastapi.Response(text, media_type="application/json")
 

@@ -50,14 +50,14 @@ class ModelStore:
             return sorted(name for name, states in self._states.items() if states)
 
     def lease(self, name: str, version: str | None = None) -> Version:
-        """The version that serves `name`, with a user more: leave it by `__exit__`.
+        """The version that serves `name`, with a user more: leave it by `with`.
 
         Raises RefusedError, 404, where there is none, or it is another than `version`.
         """
         with self._lock:
             found = self._current.get(name)
             if found is not None and version in (None, str(found.version)):
-                return found.__enter__()
+                return found.leased()
         told = f"version {version!r} of " if version is not None else ""
         raise RefusedError(404, f"There must be {told}a model of this name. Received: {name!r}")
 

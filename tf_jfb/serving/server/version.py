@@ -30,9 +30,13 @@ class Version:
             self.model = None
         self._warm_up()
 
-    def __enter__(self):
+    def leased(self) -> "Version":
+        """Itself, with a user more, until that one leaves it: by `with`, or by `__exit__`."""
         with self._changed:
             self._users += 1
+        return self
+
+    def __enter__(self):
         return self
 
     def __exit__(self, *_):
