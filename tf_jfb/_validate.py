@@ -15,6 +15,9 @@ def check(ok: bool, constraint: str, **received) -> None:
         raise ValueError(f"{constraint} Received: {values}")
 
 
+LEAST, MOST = -1.0, 2.0  # pixels lie between: noise and overshoot leave [0, 1], 8 bits do more
+
+
 def is_integer(value) -> bool:
     """Whether it is a whole number, of Python's or NumPy's."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)

@@ -117,6 +117,7 @@ def test_weights_that_nothing_is_folded_into_are_saved_once(tmp_path):
     beside = 3  # tolerance, cap, and the graph of what is saved
     own = sum(tf.size(v).numpy() for v in named_weights(unbounded).values())
     assert sum(sizes) == own + beside
+    assert sum(np.prod(w.shape) for w in ExportedModel.open(tmp_path / "1").weights) == own
     before = unbounded.get_weights()
     unbounded.set_weights([0 * weight for weight in before])
     load_weights(tmp_path / "1", unbounded)

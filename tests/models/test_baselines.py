@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from baseline_images import BLUR, CIRCULAR, measure, score, sharp_images
+from baseline_images import BLUR, CIRCULAR, measure, score
 
 from tf_jfb.models.baselines import (
     tikhonov,
@@ -25,11 +25,6 @@ METHODS = pytest.mark.parametrize(
     "method", [tikhonov, tv, wiener], ids=["tikhonov", "tv", "wiener"]
 )
 BLURS = pytest.mark.parametrize("operator", [BLUR, CIRCULAR], ids=["zero", "circular"])
-
-
-@pytest.fixture(scope="module")
-def sharp():
-    return sharp_images()
 
 
 @pytest.fixture(scope="module")

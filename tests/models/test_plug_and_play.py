@@ -6,17 +6,12 @@ import weakref
 import numpy as np
 import pytest
 import tensorflow as tf
-from baseline_images import BLUR, CIRCULAR, measure, score, sharp_images
+from baseline_images import BLUR, CIRCULAR, measure, score
 
 from tf_jfb import networks
 from tf_jfb.models.baselines import PlugAndPlay, annealed_pnp, pnp
 from tf_jfb.operators import BlurEach, BlurFFT, Frame, kernels
 from tf_jfb.operators.frame import scene_of
-
-
-@pytest.fixture(scope="module")
-def sharp():
-    return sharp_images()
 
 
 @pytest.fixture(scope="module")

@@ -5,16 +5,11 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-from baseline_images import BLUR, measure, score, sharp_images
+from baseline_images import BLUR, measure, score
 
 from tf_jfb.models.baselines import richardson_lucy
 from tf_jfb.operators import Blur, BlurEach, BlurFFT, Downsample, Frame, kernels
 from tf_jfb.operators.frame import scene_of
-
-
-@pytest.fixture(scope="module")
-def sharp():
-    return sharp_images()
 
 
 def plain_richardson_lucy(d, operator, iterations):

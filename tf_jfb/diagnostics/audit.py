@@ -208,15 +208,7 @@ def _neumann(product, v):
 def _spectrum(transposed, x, iterations) -> tuple:
     """Spectral radius and largest singular value of J at `x`, each [B]; `transposed`: J^T."""
     start = tf.random.stateless_normal(tf.shape(x), [0, 0], dtype=x.dtype, alg="philox")
-    with tf.GradientTape(persistent=True) as tape:
-        tape.watch(start)
-        image = transposed(start)
-    # J^T u is linear in u, so its own vector-Jacobian product is J.
-
-    def forward(u):
-        g = tape.gradient(image, start, output_gradients=u, unconnected_gradients="zero")
-        return tf.ensure_shape(g, x.shape)
-
+    forward = transposed_jacobian(transposed, start)  # J^T u is linear in u: its own is J
     half = iterations // 2
 
     def grow(i, u, growth):

@@ -11,7 +11,7 @@ from tf_jfb.evaluation.partial import Partial, fingerprint
 from tf_jfb.evaluation.quoted import quoted
 from tf_jfb.evaluation.tellings import TELLINGS
 from tf_jfb.evaluation.tuning import Tuning, baselines
-from tf_jfb.exported.deblur import open_model
+from tf_jfb.exported import ExportedModel
 from tf_jfb.models.baselines import PlugAndPlay
 from tf_jfb.training.build import config_of, load_denoiser
 
@@ -37,7 +37,7 @@ class Contest:
         self.kernels = list(self.protocol.kernels(comparison.kernels).values())
         limits = (comparison.rtol, comparison.max_evaluations)
         names = comparison.names()
-        self.models = {n: Exported(open_model(path), *limits) for n, path in names.items()}
+        self.models = {n: Exported(ExportedModel.open(path), *limits) for n, path in names.items()}
         margin = max(map(self.protocol.margin, self.kernels))
         self.images = self.protocol.source(comparison.path, "test", margin)
         self.count = min(comparison.images, self.protocol.most or len(self.images))

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_jfb._types import Status
-from tf_jfb.exported.deblur import inputs_of, solve
+from tf_jfb.exported import ExportedModel
 from tf_jfb.models.baselines import PlugAndPlay
 from tf_jfb.operators import BlurFFT, Frame
 from tf_jfb.operators.frame import scene_of
@@ -80,7 +80,7 @@ class Denoise(Method):
 class Exported(Method):
     """An exported equilibrium model."""
 
-    model: object  # of `open_model`
+    model: ExportedModel
     rtol: float | None = None
     max_evaluations: int | None = None
 
@@ -104,16 +104,18 @@ class Exported(Method):
         """Relative residual of every evaluation, [B, evaluations], NaN once an image stopped."""
         return self._solve(d, case, trace=True)["trace"]
 
-    def _solve(self, d, case, *options, **more):
-        names = inputs_of(self.model)
-        inputs = {"image": tf.constant(d, tf.float32)}
-        if "kernel" in names:
+    def _solve(self, d, case, rtol=None, max_evaluations=None, trace=False) -> dict:
+        model, images = self.model, len(d)
+        inputs = {"image": np.asarray(d, np.float32)}
+        if model.takes_kernel:
             kernel = (case.kernel / case.kernel.sum()).astype(np.float32)
-            inputs["kernel"] = tf.constant(np.repeat(kernel[None], len(d), 0))
-        if "noise" in names:
-            inputs["noise"] = tf.fill([len(d)], np.float32(case.noise))
-        photo = case.boundary != "circular"
-        return solve(self.model, inputs, *options, photo=photo, **more)
+            inputs["kernel"] = np.repeat(kernel[None], images, 0)
+        if model.takes_noise:
+            inputs["noise"] = np.full(images, case.noise, np.float32)
+        cap = model.max_evaluations if max_evaluations is None else max_evaluations
+        inputs["rtol"] = np.full(images, model.rtol if rtol is None else rtol)
+        inputs["max_evaluations"] = np.full(images, cap)
+        return model.run(inputs, "circular" if case.boundary == "circular" else "photo", trace)
 
 
 def millions(weights) -> float:

@@ -5,7 +5,7 @@ XLA compiles them away.
 
 import tensorflow as tf
 
-from tf_jfb.exported._inputs import LEAST, MOST
+from tf_jfb._validate import LEAST, MOST
 
 
 def assert_usable(image, kernel=None, noise=None, rtol=None, max_evaluations=None, mask=None):

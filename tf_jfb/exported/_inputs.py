@@ -2,10 +2,8 @@
 
 import numpy as np
 
-from tf_jfb._validate import check
+from tf_jfb._validate import LEAST, MOST, check
 from tf_jfb.operators import kernels
-
-LEAST, MOST = -1.0, 2.0  # pixels lie between: noise and overshoot leave [0, 1], other scales do not
 
 
 def as_images(image) -> tuple:
@@ -91,23 +89,14 @@ def as_mask(mask, shape) -> np.ndarray:
 
 def as_kernels(kernel, shape) -> np.ndarray:
     """[k1, k2] or [B, k1, k2] as float32 [B, k1, k2], each of sum 1."""
-    array = np.asarray(kernel)
-    batch, size = shape[0], tuple(shape[1:3])
+    each, size = kernels.of_images(kernel, shape[0]), tuple(shape[1:3])
     check(
-        array.ndim == 2 or array.ndim == 3 and len(array) == batch,
-        "`kernel` must be [k1, k2], or [B, k1, k2] with one for every image.",
-        shape=array.shape,
-        images=batch,
-    )
-    each = [kernels.check_kernel(one) for one in (array if array.ndim == 3 else array[None])]
-    check(
-        all(k <= n for k, n in zip(array.shape[-2:], size, strict=True)),
+        all(k <= n for k, n in zip(each.shape[1:], size, strict=True)),
         "`kernel` must not be larger than the image.",
-        kernel=array.shape[-2:],
+        kernel=each.shape[1:],
         image=size,
     )
-    told = np.stack([one / one.sum() for one in each]).astype(np.float32)
-    return np.broadcast_to(told, (batch, *told.shape[1:])).copy()
+    return (each / each.sum(axis=(1, 2), keepdims=True)).astype(np.float32)
 
 
 def as_options(name: str, value, batch: int, dtype=np.float32) -> np.ndarray:

@@ -2,8 +2,6 @@
 
 import warnings
 
-import numpy as np
-
 from tf_jfb._validate import check
 from tf_jfb.exported.model import ExportedModel
 from tf_jfb.exported.photos import Restored, deblur_photos
@@ -30,25 +28,6 @@ def deblur(
     _warn("deblur", "deblur_photo, with `kernel` for `blur`")
     options = {"rtol": rtol, "max_evaluations": max_evaluations, "kernel": blur, "noise": noise}
     return deblur_photos(ExportedModel(model), [photo], trace, **options)[0]
-
-
-def open_model(path):
-    """The SavedModel of `ExportedModel.open(path)`."""
-    return ExportedModel.open(path).loaded
-
-
-def inputs_of(model) -> dict:
-    """{name: TensorSpec} of what the main signature of a SavedModel takes."""
-    return ExportedModel(model).inputs
-
-
-def solve(model, inputs: dict, rtol=None, max_evaluations=None, photo=False, trace=False) -> dict:
-    """What the signature of a SavedModel returns for tensors `inputs`, as arrays."""
-    model, images = ExportedModel(model), len(inputs["image"])
-    cap = model.max_evaluations if max_evaluations is None else max_evaluations
-    rtol = model.rtol if rtol is None else rtol
-    options = {"rtol": np.full(images, rtol), "max_evaluations": np.full(images, cap)}
-    return model.run(inputs | options, "photo" if photo else "circular", trace)
 
 
 def _warn(old, new) -> None:

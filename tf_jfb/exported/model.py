@@ -73,6 +73,11 @@ class ExportedModel:
         return self.inputs["image"].shape[-1]
 
     @property
+    def weights(self) -> list:
+        """Its variables, whether the export names them or counts them."""
+        return tf.nest.flatten(self.loaded.weights)
+
+    @property
     def rtol(self) -> float:
         """Relative tolerance that it was exported with."""
         return float(self.loaded.rtol)
@@ -102,6 +107,7 @@ class ExportedModel:
         mask=None,
         rtol=None,
         max_evaluations=None,
+        trace: bool = False,
     ) -> Restoration:
         """Restores images and reports, per image, how the solve went.
 
@@ -121,6 +127,7 @@ class ExportedModel:
                 a pixel is left out of the data; NaN may stand there. For boundary "photo".
             rtol: relative tolerance, a number or [B]; default the model's own.
             max_evaluations: cap of the solve, a number or [B]; default the model's own.
+            trace: also return the residual of every evaluation (see `trace`).
 
         Returns:
             `image` as float32, `evaluations`, `residual` and `status`: arrays [B], or the numbers
@@ -132,28 +139,15 @@ class ExportedModel:
         """
         inputs, shape = self._told(image, kernel, noise, boundary, light, mask)
         options = self._options(rtol, max_evaluations, len(inputs["image"]))
-        out = self.run(inputs | options, boundary)
+        out = self.run(inputs | options, boundary, trace)
         return _record(out, shape, light)
 
-    def trace(
-        self,
-        image,
-        kernel=None,
-        noise=None,
-        boundary: str = "photo",
-        light: str = "encoded",
-        mask=None,
-        rtol=None,
-        max_evaluations=None,
-    ) -> Restoration:
+    def trace(self, *arguments, **options) -> Restoration:
         """`restore` with `trace`, the residual of every evaluation, NaN once the image stopped.
 
         [evaluations], or [B, most evaluations]; None for the first exports, which tell none.
         """
-        inputs, shape = self._told(image, kernel, noise, boundary, light, mask)
-        options = self._options(rtol, max_evaluations, len(inputs["image"]))
-        out = self.run(inputs | options, boundary, trace=True)
-        return _record(out, shape, light)
+        return self.restore(*arguments, **options, trace=True)
 
     def run(self, inputs: dict, boundary: str = "photo", trace: bool = False) -> dict:
         """Arrays that the signature returns for arrays `inputs`, a `mask` of ones added if need be.

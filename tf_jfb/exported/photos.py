@@ -83,7 +83,7 @@ def deblur_photos(
     if any(mask is not None for mask in masks):
         ones = np.ones((*images.shape[1:3], 1), np.float32)
         told["mask"] = np.stack([ones if mask is None else mask for mask in masks])
-    result = (model.trace if trace else model.restore)(images, **told)
+    result = model.restore(images, **told, trace=trace)
     return [
         _restored(photo, _entry(result, i), one["noise"], options.get("light"))
         for i, (photo, (_, one)) in enumerate(zip(photos, each, strict=True))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tf_jfb._validate import check
+from tf_jfb._validate import LEAST, MOST, check
 from tf_jfb.operators import kernels
 from tf_jfb.operators.frame import scene_of
 
@@ -48,7 +48,7 @@ def measurement(inputs, wanted: list, remembers: bool, dtype) -> Measurement:
 
 def _in_range(image):
     """`image`; the program stops where its values are those of 8-bit images (not under XLA)."""
-    outside = tf.reduce_any((image <= -1.0) | (image >= 2.0))
+    outside = tf.reduce_any((image <= LEAST) | (image >= MOST))
     said = "`image` must hold values in [0, 1] (plus noise): divide 8-bit values by 255."
     with tf.control_dependencies([tf.debugging.Assert(~outside, [said], summarize=1)]):
         return tf.identity(image)
@@ -68,17 +68,7 @@ def as_scene(m: Measurement, mask=None) -> Measurement:
 
 def check_kernels(kernel, batch: int) -> tf.Tensor:
     """[k1, k2] or [B, k1, k2] as [B, k1, k2]; raises ValueError unless they are kernels."""
-    array = np.asarray(kernel, np.float32)
-    check(
-        array.ndim == 2 or array.ndim == 3 and len(array) == batch,
-        "`kernel` must be [k1, k2], or [B, k1, k2] with one for every image.",
-        shape=array.shape,
-        images=batch,
-    )
-    array = np.broadcast_to(array, (batch, *array.shape[-2:]))
-    for one in array:
-        kernels.check_kernel(one)
-    return tf.constant(array)
+    return tf.constant(kernels.of_images(kernel, batch), tf.float32)
 
 
 def check_noise(noise, batch: int) -> tf.Tensor:

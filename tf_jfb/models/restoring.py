@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tf_jfb._validate import check
+from tf_jfb._validate import LEAST, MOST, check
 from tf_jfb.models._measurement import check_kernels, check_noise
 from tf_jfb.operators.base import image_batch
 
@@ -100,9 +100,8 @@ def check_images(name: str, images) -> tf.Tensor:
         f"`{name}` must be finite.",
         non_finite_pixels=int((~np.isfinite(values)).sum()),
     )
-    # Noise may carry a measurement a little outside [0, 1]; 8-bit values lie far outside.
     check(
-        values.min() > -1.0 and values.max() < 2.0,
+        values.min() > LEAST and values.max() < MOST,
         f"`{name}` must hold values in [0, 1] (plus noise).",
         min=float(values.min()),
         max=float(values.max()),

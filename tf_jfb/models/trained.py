@@ -98,27 +98,27 @@ class TrainedModel(ImagingModel):
         return {} if self.gradient.adjoint_solver is None else self._adjoint_metrics
 
     @property
+    def _of_training(self) -> list:
+        """The metrics that only a training step updates."""
+        return [*self.adjoint_metrics.values(), *self.penalty_metrics.values()]
+
+    @property
     def metrics(self):
-        groups = (self.solve_metrics, self.adjoint_metrics, self.penalty_metrics)
-        own = [metric for group in groups for metric in group.values()]
+        own = [*self.solve_metrics.values(), *self._of_training]
         # Keras may already have found them among the attributes.
         found = {id(m) for m in (*own, *self._adjoint_metrics.values())}
         return [m for m in super().metrics if id(m) not in found] + own
 
     def train_step(self, data):
         with self.training_step():
-            results = dict(super().train_step(data))
-        for group in (self.solve_metrics, self.adjoint_metrics, self.penalty_metrics):
-            results |= _results(group)
-        return results
+            logs = super().train_step(data)
+        return {**logs, **_results(self.solve_metrics.values()), **_results(self._of_training)}
 
     def test_step(self, data):
-        logs = {**super().test_step(data), **_results(self.solve_metrics)}
-        for group in (self.adjoint_metrics, self.penalty_metrics):  # they are of training alone
-            for metric in group.values():
-                logs.pop(metric.name, None)
-        return logs
+        logs = {**super().test_step(data), **_results(self.solve_metrics.values())}
+        unused = {metric.name for metric in self._of_training}
+        return {name: log for name, log in logs.items() if name not in unused}
 
 
-def _results(metrics: dict) -> dict:
-    return {metric.name: metric.result() for metric in metrics.values()}
+def _results(metrics) -> dict:
+    return {metric.name: metric.result() for metric in metrics}

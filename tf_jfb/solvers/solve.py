@@ -101,13 +101,12 @@ def solve(
 def with_last(solution: Solution, fx: tf.Tensor, solver: Solver) -> Solution:
     """The record of a `pending` solve, completed by `fx`, the value of f at its `x`."""
     fx = tf.stop_gradient(fx)
-    step, size = per_image_norm(fx - solution.x), per_image_norm(fx)
-    finite = tf.math.is_finite(step) & tf.math.is_finite(size)
+    step, size, relative, finite = _residual(solution.x, fx)
     converged = finite & (step <= solver.atol + tf.cast(solver.rtol, size.dtype) * size)
     waited = solution.status == int(Status.CAP)
     judged = tf.where(converged, int(Status.CONVERGED), int(Status.CAP))
     judged = tf.where(finite, judged, int(Status.DIVERGED))
-    relative = tf.where(finite, step / tf.maximum(size, _tiny(size)), float("inf"))
+    relative = tf.where(finite, relative, float("inf"))
     return solution._replace(
         evaluations=solution.evaluations + tf.cast(waited, tf.int32),
         residual=tf.where(waited, relative, solution.residual),
@@ -212,10 +211,8 @@ def _start(x0, solver, rtol, cap, columns) -> _Carry:
 
 def _iterate(f, c: _Carry, solver: Solver, pending) -> _Carry:
     fx = _evaluate(f, c.x)
-    step, size = per_image_norm(fx - c.x), per_image_norm(fx)
-    relative = step / tf.maximum(size, _tiny(size))
+    step, size, relative, finite = _residual(c.x, fx)
     first = tf.where(tf.math.is_finite(c.first), c.first, step)
-    finite = tf.math.is_finite(step) & tf.math.is_finite(size)
     diverged = c.active & ~(finite & (step <= BLOW_UP * first))
     converged = c.active & finite & (step <= solver.atol + c.rtol * size)
     better = c.active & finite & ((step < c.smallest) | converged)
@@ -239,6 +236,13 @@ def _iterate(f, c: _Carry, solver: Solver, pending) -> _Carry:
         trace=_record(c.trace, c.evaluation, tf.where(c.active, relative, float("nan"))),
         state=state,
     )
+
+
+def _residual(x, fx) -> tuple:
+    """(|f(x) - x|, |f(x)|, their ratio, whether both are finite), each [B]."""
+    step, size = per_image_norm(fx - x), per_image_norm(fx)
+    finite = tf.math.is_finite(step) & tf.math.is_finite(size)
+    return step, size, step / tf.maximum(size, _tiny(size)), finite
 
 
 def _evaluate(f, x):

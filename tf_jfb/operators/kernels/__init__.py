@@ -1,6 +1,6 @@
 """Point-spread functions as arrays: checking, making and reading them."""
 
-from tf_jfb.operators.kernels._checks import check_fits, check_kernel, separate
+from tf_jfb.operators.kernels._checks import check_fits, check_kernel, of_images, separate
 from tf_jfb.operators.kernels._families import (
     anisotropic,
     box,
@@ -22,6 +22,7 @@ __all__ = [
     "box",
     "check_fits",
     "check_kernel",
+    "of_images",
     "disk",
     "forms",
     "gaussian",

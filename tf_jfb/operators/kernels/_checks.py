@@ -27,6 +27,22 @@ def check_kernel(kernel) -> np.ndarray:
     return array
 
 
+def of_images(kernel, images: int) -> np.ndarray:
+    """[k1, k2] for all, or [B, k1, k2], as float64 [B, k1, k2], B = `images`.
+
+    Raises ValueError unless they are kernels, one for all or one for every image.
+    """
+    array = np.asarray(kernel)
+    check(
+        array.ndim == 2 or array.ndim == 3 and len(array) == images,
+        "`kernel` must be [k1, k2], or [B, k1, k2] with one for every image.",
+        shape=array.shape,
+        images=images,
+    )
+    each = np.stack([check_kernel(one) for one in (array if array.ndim == 3 else array[None])])
+    return np.broadcast_to(each, (images, *each.shape[1:]))
+
+
 def check_fits(shape, x) -> None:
     """Raises ValueError if `shape` (k1, k2) exceeds that of `x` [B, H, W, C], where both known."""
     shape, image = tuple(shape), tuple(x.shape[1:3])
