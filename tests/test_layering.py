@@ -12,7 +12,8 @@ PACKAGE = ROOT / "tf_jfb"
 # import each other.
 LEVELS = (
     ("_gradients",),
-    ("_types", "_numerics", "_validate", "_compat", "_replicas", "_moved", "_files", "_version"),
+    ("_types", "_numerics", "_validate", "_compat", "_replicas", "_moved", "_files", "_version")
+    + ("_streams", "_options"),
     ("_raster", "_noise_level"),
     ("solvers", "operators", "networks", "noise", "losses", "metrics", "_weights"),
     ("_plots",),

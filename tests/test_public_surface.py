@@ -11,13 +11,14 @@ PUBLIC = {
     "tf_jfb": "Solution Status data exported gradients layers load losses metrics models networks "
     "noise operators psf regularizers solvers",
     "tf_jfb.cli": "main",
-    "tf_jfb.data": "DeadLeaves FolderSource Mixture Photo RandomBlurs celeba dead_leaves degrade "
-    "degrade_randomly examples find_images folder light read_image read_pages write_image",
+    "tf_jfb.data": "DeadLeaves Degradation Drawn Fixed FolderSource Mixture Photo RandomBlurs "
+    "celeba centre dead_leaves degrade degrade_randomly examples find_images folder light "
+    "list_images read_image read_pages split_folder write_image",
     "tf_jfb.gradients": "Estimator Implicit JFB Neumann Phantom Unrolled named",
     "tf_jfb.layers": "FixedPoint",
     "tf_jfb.losses": "SquaredError",
     "tf_jfb.metrics": "PSNR SSIM psnr ssim",
-    "tf_jfb.models": "DEADMM DEGrad DEHQS DEProx Equilibrium Restoration baselines",
+    "tf_jfb.models": "DEADMM DEGrad DEHQS DEProx Equilibrium baselines",
     "tf_jfb.models.baselines": "PlugAndPlay annealed_pnp pnp richardson_lucy tikhonov tune "
     "tune_options tv wiener",
     "tf_jfb.networks": "DnCNN Network SpectralConv2D UNet",

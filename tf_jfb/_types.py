@@ -33,13 +33,18 @@ _ADVICE = {
 
 
 class Solution(NamedTuple):
-    """Result of a fixed-point solve, one entry per image."""
+    """Result of a fixed-point solve, or the images that it restored, one entry per image."""
 
     x: tf.Tensor  # [B, ...] evaluated iterate with the smallest |f(x) - x|
     evaluations: tf.Tensor  # int32 [B], evaluations of f spent on the image
     residual: tf.Tensor  # [B], |f(x) - x| / |f(x)| at the returned x; inf where none was finite
     status: tf.Tensor  # int32 [B], a Status
     trace: tf.Tensor | None = None  # [B, max_evaluations] residual per evaluation, NaN once frozen
+
+    @property
+    def image(self):
+        """x, where it is images [B, H, W, C]."""
+        return self.x
 
 
 class FixedPointProblem(NamedTuple):

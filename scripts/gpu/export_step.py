@@ -173,13 +173,10 @@ def _numbered(arrays) -> dict:
 
 def _banks(config, count) -> dict:
     """Kernels, and what a user may take them for."""
-    import numpy as np
-
     from tf_jfb.training import problem
 
     blurs, seed = problem.degradation(config).blurs, config.seed
-    told = np.stack([blurs.misjudged(i, seed) for i in range(count)])
-    return {"true": blurs.bank(count, seed), "told": told}
+    return {"true": blurs.bank(count, seed), "told": blurs.bank_misjudged(count, seed)}
 
 
 if __name__ == "__main__":

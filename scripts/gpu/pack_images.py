@@ -54,7 +54,7 @@ def main() -> None:
 
 def _files(group) -> tuple:
     """(share, contents) of FOLDER:SHARE[:COUNT]."""
-    from tf_jfb.data.folder import list_images
+    from tf_jfb.data import list_images
 
     folder, share, *count = group.split(":")
     files = list_images(folder)

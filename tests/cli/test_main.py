@@ -1,5 +1,7 @@
 """The command `tf-jfb`: its help, its errors, and how long the first word takes."""
 
+import argparse
+import dataclasses
 import pathlib
 import subprocess
 import sys
@@ -51,18 +53,18 @@ def test_errors_are_one_line_and_exit_code_2(arguments, message):
 
 
 def test_options_of_training_are_those_of_its_configuration():
-    """They are read from its source."""
-    import dataclasses
-
+    from tf_jfb.data.random_blurs import FAMILIES
     from tf_jfb.training import Config
 
-    fields = {field.name: field for field in dataclasses.fields(Config)}
-    assert [option.name for option in train.options()] == list(fields)
-    for option in train.options():
-        assert option.meaning and option.default in (
-            str(fields[option.name].default),
-            "all of them",
-        )
+    p = argparse.ArgumentParser()
+    train.add_arguments(p)
+    flags = {action.dest: action for action in p._actions}
+    for option in dataclasses.fields(Config):
+        assert f"(default: {option.default})" in flags[option.name].help % {}
+    config = Config()
+    assert config.blur_families == FAMILIES
+    args = p.parse_args(["--run", "r", "--precondition", "0.5", "--crop", "8", "--path", "a"])
+    assert (args.precondition, args.crop, args.path) == (0.5, 8, "a")
 
 
 def test_models_that_come_with_the_package():

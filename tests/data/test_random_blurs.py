@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tf_jfb.data import RandomBlurs, degrade_randomly
+from tf_jfb.data import light as srgb
 from tf_jfb.operators import BlurFFT, kernels
 
 FAMILIES = ("gaussian", "anisotropic", "motion", "disk", "box")
@@ -89,9 +90,48 @@ def test_what_is_drawn_depends_on_seed_and_index_alone():
 
 
 def test_photographs_are_frames_that_nothing_wraps_into():
-    (whole, sharp), (frame, shown) = run()[0], run(photo=True)[0]
+    (whole, sharp), (frame, shown) = run()[0], run(boundary="photo")[0]
     np.testing.assert_array_equal(frame["image"], whole["image"][:, 4:-4, 4:-4])
     np.testing.assert_array_equal(shown, sharp[:, 4:-4, 4:-4])
+
+
+def test_a_share_is_told_wrong_as_users_tell():
+    right, wrong = run(count=8), run(count=8, misjudged=0.5)
+    told = [np.concatenate([i["noise"] for i, _ in batches]) for batches in (right, wrong)]
+    off = np.log2(told[1] / told[0])
+    moved = np.abs(off) > 1e-3
+    assert 2 <= moved.sum() <= 8 and np.abs(off).max() <= 1
+    images, kernels_ = (
+        [np.concatenate([i[name] for i, _ in b]) for b in (right, wrong)]
+        for name in ("image", "kernel")
+    )
+    stored = 255 * images[1][moved]
+    np.testing.assert_allclose(stored, np.round(stored), atol=1e-4)
+    for now, before in (images, kernels_):
+        np.testing.assert_array_equal(now[~moved], before[~moved])
+    which = [int(np.argmin(np.abs(BLURS.bank(8) - k).sum((1, 2)))) for k in kernels_[0][moved]]
+    told_wrong = BLURS.bank_misjudged(8)[which]
+    np.testing.assert_allclose(kernels_[1][moved], told_wrong, atol=1e-7)
+
+
+def test_wrong_noise_grows_with_brightness_and_keeps_its_level_at_half():
+    ramp = np.repeat(np.linspace(0.2, 0.8, 3), 40)[:, None, None]  # rows far from every edge
+    images = np.broadcast_to(ramp, (64, 120, 40, 1)).astype(np.float32)
+    made = run((0.05, 0.05), count=1, batches=images, misjudged=1.0)
+    image = np.concatenate([i["image"] for i, _ in made])
+    dark, grey, light = (image[:, 40 * i + 10 : 40 * i + 30].var() for i in range(3))
+    assert grey == pytest.approx(0.05**2, rel=0.05)
+    assert light - dark == pytest.approx(0.6 * 0.05**2, rel=0.2)  # of a mean share of 1/2
+
+
+def test_a_share_is_in_linear_light():
+    for (_, sharp), (inputs, light) in zip(run(), run(linear=0.5), strict=True):
+        decoded = np.abs(light - srgb.decode(sharp)).max((1, 2, 3)) < 1e-5
+        np.testing.assert_array_equal(light[~decoded], sharp[~decoded])
+        blurred = BlurFFT(inputs["kernel"][0])(light[:1])[0]
+        assert np.std(inputs["image"][0] - blurred) == pytest.approx(inputs["noise"][0], rel=0.1)
+    lit = np.concatenate([light for _, light in run(linear=0.5)])
+    assert 0 < (np.abs(lit - IMAGES).max((1, 2, 3)) > 1e-3).sum() < len(IMAGES)
 
 
 def test_workers_draw_their_parts_of_what_one_would():
@@ -144,6 +184,9 @@ def test_refused_data():
     for noise in ((0.0, 0.1), (0.2, 0.1), 0.1):
         with pytest.raises(ValueError, match="`noise` must be a range"):
             run(noise)
+    for name in ("misjudged", "linear"):
+        with pytest.raises(ValueError, match=rf"`{name}` must lie in \[0, 1\]. .*{name}=1.5"):
+            run(**{name: 1.5})
     with pytest.raises(ValueError, match="`seed` must be >= 0. Received: seed=-1"):
         run(seed=-1)
     dataset = tf.data.Dataset.from_tensor_slices(IMAGES)

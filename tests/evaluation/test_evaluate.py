@@ -8,10 +8,9 @@ import pytest
 from commands import script
 
 from tf_jfb import data, models, networks, operators
-from tf_jfb.data import Photo, write_image
-from tf_jfb.data.folder import centre
+from tf_jfb._streams import Stream, unit_noise
+from tf_jfb.data import Photo, centre, write_image
 from tf_jfb.evaluation import evaluate, figures
-from tf_jfb.evaluation._streams import Stream, unit_noise
 from tf_jfb.evaluation.comparison import model_names
 from tf_jfb.evaluation.degraded import Degraded, Slot
 from tf_jfb.evaluation.methods import Baseline, Method

@@ -83,7 +83,7 @@ def test_a_pixel_that_is_not_trusted_does_not_matter_to_the_data(folder, model):
     default = loaded.signatures["serving_default"](
         image=tf.constant(d), kernel=told["kernel"], noise=told["noise"]
     )
-    expected = model.restore(d, kernel=KERNEL, noise=0.01, photo=True)
+    expected = model.restore(d, kernel=KERNEL, noise=0.01, boundary="photo")
     np.testing.assert_allclose(default["restored"], expected.image, atol=1e-4)
 
 

@@ -7,7 +7,7 @@ import tf_jfb
 from tf_jfb.data import Photo
 from tf_jfb.exported import deblur_photo
 from tf_jfb.exported.tiles import overlap, restore_in_tiles, split
-from tf_jfb.models import Restoration
+from tf_jfb.solvers import Solution
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_tiles_are_put_together_and_the_worst_is_told():
 
     def restore(tile, trusted):
         seen.append(tile.shape)
-        return Restoration(2 * tile, len(seen), 1.0 / len(seen), tf_jfb.Status(len(seen) % 2))
+        return Solution(2 * tile, len(seen), 1.0 / len(seen), tf_jfb.Status(len(seen) % 2))
 
     result = restore_in_tiles(restore, image, (30, 30), 8, mask, lambda *n: told.append(n))
     np.testing.assert_allclose(result.image[:, 60:], 2 * image[:, 60:], atol=1e-6)

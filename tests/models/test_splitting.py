@@ -156,13 +156,13 @@ def test_photographs_are_restored_as_frames_of_a_scene(kind):
     sharp = scene[:, 3:-3, 3:-3]
     d = operators.Blur(kernel)(scene)[:, 3:-3, 3:-3]
     options = {"kernel": kernel, "noise": 0.001, "rtol": 1e-4}
-    photo, wrapped = (model.restore(d, photo=p, **options) for p in (True, False))
+    photo, wrapped = (model.restore(d, boundary=b, **options) for b in ("photo", "circular"))
     assert photo.image.shape == sharp.shape and np.all(photo.status == 0)
     errors = [float(np.abs(r.image[:, 0] - sharp[:, 0]).mean()) for r in (photo, wrapped)]
     assert errors[0] < 0.8 * errors[1]
-    again = model.restore(d, photo=True, start=photo.image, **options)
+    again = model.restore(d, boundary="photo", start=photo.image, **options)
     assert np.all(again.evaluations <= photo.evaluations)
-    alone = model.restore(d[1:], photo=True, **options)
+    alone = model.restore(d[1:], boundary="photo", **options)
     np.testing.assert_allclose(alone.image[0], photo.image[1], atol=2e-5)
 
 
@@ -181,7 +181,7 @@ def test_a_universal_model_trains_and_predicts_from_dicts(kind):
 @tried(models.DEHQS)
 def test_a_model_of_photographs_learns_from_frames(kind):
     """What it returns has their shape, and is what `photo` gives of any model."""
-    model, scene = universal(kind, photo=True), images(4, side=18)
+    model, scene = universal(kind, boundary="photo"), images(4, side=18)
     # Untrained, it does not contract beyond the frame.
     model.solver, sharp = solvers.Anderson(rtol=1e-2), scene[:, 3:-3, 3:-3]
     d = operators.BlurEach(tf.constant(kernels(4)))(scene)[:, 3:-3, 3:-3]
@@ -191,7 +191,7 @@ def test_a_model_of_photographs_learns_from_frames(kind):
     untold = universal(kind)
     untold.build(sharp.shape)
     untold.set_weights(model.get_weights())
-    photo = untold.restore(d, photo=True, rtol=1e-2, max_evaluations=50, **options).image
+    photo = untold.restore(d, boundary="photo", rtol=1e-2, max_evaluations=50, **options).image
     np.testing.assert_allclose(model.restore(d, **options).image, photo)
     np.testing.assert_allclose(model.predict(inputs, verbose=0), photo, atol=2e-5)
     model.compile(keras.optimizers.Adam(1e-6))
@@ -199,17 +199,17 @@ def test_a_model_of_photographs_learns_from_frames(kind):
     assert loss == pytest.approx(float(np.mean((photo - sharp) ** 2)), rel=0.02)
     moved = zip(model.trainable_variables, untold.trainable_variables, strict=True)
     assert any(np.abs(a.numpy() - b.numpy()).max() > 1e-7 for a, b in moved)
-    assert kind.from_config(model.get_config()).photo
+    assert kind.from_config(model.get_config()).boundary == "photo"
 
 
 def test_what_the_model_takes_is_checked():
     d, fixed, free = images(), make(models.DEHQS), universal(models.DEHQS)
     with pytest.raises(ValueError, match="`kernel` must be left out"):
         fixed.restore(d, kernel=kernels()[0])
-    with pytest.raises(ValueError, match="`photo` must be left out"):
-        fixed.restore(d, photo=True)
-    with pytest.raises(ValueError, match="`photo` must be left out"):
-        make(models.DEHQS, photo=True)
+    with pytest.raises(ValueError, match="`boundary` must be left out"):
+        fixed.restore(d, boundary="photo")
+    with pytest.raises(ValueError, match="`boundary` must be left out"):
+        make(models.DEHQS, boundary="photo")
     with pytest.raises(ValueError, match="`noise` must be given"):
         free.restore(d, kernel=kernels()[0])
     with pytest.raises(ValueError, match="one for every image"):

@@ -40,16 +40,16 @@ def test_denoiser_then_model_resumed_and_loaded(tmp_path):
 
 def test_a_model_of_photographs_is_trained_with_a_penalty_and_loaded(tmp_path, no_figures):
     penalty = {"jacobian_weight": 0.01, "jacobian_bound": 0.1}
-    config = Config(**TINY, **penalty, model="de-hqs", photo=True, epochs=1)
+    config = Config(**TINY, **penalty, model="de-hqs", boundary="photo", epochs=1)
     model = train(config, tmp_path / "run", verbose=0)
-    assert model.photo and load_run(tmp_path / "run").photo
+    assert model.boundary == load_run(tmp_path / "run").boundary == "photo"
     measured, sharp = validation_pairs(config, degradation(config), 2)
     assert measured["image"].shape == sharp.shape == (2, 10, 10, 3)  # of crops of 16, kernels of 7
 
 
 @pytest.mark.slow
 def test_a_model_of_photographs_is_audited():
-    config = Config(**TINY, model="de-prox", photo=True)
+    config = Config(**TINY, model="de-prox", boundary="photo")
     model, batch = build_model(config), validation_pairs(config, degradation(config), 1)
     model.compile()
     report = audit_gradient(model, batch, max_evaluations=4, iterations=2)
@@ -87,7 +87,7 @@ def test_a_model_of_any_blur_goes_on_for_one(tmp_path, no_figures):
         ({"model": "de-foo"}, "`model` must be one of de-grad"),
         ({"blur": "any", "families": "motion+smear"}, "`families` must be one or several"),
         ({"blur": "any", "families": "none"}, "or none, with `kernel_files`"),
-        ({"photo": True}, "`photo` must be true or false, and false but with blur"),
+        ({"boundary": "photo"}, "`boundary` needs blur any, and would be ignored"),
         ({"scales": "32,64"}, "`scales` must be channels per scale"),
     ],
 )

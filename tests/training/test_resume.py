@@ -197,9 +197,9 @@ def test_shipped_configurations_are_valid(file):
 
 def test_an_export_made_for_one_blur_records_it(tmp_path):
     options = {"data": "folder", "path": "/home/me/photos", "model": "de-hqs", "network": "unet"}
-    save_config(tmp_path / "config.yaml", Config(**options, blur="any", photo=True))
+    save_config(tmp_path / "config.yaml", Config(**options, blur="any", boundary="photo"))
     (tmp_path / "best.npz").touch()
-    changes = {"blur": "gaussian:5:1.0", "photo": False, "rtol": 1e-2}
+    changes = {"blur": "gaussian:5:1.0", "boundary": "circular", "rtol": 1e-2}
     text = config_for_export(tmp_path, **changes)
     assert Config(**yaml.safe_load(text)) == Config(**options | {"path": "photos"} | changes)
 

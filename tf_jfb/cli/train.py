@@ -1,12 +1,10 @@
 """Train an equilibrium model by Jacobian-free backpropagation, or its denoiser first."""
 
 import argparse
-import ast
+import dataclasses
 import importlib
-import pathlib
-import re
-from typing import NamedTuple
 
+from tf_jfb._options import KINDS, Options
 from tf_jfb.cli._shared import import_tensorflow
 
 EXAMPLE = """
@@ -23,7 +21,6 @@ shows how to train on several GPUs or machines.
 
 
 STRATEGIES = ("default", "mirrored", "multiworker", "tpu")
-CONFIG = pathlib.Path(__file__).parents[1] / "training" / "config.py"
 
 
 def add_arguments(p) -> None:
@@ -49,11 +46,12 @@ def add_arguments(p) -> None:
         metavar="MODULE:CLASS",
         help="another Keras callback, made without arguments; may be repeated",
     )
-    for option in options():
+    for option in dataclasses.fields(Options):
+        meaning = f"{option.metadata['meaning']} (default: {option.default})"
         p.add_argument(
             f"--{option.name.replace('_', '-')}",
-            type=option.type,
-            help=f"{option.meaning} (default: {option.default})".replace("%", "%%"),
+            type=_boolean if KINDS[option.name] is bool else KINDS[option.name],
+            help=meaning.replace("%", "%%"),
         )
 
 
@@ -61,7 +59,7 @@ def run(args) -> None:
     import_tensorflow(keep_memory=True)
     from tf_jfb.training import Config, load_config, strategies, train, train_denoiser
 
-    told = {option.name: getattr(args, option.name) for option in options()}
+    told = {option.name: getattr(args, option.name) for option in dataclasses.fields(Options)}
     told = {name: value for name, value in told.items() if value is not None}
     config = Config(**((load_config(args.config) if args.config else {}) | told))
     if args.memory_growth:
@@ -70,32 +68,6 @@ def run(args) -> None:
     others = [_callback(name) for name in args.callback]
     learn = train_denoiser if args.denoiser else train
     learn(config, args.folder, callbacks=others, strategy=strategy, tensorboard=args.tensorboard)
-
-
-class Option(NamedTuple):
-    """A field of `training.Config`."""
-
-    name: str
-    type: type
-    default: str
-    meaning: str
-
-
-def options() -> list[Option]:
-    """Those of `training.Config`, read from its source: importing it would import TensorFlow."""
-    rows = re.findall(r"^    (\w+): (\w+).*? = (.*?)  # (.*)$", CONFIG.read_text(), re.MULTILINE)
-    types = {"int": int, "float": float, "bool": _boolean}
-    return [
-        Option(name, types.get(kind, str), _shown(default), meaning)
-        for name, kind, default, meaning in rows
-    ]
-
-
-def _shown(default) -> str:
-    try:
-        return str(ast.literal_eval(default))
-    except ValueError:  # an expression
-        return "all of them"
 
 
 def _boolean(text):

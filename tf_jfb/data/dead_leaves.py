@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tf_jfb._streams import Stream, generator
 from tf_jfb._validate import check
 from tf_jfb.data import _leaves
 
@@ -57,7 +58,7 @@ class DeadLeaves:
 
     def __getitem__(self, index: int) -> np.ndarray:
         check(0 <= index < self.length, f"`index` must lie in [0, {self.length}).", index=index)
-        rng = np.random.default_rng([self.seed, 2, index])
+        rng = generator(self.seed, Stream.LEAVES, index)
         radii = draw_radii(rng, self.shapes, SMALLEST, LARGEST * self.size)
         return _leaves.render(radii, self.size, self.channels, self.grain, rng)
 

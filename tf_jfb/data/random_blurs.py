@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from tf_jfb import noise as noises
 from tf_jfb._numerics import per_image
-from tf_jfb._validate import check
+from tf_jfb._streams import Stream, generator
+from tf_jfb._validate import check, check_boundary
 from tf_jfb.data.folder import centre
 from tf_jfb.operators import BlurEach, kernels
 
@@ -78,7 +79,7 @@ class RandomBlurs:
 
     def draw(self, index: int, seed: int = 0) -> np.ndarray:
         """Kernel number `index` >= 0 of `seed` >= 0: [size, size] float32."""
-        rng = np.random.default_rng([seed, 3, index])
+        rng = generator(seed, Stream.KERNEL, index)
         family = self.families[rng.integers(len(self.families))]
         kernel = _centred(getattr(self, f"_{family}")(rng), self.size)
         return kernel.astype(np.float32)
@@ -94,7 +95,7 @@ class RandomBlurs:
         Up to an eighth too wide or too narrow, up to half a pixel off, with noise of up to 3 % of
         its peak, or several of these.
         """
-        rng = np.random.default_rng([seed, 4, index])
+        rng = generator(seed, Stream.MISJUDGED, index)
         kernel = self.draw(index, seed)
         wide, off, noisy = rng.random(3) < (0.6, 0.5, 0.3)
         if wide:
@@ -106,6 +107,11 @@ class RandomBlurs:
             noisy = kernel + level * rng.standard_normal(kernel.shape)
             kernel = np.maximum(noisy, 0) if rng.random() < 0.5 else noisy
         return (kernel / kernel.sum()).astype(np.float32)
+
+    def bank_misjudged(self, count: int = 4096, seed: int = 0) -> np.ndarray:
+        """What the kernels of `bank` may be taken for: [count, size, size] float32."""
+        check(count >= 1, "`count` must be >= 1.", count=count)
+        return np.stack([self.misjudged(index, seed) for index in range(count)])
 
     def _gaussian(self, rng):
         return kernels.gaussian(self.size, _log_uniform(rng, self.std))
@@ -135,7 +141,9 @@ def degrade_randomly(
     count: int = 4096,
     start: int = 0,
     shard: tuple[int, int] = (1, 0),
-    photo: bool = False,
+    boundary: str = "circular",
+    misjudged: float = 0.0,
+    linear: float = 0.0,
 ) -> tf.data.Dataset:
     """Maps batches of sharp images to (measurements, sharp), with a blur and noise of each image's.
 
@@ -153,8 +161,12 @@ def degrade_randomly(
         start: number of the first batch, >= 0: that of the next where a training resumes.
         shard: (n, i) where the batches are part i of n equal parts of larger ones, as `examples`
             yields them to one of several workers: what is drawn is that part's.
-        photo: whether measurements and sharp images are cut by `blurs.size` // 2 on every side, to
-            frames into which nothing wraps around.
+        boundary: "circular", images wrap around; or "photo", measurements and sharp images are cut
+            by `blurs.size` // 2 on every side, to frames into which nothing wraps around.
+        misjudged: share of the images that are told wrong, as users tell: the kernel as
+            `RandomBlurs.misjudged` has it, the noise by a factor in [1/2, 2]; its variance grows
+            with the brightness, to a share in [0, 1], and the image is rounded to 8 bits.
+        linear: share of the images that are taken to linear light first, those of sRGB.
 
     Raises:
         ValueError: a number is outside its range, or the elements are no batches of floating images
@@ -166,9 +178,15 @@ def degrade_randomly(
     spec = dataset.element_spec
     rank = spec.shape.rank if isinstance(spec, tf.TensorSpec) else None
     check(rank == 4, "`dataset` must yield batches of images [B, H, W, C].", yields=spec)
-    bank = None if blurs is None else tf.constant(blurs.bank(count, seed), spec.dtype)
-    edge = 0 if blurs is None or not photo else blurs.size // 2
-    draws = _Draws(bank, low, high, seed, shard, edge)
+    check_boundary(boundary)
+    for name, share in (("misjudged", misjudged), ("linear", linear)):
+        check(0 <= share <= 1, f"`{name}` must lie in [0, 1].", **{name: share})
+    bank = told = None
+    if blurs is not None:
+        bank = tf.constant(blurs.bank(count, seed), spec.dtype)
+        told = tf.constant(blurs.bank_misjudged(count, seed), spec.dtype) if misjudged else bank
+    edge = blurs.size // 2 if blurs is not None and boundary == "photo" else 0
+    draws = _Draws(bank, told, low, high, seed, shard, edge, misjudged, linear)
     return dataset.enumerate(start).map(
         draws.measure, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
     )
@@ -178,31 +196,57 @@ class _Draws(NamedTuple):
     """What is drawn for a batch from its number alone."""
 
     bank: tf.Tensor | None  # kernels [count, size, size]
+    told: tf.Tensor | None  # what the misjudged ones are taken for
     low: float
     high: float  # of the standard deviations
     seed: int
     shard: tuple  # (parts, part) of the batch that is this worker's
     edge: int  # pixels cut off on every side
+    misjudged: float  # share of the images that are told wrong
+    linear: float  # share of those in linear light
 
     def measure(self, index, sharp) -> tuple:
         """(measurements, sharp) of batch number `index`."""
         # Philox by name: left to choose, TensorFlow takes another generator on some devices.
-        seeds = tf.random.experimental.stateless_split([self.seed, index], 3, alg="philox")
+        seeds = tf.random.experimental.stateless_split([self.seed, index], 7, alg="philox")
+        if self.linear:
+            dark = self._uniform(seeds[3], sharp) < self.linear
+            sharp = tf.where(per_image(dark, sharp), _srgb_decoded(sharp), sharp)
+        std = self.low * (self.high / self.low) ** self._uniform(seeds[1], sharp)
         images = self.shard[0] * tf.shape(sharp)[0]
-        share = tf.random.stateless_uniform([images], seeds[1], dtype=sharp.dtype, alg="philox")
-        std = self.low * (self.high / self.low) ** self._own(share, sharp)
         zeros = tf.zeros([images, *tf.unstack(tf.shape(sharp)[1:])], sharp.dtype)
         unit = self._own(noises.gaussian(zeros, 1.0, seeds[2]), sharp)
         error = per_image(std, sharp) * tf.ensure_shape(unit, sharp.shape)
-        if self.bank is None:
-            return {"image": sharp + error, "noise": std}, sharp
-        count = self.bank.shape[0]
-        which = tf.random.stateless_uniform([images], seeds[0], 0, count, tf.int32, alg="philox")
-        kernel = tf.gather(self.bank, self._own(which, sharp))
-        image = BlurEach(kernel)(sharp) + error
+        wrong = tf.zeros_like(std, tf.bool)
+        if self.misjudged:
+            wrong = self._uniform(seeds[4], sharp) < self.misjudged
+        told, blurred = {}, sharp
+        if self.bank is not None:
+            count = self.bank.shape[0]
+            which = tf.random.stateless_uniform(
+                [images], seeds[0], 0, count, tf.int32, alg="philox"
+            )
+            which = self._own(which, sharp)
+            kernel = tf.gather(self.bank, which)
+            blurred = BlurEach(kernel)(sharp)
+            told["kernel"] = tf.where(per_image(wrong, kernel), tf.gather(self.told, which), kernel)
+        image, told["noise"] = blurred + error, std
+        if self.misjudged:
+            share = per_image(self._uniform(seeds[5], sharp), sharp)
+            grown = tf.sqrt(1 - share + 2 * share * tf.clip_by_value(blurred, 0, 1))
+            stored = tf.round(255 * tf.clip_by_value(blurred + grown * error, 0, 1)) / 255
+            image = tf.where(per_image(wrong, sharp), stored, image)
+            off = 2 ** (2 * self._uniform(seeds[6], sharp) - 1)
+            told["noise"] = tf.where(wrong, off * std, std)
         if edge := self.edge:
             image, sharp = (t[:, edge:-edge, edge:-edge] for t in (image, sharp))
-        return {"image": image, "kernel": kernel, "noise": std}, sharp
+        return {"image": image, **told}, sharp
+
+    def _uniform(self, seed, sharp) -> tf.Tensor:
+        """A number in [0, 1) for every image of this worker's."""
+        images = self.shard[0] * tf.shape(sharp)[0]
+        drawn = tf.random.stateless_uniform([images], seed, dtype=sharp.dtype, alg="philox")
+        return self._own(drawn, sharp)
 
     def _own(self, drawn, sharp) -> tf.Tensor:
         """Of what is `drawn` for the whole batch, the part of this worker's images."""
@@ -221,6 +265,12 @@ def _range(name, values, most):
         **{name: values},
     )
     return low, high
+
+
+def _srgb_decoded(images) -> tf.Tensor:
+    """Linear light of sRGB values, both in [0, 1] (IEC 61966-2-1)."""
+    power = ((tf.maximum(images, 0.04045) + 0.055) / 1.055) ** 2.4
+    return tf.where(images <= 0.04045, images / 12.92, power)
 
 
 def _odd_sides(low, high):

@@ -5,6 +5,7 @@ import functools
 import numpy as np
 import tensorflow as tf
 
+from tf_jfb._streams import Stream, generator
 from tf_jfb._validate import check
 
 
@@ -86,7 +87,7 @@ def _example(source, seed, crop, shrink, augment, number) -> tuple:
     """Sharp crop and unit normal noise of example `number`."""
     epoch, position = divmod(int(number), len(source))
     sharp = source[int(_permutation(len(source), seed, epoch)[position])]
-    rng = np.random.default_rng([seed, 1, int(number)])
+    rng = generator(seed, Stream.EXAMPLE, int(number))
     if crop is not None:
         sharp = _random_crop(_shrunk(sharp, crop, shrink, rng), crop, rng)
     if augment:
@@ -98,7 +99,7 @@ def _example(source, seed, crop, shrink, augment, number) -> tuple:
 
 @functools.lru_cache(maxsize=4)
 def _permutation(length, seed, epoch):
-    return np.random.default_rng([seed, 0, epoch]).permutation(length)
+    return generator(seed, Stream.ORDER, epoch).permutation(length)
 
 
 def _shrunk(image, crop, least, rng):

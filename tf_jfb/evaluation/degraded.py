@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tf_jfb.data.folder import centre
-from tf_jfb.evaluation._streams import Stream, generator, unit_noise
+from tf_jfb._streams import Stream, generator, unit_noise
+from tf_jfb.data import centre
 from tf_jfb.evaluation.protocols import Protocol
 from tf_jfb.evaluation.tellings import Telling, to_eight_bits
 from tf_jfb.operators import Operator

@@ -4,7 +4,7 @@ import dataclasses
 
 from tf_jfb import data
 from tf_jfb._validate import check
-from tf_jfb.data.folder import split_folder
+from tf_jfb.data import split_folder
 from tf_jfb.evaluation.tellings import TELLINGS
 from tf_jfb.operators import Blur, BlurFFT, Operator, kernels
 

@@ -4,9 +4,9 @@ import numpy as np
 import tensorflow as tf
 
 from tf_jfb._plots import pyplot, show
+from tf_jfb._streams import Stream, unit_noise
 from tf_jfb._validate import check
 from tf_jfb.data import Photo
-from tf_jfb.evaluation._streams import Stream, unit_noise
 from tf_jfb.exported import Restored
 from tf_jfb.metrics import psnr, ssim
 from tf_jfb.operators import Blur, kernels

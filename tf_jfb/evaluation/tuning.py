@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from tf_jfb.evaluation._streams import Stream, unit_noise
+from tf_jfb._streams import Stream, unit_noise
 from tf_jfb.evaluation.degraded import blurred_images
 from tf_jfb.evaluation.methods import Baseline, millions
 from tf_jfb.models.baselines import (

@@ -42,16 +42,16 @@ def _programs(model: Equilibrium, served: _Served, channels: int) -> dict:
     own = own if model.gradient.at_fixed_point else {}
     solve = functools.partial(_solve, model, served.folded)
     program = functools.partial(_program, solve)
-    photo = model.takes_kernel
+    photo, wrapped = ("photo", "circular") if model.takes_kernel else (None, None)
     programs = {
-        "serving_default": _program(lambda **told: solve(**told, **own, photo=photo), inputs),
-        "deblur" if model.takes_kernel else "restore": program(inputs | options),
-        "trace": program(inputs | options, trace=True),
+        "serving_default": _program(lambda **told: solve(**told, **own, boundary=photo), inputs),
+        "deblur" if model.takes_kernel else "restore": program(inputs | options, boundary=wrapped),
+        "trace": program(inputs | options, boundary=wrapped, trace=True),
     }
     if model.takes_kernel:
         mask = {"mask": tf.TensorSpec([None, None, None, 1], tf.float32, name="mask")}
-        programs["deblur_photo"] = program(inputs | options | mask, photo=True)
-        programs["trace_photo"] = program(inputs | options | mask, photo=True, trace=True)
+        programs["deblur_photo"] = program(inputs | options | mask, boundary=photo)
+        programs["trace_photo"] = program(inputs | options | mask, boundary=photo, trace=True)
     return programs
 
 
@@ -65,14 +65,14 @@ def _program(solve, specs: dict, **options):
 
 
 def _solve(
-    model, folded, rtol=None, max_evaluations=None, mask=None, photo=False, trace=False, **d
+    model, folded, rtol=None, max_evaluations=None, mask=None, boundary=None, trace=False, **d
 ):
     """The outputs of a signature for the inputs `d` of `model`, and the solve's options."""
     options = {"rtol": rtol, "max_evaluations": max_evaluations, "mask": mask}
     assert_usable(**d, **options)
     inputs = d if len(d) > 1 else d["image"]
     with undifferentiated():
-        result = model.solved(inputs, trace=trace, folded=folded, photo=photo, **options)
+        result = model.solved(inputs, trace=trace, folded=folded, boundary=boundary, **options)
     outputs = {
         "restored": result.image,
         "residual": result.residual,
@@ -187,7 +187,7 @@ def for_blur(model: Equilibrium, operator: Operator, channels: int = 3) -> Equil
         "The model must be one that takes any blur, to be made one for `blur`.",
         operator=model.operator,
     )
-    own = {"operator": keras.saving.serialize_keras_object(operator), "photo": False}
+    own = {"operator": keras.saving.serialize_keras_object(operator), "boundary": None}
     config = {**model.get_config(), **own}
     fixed = type(model).from_config(config)
     fixed.build((None, None, None, channels))

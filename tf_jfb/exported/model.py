@@ -4,14 +4,13 @@ import numpy as np
 import tensorflow as tf
 
 from tf_jfb._types import Status
-from tf_jfb._validate import check
+from tf_jfb._validate import check, check_boundary
 from tf_jfb.data import light as lights
 from tf_jfb.exported import _folder, _inputs
 from tf_jfb.exported._noise import told_noise
-from tf_jfb.models import Restoration
+from tf_jfb.solvers import Solution
 
 OUTPUTS = {"restored", "residual", "evaluations", "status"}
-BOUNDARIES = ("photo", "circular")
 LIGHTS = ("encoded", "linear")
 
 
@@ -108,7 +107,7 @@ class ExportedModel:
         rtol=None,
         max_evaluations=None,
         trace: bool = False,
-    ) -> Restoration:
+    ) -> Solution:
         """Restores images and reports, per image, how the solve went.
 
         Args:
@@ -142,7 +141,7 @@ class ExportedModel:
         out = self.run(inputs | options, boundary, trace)
         return _record(out, shape, light)
 
-    def trace(self, *arguments, **options) -> Restoration:
+    def trace(self, *arguments, **options) -> Solution:
         """`restore` with `trace`, the residual of every evaluation, NaN once the image stopped.
 
         [evaluations], or [B, most evaluations]; None for the first exports, which tell none.
@@ -168,7 +167,7 @@ class ExportedModel:
 
     def _told(self, image, kernel, noise, boundary, light, mask) -> tuple:
         """({name: array} of what the signature takes but the options, shape of `image`)."""
-        check(boundary in BOUNDARIES, f"`boundary` must be in {BOUNDARIES}.", boundary=boundary)
+        check_boundary(boundary)
         check(light in LIGHTS, f"`light` must be in {LIGHTS}.", light=light)
         check(
             self.takes_kernel == (kernel is not None),
@@ -253,16 +252,16 @@ def _as_spec(name, value, spec):
     return tf.constant(array, spec.dtype)
 
 
-def _record(out, shape, light) -> Restoration:
+def _record(out, shape, light) -> Solution:
     """The signature's outputs as they were asked for: of one image or of a batch, its channels."""
     image = out["restored"]
     image = image.mean(axis=-1, keepdims=True) if shape[-1] == 1 else image
     image = lights.encode(image) if light == "linear" else image
     trace = out.get("trace")
     if len(shape) == 4:
-        return Restoration(image, out["evaluations"], out["residual"], out["status"], trace)
+        return Solution(image, out["evaluations"], out["residual"], out["status"], trace)
     steps = int(out["evaluations"][0])
     trace = None if trace is None else trace[0, :steps]
-    return Restoration(
+    return Solution(
         image[0], steps, float(out["residual"][0]), Status(int(out["status"][0])), trace
     )

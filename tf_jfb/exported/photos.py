@@ -12,7 +12,7 @@ from tf_jfb.exported._inputs import as_mask, check_options
 from tf_jfb.exported._noise import told_noise
 from tf_jfb.exported.model import ExportedModel
 from tf_jfb.exported.tiles import overlap, restore_in_tiles
-from tf_jfb.models import Restoration
+from tf_jfb.solvers import Solution
 
 
 class Restored(NamedTuple):
@@ -109,11 +109,11 @@ def _wide(pixels, channels):
     return np.repeat(pixels, channels, axis=-1) if pixels.shape[-1] == 1 else pixels
 
 
-def _entry(result, i) -> Restoration:
+def _entry(result, i) -> Solution:
     """One image's of a batch's record."""
     evaluations, status = int(result.evaluations[i]), Status(int(result.status[i]))
     trace = None if result.trace is None else result.trace[i, :evaluations]
-    return Restoration(result.image[i], evaluations, float(result.residual[i]), status, trace)
+    return Solution(result.image[i], evaluations, float(result.residual[i]), status, trace)
 
 
 def _restored(photo, result, noise, light) -> Restored:

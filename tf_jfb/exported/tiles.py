@@ -7,7 +7,7 @@ import numpy as np
 
 from tf_jfb._types import Status
 from tf_jfb._validate import check
-from tf_jfb.models import Restoration
+from tf_jfb.solvers import Solution
 
 # Pixels of a tile at a cut, on either side of it, that the neighbour also holds. What is beyond the
 # cut is guessed, and with kernels of 25 pixels the guess has faded below 1e-3 after 96 of them.
@@ -58,14 +58,14 @@ def split(size: int, tile: int, margin: int) -> Axis:
     return Axis(starts, tile, np.float32(weights))
 
 
-def restore_in_tiles(restore, image, tile, margin: int, mask=None, progress=None) -> Restoration:
+def restore_in_tiles(restore, image, tile, margin: int, mask=None, progress=None) -> Solution:
     """`restore(tile, mask)` of tiles of `image` [H, W, C], put together.
 
     Tiles that hold no trusted pixel are left as they are. The record holds the most evaluations,
     the largest residual and the worst status of all.
 
     Args:
-        restore: of one [h, w, C] and its mask [h, w, 1] or None, a `Restoration`.
+        restore: of one [h, w, C] and its mask [h, w, 1] or None, a `Solution`.
         image: float32.
         tile: (height, width) of a tile, at most.
         margin: of `overlap`.
@@ -89,7 +89,7 @@ def restore_in_tiles(restore, image, tile, margin: int, mask=None, progress=None
         whole[place] += one * (down[:, None] * across)[..., None]
         if progress is not None:
             progress(done, count)
-    return Restoration(
+    return Solution(
         whole,
         max(record.evaluations for record in records),
         max(record.residual for record in records),

@@ -6,6 +6,5 @@ from tf_jfb.models.de_grad import DEGrad
 from tf_jfb.models.de_hqs import DEHQS
 from tf_jfb.models.de_prox import DEProx
 from tf_jfb.models.equilibrium import Equilibrium
-from tf_jfb.models.restoring import Restoration
 
-__all__ = ["DEADMM", "DEHQS", "DEGrad", "DEProx", "Equilibrium", "Restoration", "baselines"]
+__all__ = ["DEADMM", "DEHQS", "DEGrad", "DEProx", "Equilibrium", "baselines"]

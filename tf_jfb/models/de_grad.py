@@ -40,7 +40,7 @@ class DEGrad(Equilibrium):
         precondition: $\rho > 0$, or None for the paper's map.
         regularizers: penalties on T in training, of `tf_jfb.regularizers`.
         warm_start: training examples whose last solution is kept to start from; 0 keeps none.
-        photo, unconverged_weight: as in `Equilibrium`.
+        boundary, unconverged_weight: as in `Equilibrium`.
 
     Raises:
         ValueError: an argument is of the wrong kind or range.

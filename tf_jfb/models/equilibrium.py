@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tf_jfb._compat import full_precision
 from tf_jfb._numerics import per_image
-from tf_jfb._types import FixedPointProblem, Status
+from tf_jfb._types import FixedPointProblem, Solution, Status
 from tf_jfb._validate import check, plain
 from tf_jfb.gradients import JFB, Estimator
 from tf_jfb.layers.solve_metrics import log_solve
@@ -15,7 +15,6 @@ from tf_jfb.models._kept import Folds, Memory
 from tf_jfb.models._measurement import Measurement, as_scene
 from tf_jfb.models.restoring import (
     Options,
-    Restoration,
     check_images,
     checked_inputs,
     checked_options,
@@ -41,8 +40,9 @@ class Equilibrium(TrainedModel):
     The model takes d, or a dict of `image` = d and of what else it needs: `kernel` [B, k1, k2]
     where `operator` is None, for circular blurs that come with the images; `noise` [B], the
     standard deviation, there and where the network is conditional; `index` for a warm start. With
-    `photo`, such images are frames of scenes that go on beyond them (see `operators.Frame`): what
-    is solved for is the scene, what is returned and learned from the frame.
+    `boundary` "photo", such images are frames of scenes that go on beyond them (see
+    `operators.Frame`): what is solved for is the scene, what is returned and learned from is the
+    frame.
 
     `call` is differentiable through `gradient`. Its value, and that of `predict` and `restore`, is
     the iterate that the solve ended with and whose residual is reported. `fit` and `evaluate` log,
@@ -66,11 +66,11 @@ class Equilibrium(TrainedModel):
         gradient: Estimator | None = None,
         regularizers: tuple = (),
         warm_start: int = 0,
-        photo: bool = False,
+        boundary: str | None = None,
         unconverged_weight: float = 1.0,
         **kwargs,
     ):
-        super().__init__(operator, network, photo, regularizers, **full_precision(kwargs))
+        super().__init__(operator, network, boundary, regularizers, **full_precision(kwargs))
         warm_start, unconverged_weight = plain(warm_start), plain(unconverged_weight)
         check(
             isinstance(warm_start, int) and warm_start >= 0,
@@ -203,8 +203,8 @@ class Equilibrium(TrainedModel):
         start=None,
         kernel=None,
         noise=None,
-        photo=None,
-    ) -> Restoration:
+        boundary=None,
+    ) -> Solution:
         """Restores a batch and reports, per image, how the solve went.
 
         Args:
@@ -217,14 +217,14 @@ class Equilibrium(TrainedModel):
                 that of the frame before; default the model's own start.
             kernel: [k1, k2] for all or [B, k1, k2], for a model without an operator of its own.
             noise: standard deviation in [0, 1] units, a number or [B], for a model told of it.
-            photo: whether the scene goes on beyond the images, as it does for a camera (see
-                `operators.Frame`); otherwise they wrap around. For a model without an operator;
-                default the model's own.
+            boundary: "photo", the scene goes on beyond the images, as it does for a camera (see
+                `operators.Frame`), or "circular", they wrap around; for a model without an
+                operator. Default the model's own, else "circular".
 
         Raises:
             ValueError: `blurred` or `start` has the wrong shape, dtype or value range, or holds
                 NaN; `rtol` or `max_evaluations` is outside its range; `kernel` or `noise` is
-                missing, unusable or of no use to this model, or `photo` is.
+                missing, unusable or of no use to this model, or `boundary` is.
         """
         blurred = check_images("blurred", blurred)
         self.build(blurred.shape)
@@ -233,19 +233,19 @@ class Equilibrium(TrainedModel):
             f"`blurred` must have the {self._channels} channels of the model.",
             shape=tuple(blurred.shape),
         )
-        options = Options(rtol, max_evaluations, trace, start=start, photo=photo)
+        options = Options(rtol, max_evaluations, trace, start=start, boundary=boundary)
         options = checked_options(self, blurred, options)._replace(folded=self.folded())
         return self._restore(checked_inputs(self, blurred, kernel, noise), options)
 
-    def solved(self, inputs, **options) -> Restoration:
+    def solved(self, inputs, **options) -> Solution:
         """`restore` without checks, for use inside a graph; `options` are fields of `Options`."""
         return self._solved(inputs, Options(**options))
 
-    def _solved(self, inputs, options: Options) -> Restoration:
+    def _solved(self, inputs, options: Options) -> Solution:
         m = given = self.measurement(inputs)
         self.build(m.image.shape)
         start = options.start
-        if self.photo if options.photo is None else options.photo:
+        if (options.boundary or self.boundary) == "photo":
             m = as_scene(m, options.mask)
             start = None if start is None else as_scene(given._replace(image=start)).image
         problem = self.problem(m, folded=options.folded)
@@ -254,14 +254,13 @@ class Equilibrium(TrainedModel):
         names = ("rtol", "max_evaluations", "trace", "compact")
         how = {name: getattr(options, name) for name in names}
         s = self.gradient.solution(problem, self.solver, **how)
-        image = self._shown(s.x, m, given)
-        return Restoration(image, s.evaluations, s.residual, s.status, s.trace)
+        return s._replace(x=self._shown(s.x, m, given))
 
     def get_config(self) -> dict:
         parts = {name: getattr(self, name) for name in _PARTS}
         saved = {k: keras.saving.serialize_keras_object(v) for k, v in parts.items()}
         penalties = [keras.saving.serialize_keras_object(r) for r in self.regularizers]
-        own = {"warm_start": self.warm_start, "photo": self.photo, "name": self.name}
+        own = {"warm_start": self.warm_start, "boundary": self.boundary, "name": self.name}
         own |= {"dtype": self.variable_dtype, "trainable": self.trainable}
         own |= {"unconverged_weight": self.unconverged_weight}
         return {**saved, "regularizers": penalties, **own}

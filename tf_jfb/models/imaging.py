@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from tf_jfb._compat import Model, loss_scaled
-from tf_jfb._validate import check
+from tf_jfb._validate import check, check_boundary
 from tf_jfb.losses import SquaredError
 from tf_jfb.metrics import PSNR
 from tf_jfb.models._laws import REFERENCE
@@ -15,13 +15,14 @@ from tf_jfb.operators import BlurEach, Frame, Operator
 class ImagingModel(Model):
     """A model of measurements through an `operator`, or through blurs that come with the images.
 
-    With `photo`, such images are frames of scenes that go on beyond them (see `operators.Frame`):
-    what is solved for is the scene, what is returned and learned from the frame.
+    With `boundary` "photo", such images are frames of scenes that go on beyond them (see
+    `operators.Frame`): what is solved for is the scene, what is returned and learned from is the
+    frame.
     """
 
     warm_start = 0  # examples that are named by an index
 
-    def __init__(self, operator: Operator | None, network, photo: bool, **kwargs):
+    def __init__(self, operator: Operator | None, network, boundary: str | None, **kwargs):
         super().__init__(**kwargs)
         check(
             operator is None or isinstance(operator, Operator),
@@ -29,11 +30,12 @@ class ImagingModel(Model):
             operator=operator,
         )
         check(
-            operator is None or not photo,
-            "`photo` must be left out: `operator` has a boundary of its own.",
-            photo=photo,
+            operator is None or boundary is None,
+            "`boundary` must be left out: `operator` has one of its own.",
+            boundary=boundary,
         )
-        self.operator, self.network, self.photo = operator, network, photo
+        check_boundary(boundary or "circular")
+        self.operator, self.network, self.boundary = operator, network, boundary
         self._channels = None  # of the images, once known
 
     @property
@@ -53,7 +55,7 @@ class ImagingModel(Model):
 
     def scene(self, m: Measurement) -> Measurement:
         """`m`, extended to a scene where the model takes its images for frames."""
-        return as_scene(m) if self.photo and m.seen is None else m
+        return as_scene(m) if self.boundary == "photo" and m.seen is None else m
 
     def forward_model(self, m: Measurement) -> tuple:
         """(make, tensors): `make(*tensors)` is A of the images whose entries the tensors hold."""

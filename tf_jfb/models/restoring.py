@@ -1,23 +1,13 @@
-"""Restoration of a batch by an equilibrium model: the record, the options and their checks."""
+"""Restoration of a batch by an equilibrium model: its options, and the checks of what is given."""
 
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from tf_jfb._validate import LEAST, MOST, check
+from tf_jfb._validate import LEAST, MOST, check, check_boundary
 from tf_jfb.models._measurement import check_kernels, check_noise
 from tf_jfb.operators.base import image_batch
-
-
-class Restoration(NamedTuple):
-    """What `restore` returns, one entry per image."""
-
-    image: tf.Tensor  # [B, H, W, C]
-    evaluations: tf.Tensor  # int32 [B]
-    residual: tf.Tensor  # [B], |T(x) - x| / |T(x)| at the returned image
-    status: tf.Tensor  # int32 [B], a Status
-    trace: tf.Tensor | None = None  # [B, max_evaluations], NaN once the image stopped
 
 
 class Options(NamedTuple):
@@ -29,8 +19,8 @@ class Options(NamedTuple):
     compact: bool = False  # whether images that stop leave the batch; not under XLA
     start: tf.Tensor | None = None  # images [B, H, W, C] to start from
     folded: object = None  # what the network's `folded` returned, to save computing it
-    photo: bool | None = None  # whether the scene goes on beyond the images
-    mask: tf.Tensor | None = None  # [B, H, W, 1], with `photo`: 0 at pixels not to be trusted
+    boundary: str | None = None  # of `BOUNDARIES`, where the blur comes with the images
+    mask: tf.Tensor | None = None  # [B, H, W, 1], with "photo": 0 at pixels not to be trusted
 
 
 def checked_options(model, images: tf.Tensor, options: Options) -> Options:
@@ -46,10 +36,12 @@ def checked_options(model, images: tf.Tensor, options: Options) -> Options:
             restored=tuple(shape.shape),
         )
     check(
-        model.takes_kernel or not options.photo,
-        "`photo` must be left out: the model's operator has a boundary of its own.",
-        photo=options.photo,
+        model.takes_kernel or options.boundary is None,
+        "`boundary` must be left out: the model's operator has one of its own.",
+        boundary=options.boundary,
     )
+    boundary = options.boundary or model.boundary
+    check_boundary(boundary or "circular")
     rtol, cap = _stopping(model, options)
     return options._replace(
         rtol=rtol,
@@ -57,7 +49,7 @@ def checked_options(model, images: tf.Tensor, options: Options) -> Options:
         trace=bool(options.trace),
         compact=len(images) > 1,
         start=start,
-        photo=model.photo if options.photo is None else bool(options.photo),
+        boundary=boundary,
     )
 
 

@@ -20,8 +20,8 @@ class TrainedModel(ImagingModel):
     A subclass has `solver`, `gradient` and `frame_of`, and calls `penalise` in a training call.
     """
 
-    def __init__(self, operator, network, photo: bool, regularizers: tuple, **kwargs):
-        super().__init__(operator, network, photo, **kwargs)
+    def __init__(self, operator, network, boundary, regularizers: tuple, **kwargs):
+        super().__init__(operator, network, boundary, **kwargs)
         check(
             all(isinstance(r, Regularizer) for r in regularizers)
             and len({r.name for r in regularizers}) == len(regularizers),

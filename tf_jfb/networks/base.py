@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from tf_jfb._compat import value
+
 
 class Network(keras.layers.Layer):
     """An estimate R of the noise in an image, [B, H, W, C] -> [B, H, W, C]; D = I - R denoises.
@@ -12,6 +14,7 @@ class Network(keras.layers.Layer):
     """
 
     conditional = False
+    last = None  # the convolution whose output is R
 
     def folded(self, training: bool = False):
         """What the normalisations amount to, a structure of tensors; None where there are none."""
@@ -25,6 +28,11 @@ class Network(keras.layers.Layer):
         statistics may move.
         """
         raise NotImplementedError
+
+    def scale(self, factor: float) -> None:
+        """Multiplies R by `factor`, in the weights of `last`, which is linear."""
+        kernel = value(self.last.kernel)
+        kernel.assign(kernel * factor)
 
     def denoised(self, frozen, x: tf.Tensor, level=None, observe: bool = False) -> tf.Tensor:
         """D(x) = x - R(x), R a result of `frozen`; `level` [B] is left out where R takes none."""

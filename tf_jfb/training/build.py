@@ -8,7 +8,6 @@ import keras
 import yaml
 
 from tf_jfb import gradients, models, networks
-from tf_jfb._compat import value
 from tf_jfb._validate import check
 from tf_jfb._weights import load_weights
 from tf_jfb.exported import CONFIG_OF_EXPORT
@@ -29,7 +28,7 @@ def build_model(config: Config) -> models.Equilibrium:
         "solver": _solver(config, gradient),
         "gradient": gradient,
         "regularizers": config.regularizers,
-        "photo": config.photo,
+        "boundary": config.boundary if config.any_blur else None,
         "unconverged_weight": config.unconverged_weight,
     }
     model = _MODELS[config.model](config, shared)
@@ -46,7 +45,7 @@ def build_denoiser(config: Config) -> Denoiser:
     keras.utils.set_random_seed(config.seed)
     network = build_model(dataclasses.replace(config, pretrained=None)).network
     if config.initial is not None:
-        _scale_output(network, 1.0 / config.denoiser_weight)
+        network.scale(1.0 / config.denoiser_weight)
     model = Denoiser(network)
     model.build(SHAPE)
     return model
@@ -130,9 +129,4 @@ def _load_denoiser(config, network) -> None:
     denoiser = Denoiser(network)
     denoiser.build(SHAPE)
     load_weights(config.pretrained, denoiser)
-    _scale_output(network, config.denoiser_weight)
-
-
-def _scale_output(network, factor) -> None:
-    kernel = value(network.last.kernel)
-    kernel.assign(kernel * factor)
+    network.scale(config.denoiser_weight)

@@ -5,13 +5,13 @@ import os
 import pathlib
 import re
 import types
-import typing
 
 import yaml
 
 from tf_jfb import gradients
 from tf_jfb._files import write_text
-from tf_jfb._validate import check
+from tf_jfb._options import KINDS, Options
+from tf_jfb._validate import BOUNDARIES, check
 from tf_jfb.data.dead_leaves import MOST_GRAIN
 from tf_jfb.data.random_blurs import FAMILIES
 from tf_jfb.operators import Blur, Operator, kernels
@@ -33,6 +33,7 @@ _NAMES = {
     "optimizer": OPTIMIZERS,
     "loss": LOSSES,
     "schedule": SCHEDULES,
+    "boundary": BOUNDARIES,
 }
 
 _REAL = int | float
@@ -47,7 +48,7 @@ _NUMBERS = (  # options, their type, what they must do, whether one does
     ("size crop", int | None, "be an integer >= 1, or null", lambda x: x is None or x >= 1),
     (_OPTIONAL, _REAL | None, "be positive, or null", lambda x: x is None or x > 0),
     ("seed", int, "be an integer >= 0", lambda x: x >= 0),
-    ("momentum unconverged_weight", _REAL, "lie in [0, 1]", lambda x: 0 <= x <= 1),
+    ("momentum unconverged_weight misjudged linear", _REAL, "lie in [0, 1]", lambda x: 0 <= x <= 1),
     ("grain", _REAL, f"lie in [0, {MOST_GRAIN}]", lambda x: 0 <= x <= MOST_GRAIN),
     ("beta shrink", _REAL, "lie in (0, 1]", lambda x: 0 < x <= 1),
     ("ema", _REAL, "lie in [0, 1)", lambda x: 0 <= x < 1),
@@ -55,66 +56,12 @@ _NUMBERS = (  # options, their type, what they must do, whether one does
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(Options):
     """A training of a model, or of its denoiser; a YAML file holds the same names.
 
     Raises:
         ValueError: an option is outside its range.
     """
-
-    data: str = "dead-leaves"  # or celeba, or folder; or several joined by "+", in equal shares
-    path: str | None = None  # folder of images, for celeba and folder; of several, joined by ":"
-    grain: float = 0.3  # of dead leaves: share of the shapes with grain, which is like noise
-    size: int | None = None  # side to resize images to; None keeps them (celeba: 128)
-    crop: int | None = 64  # side of the random training crops; None takes whole images
-    shrink: float = 1.0  # training images are shrunk by factors drawn from this to 1, where < 1
-    blur: str = "gaussian:5:5.0"  # a name or file of a kernel; or any: blurs are drawn
-    noise: float = 0.005  # standard deviation in [0, 1] units
-    noise_high: float | None = None  # with blur "any": drawn from `noise` to this
-    kernel_size: int = 25  # with blur "any": side of the kernels
-    families: str = "+".join(FAMILIES)  # with blur "any": what they are drawn from; or none
-    kernel_files: str | None = None  # with blur "any": drawn from too, as one family; joined by ","
-    photo: bool = False  # with blur "any": the images are frames of scenes; else they wrap around
-    model: str = "de-grad"  # the map T: or de-prox, de-hqs, de-admm
-    network: str = "dncnn"  # or unet, which is told the noise, in any model but de-grad
-    scales: str = "32:64:128"  # of a U-Net: channels per scale
-    blocks: int = 2  # of a U-Net: residual blocks per scale and direction
-    rho: float = 0.25  # of de-hqs and de-admm, at first, at noise 0.01
-    level: float = 0.02  # what a U-Net is told of the noise, at first, at noise 0.01
-    depth: int = 17  # of a DnCNN: convolutions
-    channels: int = 64  # of a DnCNN: their width
-    lipschitz: float | None = None  # bound on every folded layer's operator norm
-    gain: float = 1.0  # constant factor on the network's output
-    momentum: float = 0.99  # of batch statistics; 1 keeps the pretrained ones
-    eta: float = 1.0  # initial step size
-    precondition: float | None = None  # rho of (A^T A + rho I)^-1 in T; None: the paper's T
-    gradient: str = "jfb"  # the estimator: or neumann:K, phantom:K:DAMPING, implicit, unrolled:K
-    m: int = 5  # Anderson's history
-    beta: float = 1.0  # Anderson's mixing weight of the residuals, in (0, 1]
-    rtol: float = 1e-3  # tolerance of the solves, on |T(x) - x| / |T(x)|
-    max_evaluations: int = 50  # of T, the cap of a solve
-    unconverged_weight: float = 1.0  # factor on the gradient of images whose solve failed
-    pretrained: str | None = None  # run folder of a denoiser
-    initial: str | None = None  # run folder or exported model to go on from
-    jacobian_weight: float = 0.0  # of the penalty on the Jacobian of T at the fixed point
-    jacobian_bound: float = 1.0  # of its singular values, below which it is not penalised
-    jacobian_power: int = 1  # steps of the power method towards the largest singular value
-    denoiser_weight: float = 1.0  # factor on the pretrained network's output
-    denoiser_noise: float = 0.02  # noise that the denoiser is trained on
-    denoiser_noise_high: float | None = None  # of a U-Net: drawn from `denoiser_noise` to this
-    precision: str = "float32"  # of the network: or mixed_bfloat16, mixed_float16
-    batch_size: int = 8  # images per step, on all devices together
-    epochs: int = 50  # of `steps` each
-    steps: int = 200  # per epoch
-    optimizer: str = "adam"  # or lamb, and with tensorflow-addons lookahead, swa
-    loss: str = "mse"  # or mae
-    learning_rate: float = 1e-3  # the highest, Adam's
-    schedule: str = "cosine"  # decay to 1 % of it; or constant, and `epochs` may be raised later
-    warmup: int = 0  # steps of a linear rise to it: Adam's first steps are its rashest
-    ema: float = 0.0  # momentum of the weights' moving average, validated and kept; 0: none
-    validation: int = 16  # images of the validation set that are used
-    audit: int = 0  # validation crops on which the gradient is audited after every epoch
-    seed: int = 0  # of weights, crops, blurs and noise
 
     def __post_init__(self):
         for names, kind, rule, holds in _NUMBERS:
@@ -143,12 +90,6 @@ class Config:
             f"`path` must name a folder for each of `data` but dead leaves, joined by {os.pathsep}",
             data=self.data,
             path=self.path,
-        )
-        check(
-            self.photo is False or self.photo is True and self.any_blur,
-            '`photo` must be true or false, and false but with blur "any".',
-            photo=self.photo,
-            blur=self.blur,
         )
         unknown = sorted(set(self.blur_families) - set(FAMILIES))
         check(
@@ -222,8 +163,6 @@ class Config:
 
 
 DEFAULTS = {f.name: f.default for f in dataclasses.fields(Config)}
-# {option: its type, but for None}
-KINDS = {f.name: (typing.get_args(f.type) or (f.type,))[0] for f in dataclasses.fields(Config)}
 
 
 def recorded_config(path) -> Config:
@@ -248,6 +187,8 @@ def load_config(path) -> dict:
         "The configuration file must hold `name: value` lines.",
         path=str(path),
     )
+    if "photo" in options:  # as version 0.1 named it
+        options["boundary"] = "photo" if options.pop("photo") else "circular"
     unknown = sorted(set(options) - set(KINDS))
     check(not unknown, f"Unknown option; known are {', '.join(sorted(KINDS))}.", unknown=unknown)
     return {name: number(name, value) for name, value in options.items()}

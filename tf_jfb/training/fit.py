@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tf_jfb._validate import check
 from tf_jfb._weights import load_weights
+from tf_jfb.data import Degradation
 from tf_jfb.training import build, optimizers, problem, strategies
 from tf_jfb.training import tensorboard as boards
 from tf_jfb.training.callbacks import (
@@ -27,7 +28,7 @@ class _Task(NamedTuple):
     """What is learned."""
 
     make: Callable  # () -> the model, built
-    degradation: problem.Fixed | problem.Drawn  # of the images
+    degradation: Degradation  # of the images
     audit: int = 0  # validation crops on which the gradient is audited
 
 

@@ -7,8 +7,8 @@ _NEEDS = (
     ("rho", "model de-hqs or de-admm", lambda c: c.model in ("de-hqs", "de-admm")),
     ("scales blocks level denoiser_noise_high", "network unet", lambda c: c.network == "unet"),
     ("depth channels momentum", "network dncnn", lambda c: c.network == "dncnn"),
-    ("kernel_size families kernel_files photo", "blur any", lambda c: c.blur == "any"),
-    ("noise_high", "blur any", lambda c: c.blur == "any"),
+    ("kernel_size families kernel_files boundary", "blur any", lambda c: c.blur == "any"),
+    ("noise_high misjudged linear", "blur any", lambda c: c.blur == "any"),
     ("grain", "dead-leaves among data", lambda c: "dead-leaves" in c.data),
     ("jacobian_bound jacobian_power", "jacobian_weight > 0", lambda c: c.jacobian_weight > 0),
 )

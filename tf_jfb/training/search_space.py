@@ -25,7 +25,8 @@ DEFAULT = {
 SHARED = (
     *("data", "path", "size", "crop", "blur", "noise", "validation", "seed", "epochs", "steps"),
     *("audit", "pretrained", "initial", "denoiser_noise", "denoiser_noise_high"),
-    *("noise_high", "kernel_size", "families", "kernel_files", "photo", "grain"),
+    *("noise_high", "kernel_size", "families", "kernel_files", "boundary", "grain"),
+    *("misjudged", "linear"),
 )
 SAMPLINGS = ("linear", "log")
 
