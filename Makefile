@@ -2,7 +2,8 @@
 PYTHON ?= $(or $(shell command -v python3.11),python3)
 VENV ?= .venv
 TESTS ?= not slow
-PYTEST_FLAGS ?= --numprocesses=auto --dist=worksteal
+PARALLEL ?= --numprocesses=auto --dist=worksteal
+PYTEST_FLAGS ?=
 CONSTRAINTS ?= constraints.txt
 EXTRAS ?= data,tune,test,notebooks
 
@@ -22,17 +23,17 @@ demo: $(VENV)/demo.stamp        ## deblur a photograph with the shipped model, t
 	$(RUN) scripts/demo.py
 
 test: $(VENV)/test.stamp        ## run the tests; some of them: PYTEST_FLAGS="-k anderson"
-	$(RUN) -m pytest -m "$(TESTS)" $(PYTEST_FLAGS)
+	$(RUN) -m pytest -m "$(TESTS)" $(PARALLEL) $(PYTEST_FLAGS)
 
 test-slow:    ## run the tests that need processes of their own
 	$(MAKE) test TESTS=slow
 
 test-beam:    ## run the tests of bulk deblurring, with Apache Beam in $(VENV)-beam
 	$(MAKE) test VENV=$(VENV)-beam CONSTRAINTS=constraints-beam.txt EXTRAS=beam,test \
-	    TESTS="slow or not slow" PYTEST_FLAGS=tests/serving/test_bulk.py
+	    TESTS="slow or not slow" PARALLEL= PYTEST_FLAGS=tests/serving/test_bulk.py
 
 test-serve:   ## run the tests of the server, with Ray Serve in $(VENV)-serve
-	$(MAKE) test VENV=$(VENV)-serve EXTRAS=serve,test,test-serve TESTS="slow or not slow" \
+	$(MAKE) test VENV=$(VENV)-serve EXTRAS=serve,test,test-serve TESTS="slow or not slow" PARALLEL= \
 	    PYTEST_FLAGS="$(wildcard tests/serving/test_server_*.py)"
 
 test-addons:  ## run the tests on TensorFlow 2.15 with tensorflow-addons, in $(VENV)-addons
