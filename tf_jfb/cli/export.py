@@ -46,6 +46,6 @@ def run(args) -> None:
     own = {}
     if args.blur is not None:
         named = args.blur.split(":")[0] in kernels.FORMS
-        own = {"blur": args.blur if named else os.path.abspath(args.blur), "photo": False}
+        own = {"blur": args.blur if named else os.path.abspath(args.blur), "boundary": "circular"}
     extra = {CONFIG_OF_EXPORT: config_for_export(args.run_folder, **options, **own)}
     print(f"wrote {export(model, args.output, extra=extra)}")
