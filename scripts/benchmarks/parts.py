@@ -18,7 +18,7 @@ def measure(args, size: int) -> dict:
     model, blurred, sharp = _problem(args, size)
     # Folded outside the clock: what a step spends on that belongs to the rest.
     problem = model.problem(blurred)
-    x0, T = problem.x0, problem.at  # noqa: N806
+    x0, T = problem.x0, problem.at
     folds = [conv.fold() for conv in model.network.convs]
 
     def cheap(x):
@@ -75,7 +75,7 @@ def _problem(args, size: int) -> tuple:
     return model, blurred, sharp
 
 
-def _evaluations(T, x0, count):  # noqa: N803
+def _evaluations(T, x0, count):
     """`count` applications of T in a loop, with nothing else: the floor of a solve."""
     import tensorflow as tf
 

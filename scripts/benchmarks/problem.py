@@ -50,7 +50,7 @@ def _write(config: dict):
 
 
 def _arrays(model, d: np.ndarray) -> dict:
-    T = model.problem(d).at  # noqa: N806
+    T = model.problem(d).at
     folds = [conv.fold() for conv in model.network.convs]
     arrays = {
         "d": d,

@@ -34,7 +34,7 @@ class Solve:
 
     def residual(self) -> float:
         """Largest |T(x) - x| / |T(x)| of the last run, by T of the Keras model."""
-        T = problem.build(self.config)[0].problem(self.d).at  # noqa: N806
+        T = problem.build(self.config)[0].problem(self.d).at
         mapped = T(tf.constant(self.x)).numpy()
         norms = (np.linalg.norm(v.reshape(len(v), -1), axis=1) for v in (mapped - self.x, mapped))
         return float(np.divide(*norms).max())

@@ -36,7 +36,7 @@ class Model(nn.Module):
         self.network.fold()
         eta, right = self.log_eta.exp(), blur(d)
 
-        def T(x):  # noqa: N802
+        def T(x):
             return x - eta * (blur(blur(x)) - right + self.network(x))
 
         return self.deq(T, right, solver_kwargs={"m": 5})[0][-1]

@@ -157,7 +157,7 @@ def gradient(model, d, sharp, x_star, adjoint, most) -> tuple:
 
     weights = [value(v) for v in model.trainable_variables]
     with tf.GradientTape() as tape:
-        T = model.problem(d).at  # noqa: N806
+        T = model.problem(d).at
         fx = T(x_star)
     v = 2.0 * (fx - sharp) / tf.cast(tf.size(sharp), fx.dtype)
     w, products = adjoint(T, x_star, v, most)

@@ -121,7 +121,9 @@ def test_prepared_and_read_by_the_real_package(tmp_path, monkeypatch):
             named = [(k, v) for k, v in self.info.features.items() if k != "image"]
             yield i, {"image": image, **{k: dict.fromkeys(v, 0) for k, v in named}}
 
-    splits = lambda self, _: {"train": examples(self), "test": examples(self)}  # noqa: E731
+    def splits(self, _):
+        return {"train": examples(self), "test": examples(self)}
+
     monkeypatch.setattr(kind, "_split_generators", splits)
     monkeypatch.setattr(tfds, "builder", builder)
     monkeypatch.setattr(module, "_check_download", lambda download: None)

@@ -18,7 +18,9 @@ class Linear(networks.Network):
         self.scales = scales
 
     def build(self, shape):
-        initial = lambda *_, **__: tf.constant(self.scales)  # noqa: E731
+        def initial(*_, **__):
+            return tf.constant(self.scales)
+
         self.s = self.add_weight(shape=(3,), name="s", initializer=initial)
         self.built = True
 

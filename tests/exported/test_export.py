@@ -74,9 +74,10 @@ def test_the_export_compiles(folder, rtol):
     loaded = ExportedModel.open(folder.parent).loaded  # owns the variables
     restore = loaded.signatures["restore"]
     image = tf.constant(np.random.default_rng(3).random((2, 16, 18, 3), np.float32))
-    run = lambda image: restore(  # noqa: E731
-        image=image, rtol=tf.fill([2], rtol), max_evaluations=tf.fill([2], 12)
-    )
+
+    def run(image):
+        return restore(image=image, rtol=tf.fill([2], rtol), max_evaluations=tf.fill([2], 12))
+
     plain, compiled = run(image), tf.function(run, jit_compile=True, autograph=False)(image)
     np.testing.assert_array_equal(compiled["evaluations"], plain["evaluations"])
     np.testing.assert_allclose(compiled["restored"], plain["restored"], atol=1e-5)

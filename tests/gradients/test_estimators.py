@@ -91,7 +91,10 @@ def test_closed_form_on_an_affine_map(name, mode):
 @pytest.mark.parametrize("name", [n for n in TABLE if not n.startswith("unrolled")])
 def test_reweight_is_what_attach_does(name):
     m, (theta, v) = matrix(), vectors()
-    f = lambda x: tf.matmul(x, tf.constant(m.T)) + theta  # noqa: E731
+
+    def f(x):
+        return tf.matmul(x, tf.constant(m.T)) + theta
+
     got = TABLE[name].reweight(f, tf.constant(theta), tf.constant(v))
     np.testing.assert_allclose(got, closed_form(TABLE[name], m, v), rtol=1e-9)
 
@@ -191,7 +194,10 @@ def test_a_failed_adjoint_falls_back_and_says_so():
     """To the Neumann series where that misses less, as here after one evaluation of the solve."""
     m, theta, v = 0.5 * EYE, np.ones((2, N)), np.ones((2, N))
     records = []
-    f = lambda x: tf.matmul(x, tf.constant(m.T)) + theta  # noqa: E731
+
+    def f(x):
+        return tf.matmul(x, tf.constant(m.T)) + theta
+
     estimator = Implicit(Picard(rtol=1e-6, max_evaluations=1), "fallback", order=2)
     x = tf.Variable(2.0 * theta)
     with tf.GradientTape() as tape:
@@ -207,36 +213,60 @@ def test_a_failed_adjoint_falls_back_and_says_so():
 def test_a_failed_adjoint_is_kept_where_the_series_is_worse(graph):
     """J symmetric with a spectrum up to 0.99: capped, Anderson is far nearer than five terms."""
     spectrum, v = np.linspace(0.0, 0.99, 40), np.ones((1, 40))
-    f = lambda x: x * spectrum  # noqa: E731
+
+    def f(x):
+        return x * spectrum
+
     estimator = Implicit(Anderson(rtol=1e-12, max_evaluations=12), "fallback")
-    run = lambda: estimator.reweight(f, tf.zeros_like(v), tf.constant(v))  # noqa: E731
+
+    def run():
+        return estimator.reweight(f, tf.zeros_like(v), tf.constant(v))
+
     got = (tf.function(run, autograph=False) if graph else run)()
     series, exact = sum(spectrum**k for k in range(6)) * v, v / (1.0 - spectrum)
-    error = lambda w: np.linalg.norm(w - exact) / np.linalg.norm(exact)  # noqa: E731
+
+    def error(w):
+        return np.linalg.norm(w - exact) / np.linalg.norm(exact)
+
     assert error(series) > 0.9 and error(got.numpy()) < 0.5
 
 
 @pytest.mark.parametrize("graph", [False, True])
 def test_a_failed_adjoint_raises(graph):
     m, theta, v = expanding()
-    f = lambda x: tf.matmul(x, tf.constant(m.T)) + theta  # noqa: E731
-    run = lambda: failing("raise").reweight(f, tf.constant(theta), tf.constant(v))  # noqa: E731
+
+    def f(x):
+        return tf.matmul(x, tf.constant(m.T)) + theta
+
+    def run():
+        return failing("raise").reweight(f, tf.constant(theta), tf.constant(v))
+
     with pytest.raises(tf.errors.InvalidArgumentError, match="missed its tolerance"):
         (tf.function(run, autograph=False) if graph else run)()
 
 
 def test_under_xla_a_failed_adjoint_is_nan_not_zero():
     m, theta, v = expanding()
-    f = lambda x: tf.matmul(x, tf.constant(m.T)) + theta  # noqa: E731
-    run = lambda: failing("raise").reweight(f, tf.constant(theta), tf.constant(v))  # noqa: E731
+
+    def f(x):
+        return tf.matmul(x, tf.constant(m.T)) + theta
+
+    def run():
+        return failing("raise").reweight(f, tf.constant(theta), tf.constant(v))
+
     assert np.isnan(tf.function(run, jit_compile=True, autograph=False)().numpy()).all()
 
 
 @pytest.mark.parametrize("graph", [False, True])
 def test_a_failed_adjoint_warns(graph, capfd):
     m, theta, v = expanding()
-    f = lambda x: tf.matmul(x, tf.constant(m.T)) + theta  # noqa: E731
-    run = lambda: failing("warn").reweight(f, tf.constant(theta), tf.constant(v))  # noqa: E731
+
+    def f(x):
+        return tf.matmul(x, tf.constant(m.T)) + theta
+
+    def run():
+        return failing("warn").reweight(f, tf.constant(theta), tf.constant(v))
+
     w = (tf.function(run, autograph=False) if graph else run)()
     assert np.isfinite(w.numpy()).all()
     assert "missed its tolerance" in capfd.readouterr().err
@@ -244,7 +274,10 @@ def test_a_failed_adjoint_warns(graph, capfd):
 
 def test_warm_start_saves_evaluations():
     m, (theta, v) = matrix(), vectors()
-    f = lambda x: tf.matmul(x, tf.constant(m.T)) + theta  # noqa: E731
+
+    def f(x):
+        return tf.matmul(x, tf.constant(m.T)) + theta
+
     for warm, fewer in ((False, False), (True, True)):
         estimator = Implicit(Picard(rtol=1e-8, max_evaluations=200), warm_start=warm)
         first, second = (
@@ -349,7 +382,9 @@ def test_the_recorded_evaluation_is_the_last_of_the_solve(compact):
 
 
 def test_a_pending_iterate_that_would_be_worse_is_not_taken():
-    f = lambda x: -3.0 * x + 1.0  # noqa: E731
+    def f(x):
+        return -3.0 * x + 1.0
+
     problem = FixedPointProblem(f, tf.constant([[0.3]], tf.float64))
     x, solution = JFB().fixed_point(problem, Picard(max_evaluations=4))
     np.testing.assert_allclose(x, [[0.3]])

@@ -52,7 +52,10 @@ def nonlinear_problem():
 def test_jfb_is_order_zero_and_the_hand_computed_gradient(graph):
     w0, theta, z_star, v = nonlinear_problem()
     w, z = tf.Variable(w0), tf.constant(z_star)
-    f = lambda x: tf.tanh(x @ tf.transpose(w) + theta)  # noqa: E731
+
+    def f(x):
+        return tf.tanh(x @ tf.transpose(w) + theta)
+
     jfb, neumann = (attached_gradient(e, f, w, z, v, graph) for e in (JFB(), Neumann(0)))
     by_hand = (v * (1.0 - z_star**2)).T @ z_star
     np.testing.assert_array_equal(jfb, neumann)
@@ -62,9 +65,15 @@ def test_jfb_is_order_zero_and_the_hand_computed_gradient(graph):
 def test_jfb_agrees_with_finite_differences_of_a_single_step():
     w0, theta, z_star, v = nonlinear_problem()
     w = tf.Variable(w0)
-    f = lambda x: tf.tanh(x @ tf.transpose(w) + theta)  # noqa: E731
+
+    def f(x):
+        return tf.tanh(x @ tf.transpose(w) + theta)
+
     got = attached_gradient(JFB(), f, w, tf.constant(z_star), v)
-    step = lambda weights: float((np.tanh(z_star @ weights.T + theta) * v).sum())  # noqa: E731
+
+    def step(weights):
+        return float((np.tanh(z_star @ weights.T + theta) * v).sum())
+
     for i, j in ((0, 0), (2, 5), (4, 1)):
         h = np.zeros_like(w0)
         h[i, j] = 1e-6
@@ -74,7 +83,10 @@ def test_jfb_agrees_with_finite_differences_of_a_single_step():
 def test_high_order_agrees_with_finite_differences_of_the_fixed_point():
     w0, theta0, z_star, v = nonlinear_problem()
     theta = tf.Variable(theta0)
-    f = lambda x: tf.tanh(x @ w0.T + theta)  # noqa: E731
+
+    def f(x):
+        return tf.tanh(x @ w0.T + theta)
+
     got = attached_gradient(Neumann(80), f, theta, tf.constant(z_star), v)
 
     def value(offset):

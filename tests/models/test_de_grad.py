@@ -87,7 +87,7 @@ def test_an_unrolled_model_predicts_what_it_learned():
     model.build((None, None, None, 3))
     model.compile(keras.optimizers.SGD(0.0))
     problem = model.problem(tf.constant(blurred))
-    x, T = problem.x0, problem.at  # noqa: N806
+    x, T = problem.x0, problem.at
     for _ in range(3):
         x = T(x)
     result = model.restore(blurred)
@@ -133,9 +133,12 @@ def test_predict_is_the_image_of_restore_and_changes_no_weight():
 def test_restore_reports_the_residual_of_the_returned_image():
     model, (blurred, _) = make(), pairs()
     result = model.restore(blurred, trace=True)
-    T = model.problem(tf.constant(blurred)).at  # noqa: N806
+    T = model.problem(tf.constant(blurred)).at
     image, mapped = result.image.numpy(), T(result.image).numpy()
-    norm = lambda z: np.linalg.norm(z.reshape(len(z), -1), axis=1)  # noqa: E731
+
+    def norm(z):
+        return np.linalg.norm(z.reshape(len(z), -1), axis=1)
+
     np.testing.assert_allclose(result.residual, norm(mapped - image) / norm(mapped), rtol=1e-2)
     assert (result.status.numpy() == solvers.Status.CONVERGED).all()
     assert result.trace.shape == (4, 30)
@@ -228,7 +231,7 @@ def test_jfb_gradient_is_that_of_a_single_step_by_hand():
     to_eta, to_kernel = tape.gradient(
         loss, [value(model.log_eta), value(model.network.convs[-1].kernel)]
     )
-    A, network = model.operator, model.network  # noqa: N806
+    A, network = model.operator, model.network
     direction = A.adjoint(A(x) - d) + network(x)
     eta = np.exp(float(model.log_eta))
     v = 2.0 * (x - eta * direction - target)

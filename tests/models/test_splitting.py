@@ -69,7 +69,7 @@ def test_admm_ends_where_the_data_step_and_the_denoiser_agree():
     @tf.function(autograph=False)
     def program():
         problem = model.problem(d)
-        x0, T = problem.x0, problem.at  # noqa: N806
+        x0, T = problem.x0, problem.at
         return solvers.solve(T, x0, model.solver).x
 
     z, u = tf.split(program(), 2, -1)

@@ -51,7 +51,9 @@ def test_gradient_lowers_the_jacobian():
 
 
 def test_correction_is_the_loss_of_early_iterates():
-    f = lambda x: 0.5 * x + 1.0  # noqa: E731
+    def f(x):
+        return 0.5 * x + 1.0
+
     x0 = tf.zeros([1, 1], tf.float64)
     problem, solver = FixedPointProblem(f, x0), solvers.Picard(rtol=0.0)
     got = Correction(evaluations=(1, 3)).penalty_by_loss(problem, solver, tf.reduce_sum)

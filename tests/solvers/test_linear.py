@@ -153,7 +153,9 @@ def test_images_with_different_maps_restart_on_their_own(solver):
     offset = np.random.default_rng(1).standard_normal((3, 4))
 
     def run(rows):
-        f = lambda x: tf.linalg.matvec(matrices[rows], x) + offset[rows]  # noqa: E731
+        def f(x):
+            return tf.linalg.matvec(matrices[rows], x) + offset[rows]
+
         return solve(f, tf.zeros([len(rows), 4], tf.float64), solver, rtol=1e-8)
 
     together = run([0, 1, 2])
@@ -183,7 +185,10 @@ def test_a_failing_partner(solver, failing):
 def test_float32_far_past_convergence(solver, make):
     """Nothing is left to gain beyond rounding, and nothing may blow up there."""
     _, _, problem = random_problem(make, 12)
-    run = lambda x0: solve(problem.f, x0, solver, rtol=0.0, max_evaluations=200)[:4]  # noqa: E731
+
+    def run(x0):
+        return solve(problem.f, x0, solver, rtol=0.0, max_evaluations=200)[:4]
+
     _, _, residual, status = tf.function(run, autograph=False)(problem.start(tf.float32))
     assert (status.numpy() != Status.DIVERGED).all()
     assert residual.numpy().max() < 1e-6
@@ -210,7 +215,9 @@ def test_images_with_unknown_sizes_under_xla(solver):
         autograph=False,
     )
     def run(x0):
-        f = lambda x: tf.nn.conv2d(x, kernel, 1, "SAME") + 1.0  # noqa: E731
+        def f(x):
+            return tf.nn.conv2d(x, kernel, 1, "SAME") + 1.0
+
         return solve(f, x0, solver, rtol=1e-9).x
 
     x = run(tf.zeros([2, 5, 6, 2], tf.float64))
@@ -230,7 +237,10 @@ def test_fewer_evaluations_than_anderson_on_a_stiff_map():
 
 def test_memory_of_gmres_changes_the_trajectory():
     _, _, problem = random_problem(definite, 12)
-    run = lambda m: solve(  # noqa: E731
-        problem.f, problem.start(), GMRES(m=m), rtol=0.0, max_evaluations=8, trace=True
-    ).trace.numpy()
+
+    def run(m):
+        return solve(
+            problem.f, problem.start(), GMRES(m=m), rtol=0.0, max_evaluations=8, trace=True
+        ).trace.numpy()
+
     assert np.abs(run(2) - run(3))[:, -1].min() > 1e-3 * run(3)[:, -1].max()

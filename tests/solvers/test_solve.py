@@ -60,7 +60,10 @@ def test_finds_the_known_fixed_point(name, solver, dtype, rtol):
 )
 def test_eager_graph_and_xla_agree(solver, dtype, rtol):
     problem = problems.contraction(batch=2)
-    run = lambda x0: solve(problem.f, x0, solver, rtol=rtol)[:4]  # noqa: E731
+
+    def run(x0):
+        return solve(problem.f, x0, solver, rtol=rtol)[:4]
+
     eager, graph, xla = (wrap(run)(problem.start(dtype)) for wrap in MODES.values())
     for other in (graph, xla):
         np.testing.assert_allclose(eager[0], other[0], rtol=0, atol=20 * rtol)
@@ -115,7 +118,9 @@ def test_shapes_unknown_at_trace_time(solver):
 def test_a_map_that_loses_static_shape(solver):
     @tf.function(autograph=False)
     def run(x0):
-        f = lambda x: tf.py_function(lambda z: 0.5 * z + 1.0, [x], x.dtype)  # noqa: E731
+        def f(x):
+            return tf.py_function(lambda z: 0.5 * z + 1.0, [x], x.dtype)
+
         return solve(f, x0, solver).x
 
     x = run(tf.zeros([2, 3]))
@@ -127,7 +132,10 @@ def test_a_map_that_loses_static_shape(solver):
 def test_each_image_stops_on_its_own_residual(solver):
     rates = tf.constant([[0.0], [0.1], [0.9]], tf.float64)
     weights = tf.constant([1.0, 0.9, 0.8, 0.7], tf.float64)
-    f = lambda x: rates * weights * tf.sin(x) + 1.0  # noqa: E731
+
+    def f(x):
+        return rates * weights * tf.sin(x) + 1.0
+
     solution = solve(f, tf.zeros([3, 4], tf.float64), solver, rtol=1e-8)
     evaluations = solution.evaluations.numpy()
     assert evaluations[0] == 2 and (np.diff(evaluations) > 0).all()
@@ -176,9 +184,9 @@ def test_images_that_stop_leave_the_batch(solver, graph):
         tf.py_function(lambda n: sizes.append(int(n)), [tf.shape(x)[0]], [])
         return tf.matmul(x, tf.constant(matrix)) + offset
 
-    run = lambda compact: solve(  # noqa: E731
-        f, x0, solver, (offset,), rtol=1e-6, trace=True, compact=compact
-    )
+    def run(compact):
+        return solve(f, x0, solver, (offset,), rtol=1e-6, trace=True, compact=compact)
+
     frozen = tf.function(run, autograph=False)(False)
     sizes.clear()
     left = (tf.function(run, autograph=False) if graph else run)(True)
@@ -414,7 +422,10 @@ def test_every_image_may_have_its_own_tolerance_and_cap(compact):
     @tf.function(autograph=False)
     def run(rtol, cap):
         options = {"rtol": rtol, "max_evaluations": cap, "trace": True, "compact": compact}
-        f = lambda x, b: 0.5 * tf.cos(x) + b  # noqa: E731
+
+        def f(x, b):
+            return 0.5 * tf.cos(x) + b
+
         return solve(f, tf.zeros([3, 2]), ANDERSON, (offset,), **options)
 
     together = run(tf.constant(rtols), tf.constant(caps))

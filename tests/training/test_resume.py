@@ -233,7 +233,10 @@ def test_a_denoiser_starts_from_an_equilibrium_model(tmp_path):
     )
     denoiser = train_denoiser(dataclasses.replace(config, **options), end, verbose=0)
     assert (end / "restored.png").is_file() and (end / "log.png").is_file()
-    last = lambda network: np.asarray(network.convs[-1].kernel)  # noqa: E731
+
+    def last(network):
+        return np.asarray(network.convs[-1].kernel)
+
     np.testing.assert_allclose(last(denoiser.network), 2.0 * last(start.network), rtol=1e-5)
 
 

@@ -23,7 +23,7 @@ class DEADMM(Splitting):
         x0, step, prepared = self.data_step(m)
         noise = self.noise_of(m)
 
-        def T(state, noise, *prepared, observe=False):  # noqa: N802
+        def T(state, noise, *prepared, observe=False):
             z, u = tf.split(state, 2, axis=-1)
             x = step(z - u, *prepared)
             z = self.denoise(network, x + u, self._level(noise), observe)

@@ -98,7 +98,7 @@ class DEGrad(Equilibrium):
                 return g
             return (inverse or operator.inverse)(g, self.precondition)
 
-        def T(x, right, *tensors, observe=False):  # noqa: N802
+        def T(x, right, *tensors, observe=False):
             operator = make(*tensors)
             gradient = operator.adjoint(operator(x)) - right
             regulariser = tf.cast(network(x, observe=observe), x.dtype)

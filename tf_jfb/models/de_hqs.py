@@ -68,7 +68,7 @@ class DEHQS(Splitting):
         x0, step, prepared = self.data_step(m)
         noise = self.noise_of(m)
 
-        def T(x, noise, *prepared, observe=False):  # noqa: N802
+        def T(x, noise, *prepared, observe=False):
             return self.denoise(network, step(x, *prepared), self._level(noise), observe)
 
         return x0, T, (noise, *prepared)

@@ -47,7 +47,7 @@ class DEProx(Equilibrium):
         operator, noise = make(*tensors), self.noise_of(m)
         right = operator.adjoint(m.image)
 
-        def T(x, right, noise, *tensors, observe=False):  # noqa: N802
+        def T(x, right, noise, *tensors, observe=False):
             operator = make(*tensors)
             gradient = operator.adjoint(operator(x)) - right
             eta = tf.reshape(self._eta(noise), [-1, 1, 1, 1])

@@ -138,7 +138,7 @@ class Equilibrium(TrainedModel):
         m = self.scene(self.measurement(inputs))
         known = {} if folded is None else {"folded": folded}
         network = self.network.frozen(training=training, **known)
-        x0, T, told = self.equilibrium_map(m, network)  # noqa: N806
+        x0, T, told = self.equilibrium_map(m, network)
         names = [n for n in ("image", "kernel", "noise", "seen") if getattr(m, n) is not None]
 
         def remade(x, *sources):
