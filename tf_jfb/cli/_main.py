@@ -9,6 +9,7 @@ from tf_jfb.cli._shared import Parser, add_command, call, parse
 
 COMMANDS = {
     "deblur": "restore photographs, folders of them, or patterns",
+    "psf": "make, measure and check point-spread functions",
     "models": "list the models that come with the package",
     "train": "train a model on your own images, or its denoiser first",
     "tune": "search for the best options of a training",

@@ -45,6 +45,17 @@ def check_folders(*files) -> None:
             raise ValueError(f"The folder of {file!r} must exist and be writable.")
 
 
+def check_figure(path) -> None:
+    """Refuses a picture to write in a format that Matplotlib has not; None is passed."""
+    if path is None:
+        return
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    formats = FigureCanvasBase.filetypes
+    if os.path.splitext(path)[1].lower().removeprefix(".") not in formats:
+        raise ValueError(f"--figure must end in one of {', '.join(formats)}: {path!r}")
+
+
 def run_alone(*case) -> dict:
     """This script again, as `--one CASE`, in a process of its own, so that its memory is its own.
 

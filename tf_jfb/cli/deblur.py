@@ -6,7 +6,7 @@ report.csv that names status, residual, evaluations, noise and seconds of each.
 
 import pathlib
 
-from tf_jfb.cli._shared import check_folders, import_tensorflow
+from tf_jfb.cli._shared import check_figure, check_folders, import_tensorflow
 
 EXAMPLE = """
 examples:
@@ -119,11 +119,6 @@ def _check_one(args) -> None:
     check_folders(args.output, args.figure)
     if not pathlib.Path(args.output).suffix:
         raise ValueError(f"The output must end in the name of an image format: {args.output!r}")
-    if args.figure:
-        from matplotlib.backend_bases import FigureCanvasBase
-
-        formats = FigureCanvasBase.filetypes
-        if pathlib.Path(args.figure).suffix.lower().removeprefix(".") not in formats:
-            raise ValueError(f"--figure must end in one of {', '.join(formats)}: {args.figure!r}")
+    check_figure(args.figure)
     if not pathlib.Path(photo).is_file():
         raise ValueError(f"The image file must exist. Received: path={photo!r}")

@@ -35,9 +35,11 @@ def _image(figure, axis, k):
     shown = axis.imshow(k / k.max(), cmap="magma", extent=edges, vmin=min(0.0, k.min() / k.max()))
     axis.plot(0, 0, "+", color="tab:cyan")
     axis.set(
-        title=f"kernel, {rows} x {columns}", xlabel="columns from the origin", ylabel="rows from it"
+        title=f"kernel, {rows} x {columns}, to its peak",
+        xlabel="columns from the origin (+)",
+        ylabel="rows from it",
     )
-    figure.colorbar(shown, ax=axis, label="of its peak")
+    figure.colorbar(shown, ax=axis)
 
 
 def _profiles(axis, k):
@@ -45,7 +47,7 @@ def _profiles(axis, k):
     lines = {"along its row": (k[top], left), "along its column": (k[:, left], top)}
     for (name, (values, origin)), style in zip(lines.items(), ("-", "--"), strict=True):
         axis.plot(np.arange(len(values)) - origin, values / k.max(), style, label=name, marker=".")
-    axis.set(title="profiles through the origin", xlabel="pixels", ylabel="of its peak")
+    axis.set(title="profiles through the origin", xlabel="pixels", ylabel="to its peak")
     axis.set_yscale("log")
     axis.set_ylim(DEPTH, 1.5)
     axis.legend()
@@ -56,7 +58,7 @@ def _transfer(axis, k):
     frequencies, mean, least, greatest = transfer(k)
     axis.fill_between(frequencies, least, greatest, alpha=0.25, label="over directions")
     axis.plot(frequencies, mean, label="mean")
-    axis.axhline(PASSES, color="grey", linewidth=0.8, linestyle=":")
+    axis.axhline(PASSES, color="grey", linewidth=0.8, linestyle=":", label="guessed below")
     axis.set(title="what is left of details", xlabel="cycles per pixel", ylabel="magnitude")
     axis.set(xlim=(0, 0.5), ylim=(0, 1.02))
     axis.legend()

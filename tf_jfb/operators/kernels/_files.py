@@ -15,8 +15,8 @@ TABLES = {".csv", ".dat", ".tsv", ".txt"}
 NAMED = (".npz", ".mat")  # hold arrays by name
 
 
-def load(path, array: str | None = None) -> np.ndarray:
-    """Kernel of a file, normalised to sum 1, its values else as they are: no gamma, no clipping.
+def load(path, array: str | None = None, normalise: bool = True) -> np.ndarray:
+    """Kernel of a file, of sum 1, its values else as they are: no gamma, no clipping.
 
     - .npy, .npz, .mat (needs scipy; those of version 7.3 h5py): a 2-D array
     - .txt, .csv, .dat, .tsv: a row per line, between commas, semicolons or blanks; # begins a
@@ -27,6 +27,7 @@ def load(path, array: str | None = None) -> np.ndarray:
     Args:
         path: the file.
         array: name of one of the arrays of an .npz or .mat file; default its only one.
+        normalise: whether the sum becomes 1, or stays the file's.
 
     Raises:
         ValueError: the extension is another, the file is unreadable or lacks the array, it holds
@@ -60,7 +61,7 @@ def load(path, array: str | None = None) -> np.ndarray:
             f"The kernel file must be a readable {suffix} file ({reason}). Received: path='{path}'"
         ) from None
     kernel = check_kernel(_one(content, array, path) if suffix in NAMED else content)
-    return kernel / kernel.sum()
+    return kernel / kernel.sum() if normalise else kernel
 
 
 def _array(path):

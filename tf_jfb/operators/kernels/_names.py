@@ -14,14 +14,16 @@ FORMS = {  # {name: {form of what follows it: maker}}
     "gaussian": {"SIZE:STD": gaussian, "SIZE:STD1:STD2:ANGLE": anisotropic},
     "line": {"LENGTH:ANGLE": line},
     "motion": {"SIZE:SEED": motion},
+    "shake": {"SIZE:SEED": motion},
 }
 NOTES = {
     "line": "straight motion over LENGTH pixels, at degrees counter-clockwise from the right",
     "motion": "a random camera shake drawn from SEED; a straight motion is line:LENGTH:ANGLE",
+    "shake": "a random one drawn from SEED",
 }
 
 
-def parse(text: str) -> np.ndarray:
+def parse(text: str, normalise: bool = True) -> np.ndarray:
     """Kernel named on a command line.
 
     | name | kernel |
@@ -29,13 +31,13 @@ def parse(text: str) -> np.ndarray:
     | "gaussian:SIZE:STD" | `gaussian` |
     | "gaussian:SIZE:STD1:STD2:ANGLE" | `anisotropic`, the angle in degrees |
     | "line:LENGTH:ANGLE" | `line`: straight motion, the angle in degrees |
-    | "motion:SIZE:SEED" | `motion`: a random camera shake, not a line |
+    | "shake:SIZE:SEED", "motion:SIZE:SEED" | `motion`: a random camera shake, not a line |
     | "disk:RADIUS" | `disk` |
     | "box:SIZE" | `box` |
     | a file | `load` |
     | "FILE.npz:NAME", "FILE.mat:NAME" | one array of several in a file |
 
-    Raises ValueError for anything else.
+    With `normalise` false, what a file holds keeps its sum. Raises ValueError for anything else.
 
     >>> parse("gaussian:5:5.0").shape
     (5, 5)
@@ -43,7 +45,8 @@ def parse(text: str) -> np.ndarray:
     name, *values = str(text).split(":")
     if name not in FORMS:
         file, _, array = str(text).rpartition(":")
-        return load(file, array) if is_named(file) else load(text)
+        where = (file, array) if is_named(file) else (text, None)
+        return load(*where, normalise=normalise)
     forms = {len(form.split(":")): form for form in FORMS[name]}
     form = forms.get(len(values), "")
     kinds = [int if word in INTEGERS else float for word in form.split(":")]
