@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -43,6 +44,14 @@ def check_folders(*files) -> None:
         folder = os.path.dirname(os.path.abspath(file))
         if not os.access(folder, os.W_OK):
             raise ValueError(f"The folder of {file!r} must exist and be writable.")
+
+
+def first_line(file) -> str:
+    """The token that a file holds. Raises ValueError where its first line is empty."""
+    lines = pathlib.Path(file).read_text().splitlines()
+    if not lines or not lines[0].strip():
+        raise ValueError(f"The first line of the token file must be a token. Received: {file!r}")
+    return lines[0].strip()
 
 
 def run_alone(*case) -> dict:
