@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 
 from tf_jfb.serving.page import blurs
 from tf_jfb.serving.page.asked import Limits
-from tf_jfb.serving.page.layout import CSS, FONTS, Page
+from tf_jfb.serving.page.layout import CSS, EDGES, FONTS, Page
 
 # The browser fetches from this server alone, and shows the page in no other.
 POLICY = (
@@ -57,7 +57,7 @@ def served(model, host: str, port: int | None, limits: Limits, token: str | None
             run_history=False,
             ssr_mode=False,
             footer_links=[],
-            theme=gr.themes.Soft(**FONTS),
+            theme=gr.themes.Soft(**FONTS).set(**EDGES),
             css=CSS,
             app_kwargs={"middleware": [Middleware(SafeHeaders)]},
         )

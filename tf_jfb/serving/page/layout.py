@@ -23,8 +23,12 @@ the machine that this page runs on. No photograph at hand? Try one of these:"""
 SHARP = "The photograph is sharp: blur it first, to try"
 LIGHTS = [("a camera's: light was blurred", "linear"), ("its values were blurred", "encoded")]
 RTOLS = {"0.1", "0.01", "0.001", "0.0001"}
+# Fonts of the reader's own: no server is asked for others.
 FONTS = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
-CSS = "#verdict {min-height: 6rem} #kernel img {image-rendering: pixelated}"
+EDGES = {"checkbox_border_color": "*neutral_400", "checkbox_border_width": "1px"}
+CSS = """#verdict {min-height: 6rem}
+#kernel {background: var(--block-background-fill)}
+#kernel img {image-rendering: pixelated}"""
 QUICK = {"api_visibility": "private", "show_progress": "hidden"}
 # One solve at a time, whoever asks.
 SLOW = {"api_visibility": "private", "concurrency_limit": 1, "concurrency_id": "solve"}
@@ -101,7 +105,7 @@ class Page:
         with gr.Row():
             self.downloads = [
                 gr.DownloadButton(text, interactive=False, elem_id=name, min_width=120)
-                for text, name in (("Picture", "picture"), ("Report", "report"))
+                for text, name in (("Save picture", "picture"), ("Save report", "report"))
             ]
 
     def _examples(self) -> dict:
@@ -222,7 +226,8 @@ def _tell(progress, done, tiles) -> None:
 
 def _canvas():
     return gr.Sketchpad(
-        label="The path of a point of light", canvas_size=(240, 240), type="numpy", layers=False,
-        fixed_canvas=True, visible=False, elem_id="canvas", transforms=[],
+        show_label=False, canvas_size=(240, 240), type="numpy", layers=False, transforms=[],
+        fixed_canvas=True, visible=False, elem_id="canvas", height=330,
+        placeholder="Take the brush and draw the path of a point of light",
         brush=gr.Brush(default_size=14, colors=["#000000"], color_mode="fixed"),
     )  # fmt: skip
