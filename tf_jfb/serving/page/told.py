@@ -73,6 +73,7 @@ def quality(step: Step) -> dict:
 def curve(step: Step, rtol: float):
     """A figure of the residual per evaluation; None where the solve tells none."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     trace = step.result.trace
     if trace is None or not np.isfinite(trace).any():
@@ -82,6 +83,7 @@ def curve(step: Step, rtol: float):
     axis.semilogy(range(1, len(trace) + 1), trace, marker=".", label="residual")
     axis.axhline(max(rtol, 1e-12), color="gray", linestyle="--", label="tolerance")
     axis.set(xlabel="evaluations", ylabel="relative residual")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.legend()
     axis.grid(alpha=0.3)
     return figure
