@@ -32,9 +32,9 @@ test-beam:    ## run the tests of bulk deblurring, with Apache Beam in $(VENV)-b
 	$(MAKE) test VENV=$(VENV)-beam CONSTRAINTS=constraints-beam.txt EXTRAS=beam,test \
 	    TESTS="slow or not slow" PARALLEL= PYTEST_FLAGS=tests/serving/test_bulk.py
 
-test-serve:   ## run the tests of the server, with Ray Serve in $(VENV)-serve
-	$(MAKE) test VENV=$(VENV)-serve EXTRAS=serve,test,test-serve TESTS="slow or not slow" PARALLEL= \
-	    PYTEST_FLAGS="$(wildcard tests/serving/test_server_*.py)"
+test-serve:   ## run the tests of the server and the page, with Ray Serve and Gradio in $(VENV)-serve
+	$(MAKE) test VENV=$(VENV)-serve EXTRAS=serve,page,test,test-serve TESTS="slow or not slow" PARALLEL= \
+	    PYTEST_FLAGS="$(wildcard tests/serving/test_server_*.py tests/serving/test_page*.py)"
 
 test-addons:  ## run the tests on TensorFlow 2.15 with tensorflow-addons, in $(VENV)-addons
 	$(MAKE) test VENV=$(VENV)-addons CONSTRAINTS=constraints-addons.txt EXTRAS=addons,data,tune,test,notebooks \
@@ -66,7 +66,7 @@ package:      ## build the package and its sources into dist/, and check both
 
 constraints:  ## pin the newest versions that install together, of every environment
 	scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
-	for pins in constraints.txt:data,tune,serve,test,test-serve,notebooks,lint constraints-beam.txt:beam,test \
+	for pins in constraints.txt:data,tune,serve,page,test,test-serve,notebooks,lint constraints-beam.txt:beam,test \
 	    constraints-addons.txt:addons,data,tune,test,notebooks; do \
 	    file=$${pins%%:*} && env="$$scratch/$$file.venv" && \
 	    $(PYTHON) -m venv "$$env" && \

@@ -1,4 +1,4 @@
-"""What setup.cfg cannot say: of the models in saved_models/, the newest go into the package."""
+"""What setup.cfg cannot say: which models of saved_models/ and which photograph are packed."""
 
 import pathlib
 import shutil
@@ -7,6 +7,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 ROOT = pathlib.Path(__file__).parent
+PHOTOGRAPH = "astronaut.png"  # that the page's examples show
 
 
 def shipped(models: pathlib.Path):
@@ -21,7 +22,7 @@ def shipped(models: pathlib.Path):
 
 
 class BuildWithModels(build_py):
-    """`build_py`, then the models; an editable installation finds them in the checkout."""
+    """`build_py`, then models and photograph; editable installations find both in the checkout."""
 
     def run(self):
         super().run()
@@ -33,6 +34,9 @@ class BuildWithModels(build_py):
             target = home / place
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target)
+        page = pathlib.Path(self.build_lib) / "tf_jfb" / "serving" / "page"
+        page.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / "docs" / "images" / PHOTOGRAPH, page / PHOTOGRAPH)
 
 
 setup(cmdclass={"build_py": BuildWithModels})

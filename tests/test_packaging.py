@@ -44,7 +44,8 @@ def test_constraints_pin_what_is_required(config):
     pinned = names((ROOT / "constraints.txt").read_text())
     extras = config["options.extras_require"]
     needed = names(config["options"]["install_requires"])
-    tried = ["data", "tune", "tensorboard", "serve", "test", "test-serve", "notebooks", "lint"]
+    tried = ["data", "tune", "tensorboard", "serve", "page", "test", "test-serve"]
+    tried += ["notebooks", "lint"]
     for extra in tried:
         needed |= names(extras[extra])
     normal = {name.lower().replace("_", "-") for name in pinned}
@@ -85,6 +86,8 @@ def test_the_package_holds_the_newest_version_of_every_shipped_model(tmp_path):
     build.build_lib, build.editable_mode, build.packages, build.py_modules = tmp_path, False, [], []
     build.data_files, build.force, build.compile, build.optimize = [], False, 0, 0
     build.run()
+    photograph = tmp_path / "tf_jfb" / "serving" / "page" / "astronaut.png"
+    assert photograph.read_bytes() == (ROOT / "docs" / "images" / "astronaut.png").read_bytes()
     built = tmp_path / "tf_jfb" / "shipped"
     assert {folder.name for folder in built.iterdir()} == set(shipped())
     for name, folder in shipped().items():

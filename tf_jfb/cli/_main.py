@@ -17,6 +17,7 @@ COMMANDS = {
     "audit": "say how far a model contracts, and which gradient its training may use",
     "evaluate": "compare models with baselines on degraded test images",
     "serve": "answer requests for restored images over HTTP",
+    "page": "restore photographs on a page in the browser",
     "bulk": "restore millions of images, on one machine or on many",
 }
 EXAMPLE = """

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -54,6 +55,14 @@ def check_figure(path) -> None:
     formats = FigureCanvasBase.filetypes
     if os.path.splitext(path)[1].lower().removeprefix(".") not in formats:
         raise ValueError(f"--figure must end in one of {', '.join(formats)}: {path!r}")
+
+
+def first_line(file) -> str:
+    """The token that a file holds. Raises ValueError where its first line is empty."""
+    lines = pathlib.Path(file).read_text().splitlines()
+    if not lines or not lines[0].strip():
+        raise ValueError(f"The first line of the token file must be a token. Received: {file!r}")
+    return lines[0].strip()
 
 
 def run_alone(*case) -> dict:

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 
-from tf_jfb.cli._shared import import_tensorflow
+from tf_jfb.cli._shared import first_line, import_tensorflow
 
 EXAMPLE = """
 examples:
@@ -39,7 +39,7 @@ def run(args) -> None:
         raise ValueError("--plain takes neither --address nor --replicas")
     if args.replicas < 1 or not 0 < args.port < 65536:
         raise ValueError("--replicas must be >= 1 and --port lie in 1 to 65535")
-    token = None if args.token_file is None else _token(args.token_file)
+    token = None if args.token_file is None else first_line(args.token_file)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import_tensorflow()
     from tf_jfb.serving.server import Settings
@@ -79,10 +79,3 @@ def _on_ray(args, settings) -> None:
             pass
     finally:
         ray_serve.stop()
-
-
-def _token(file) -> str:
-    lines = pathlib.Path(file).read_text().splitlines()
-    if not lines or not lines[0].strip():
-        raise ValueError(f"The first line of the token file must be a token. Received: {file!r}")
-    return lines[0].strip()

@@ -1,0 +1,127 @@
+"""What the page says of a solve: in words, as a curve, as a report, as files."""
+
+import html
+import json
+import pathlib
+import tempfile
+
+import numpy as np
+
+from tf_jfb._types import Status
+from tf_jfb._version import __version__
+from tf_jfb.data import write_image
+from tf_jfb.metrics import psnr, ssim
+from tf_jfb.serving.page.work import Step
+
+FALLING = 0.9  # of the residual to the one some evaluations before: below, it still falls
+WHICH = ("blurred", "restored")
+MANY = 150  # evaluations, of which no more are advised
+
+
+def verdict(step: Step, rtol: float) -> str:
+    """A sentence or two of Markdown: how it ended, and what to do where it did not converge."""
+    result = step.result
+    figures = f"{result.evaluations} evaluations, residual {result.residual:.1e}"
+    figures += f" for a tolerance of {rtol:.1e}, {step.seconds:.1f} s"
+    if not step.done:
+        return f"### Solving ...\nA first look: {figures}."
+    quality = _gain(step)
+    if result.status == Status.CONVERGED:
+        wrong = "If it looks wrong all the same, change the blur or the noise that it was told."
+        return f"### Converged\n{figures}. {quality or wrong}"
+    if result.status == Status.CAP:
+        text = "The picture is the best so far."
+        return f"### Did not converge\n{figures}. {quality}{text}\n\n**Next:** {_next(result)}"
+    text = "Do not use the picture. **Next:** look for values far from black and white in the file,"
+    return f"### Diverged\n{figures}. {text} then try more noise, and a smaller kernel."
+
+
+def refusal(error: Exception) -> str:
+    """Why there is no picture: the first line of what was raised, as Markdown."""
+    reason = str(getattr(error, "reason", None) or getattr(error, "message", None) or error).strip()
+    first = (reason.splitlines() or [type(error).__name__])[0][:400]
+    return f"### Not restored\n{html.escape(first)}"
+
+
+def _next(result) -> str:
+    trace, steps = result.trace, result.evaluations
+    falls = trace is None or (steps > 2 and trace[-1] < FALLING * trace[-1 - max(1, steps // 4)])
+    if falls and steps < MANY:
+        more = min(MANY, max(20, 2 * steps))
+        return f"the residual still falls. Under *The solve*, raise the cap to {more}."
+    return (
+        "more evaluations will hardly help. Try more noise, check the blur, or allow a larger"
+        " tolerance under *The solve*."
+    )
+
+
+def _gain(step) -> str:
+    if step.sharp is None:
+        return ""
+    before, after = quality(step)["psnr"]
+    return f"PSNR to the sharp picture: {before:.1f} dB blurred, **{after:.1f} dB** restored. "
+
+
+def quality(step: Step) -> dict:
+    """{metric: (of the blurred, of the restored)} to the sharp picture."""
+    sharp = np.clip(step.sharp.pixels, 0, 1)[None]
+    pictures = [np.clip(p.pixels, 0, 1)[None] for p in (step.blurred, step.result.photo)]
+    metrics = {"psnr": psnr, "ssim": ssim}
+    return {name: [float(f(sharp, p)[0]) for p in pictures] for name, f in metrics.items()}
+
+
+def curve(step: Step, rtol: float):
+    """A figure of the residual per evaluation; None where the solve tells none."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    trace = step.result.trace
+    if trace is None or not np.isfinite(trace).any():
+        return None
+    figure = Figure(figsize=(6, 2.6), layout="constrained")
+    axis = figure.subplots()
+    axis.semilogy(range(1, len(trace) + 1), trace, marker=".", label="residual")
+    axis.axhline(max(rtol, 1e-12), color="gray", linestyle="--", label="tolerance")
+    axis.set(xlabel="evaluations", ylabel="relative residual")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.legend()
+    axis.grid(alpha=0.3)
+    return figure
+
+
+def report(step: Step, model, asked, kernel: str) -> dict:
+    """All that is known of a restoration, for JSON. `kernel` says in words which."""
+    result = step.result
+    known = {
+        "tf_jfb": __version__,
+        "model": None if model.folder is None else "/".join(model.folder.parts[-2:]),
+        "kernel": kernel,
+        "kernel_size": None if asked.kernel is None else list(asked.kernel.shape),
+        "simulated": asked.simulate,
+        "noise": asked.noise if model.takes_noise else None,
+        "light": asked.light,
+        "rtol": asked.rtol,
+        "max_evaluations": asked.max_evaluations,
+        "size": list(result.photo.pixels.shape[:2]),
+        "status": result.status.name,
+        "advice": result.status.advice,
+        "evaluations": result.evaluations,
+        "residual": result.residual if np.isfinite(result.residual) else None,
+        "seconds": round(step.seconds, 3),
+    }
+    if result.trace is not None:
+        known["trace"] = [float(r) if np.isfinite(r) else None for r in result.trace]
+    if step.sharp is not None:
+        rows = quality(step).items()
+        known |= {f"{m}_{w}": v for m, both in rows for w, v in zip(WHICH, both, strict=True)}
+    return known
+
+
+def files(step: Step, known: dict, folder) -> tuple[str, str]:
+    """(the picture, the report) written below `folder`, under names of their own."""
+    place = pathlib.Path(tempfile.mkdtemp(dir=folder))
+    floating = str(step.result.photo.dtype).startswith("float") or step.result.photo.bits > 16
+    picture, text = place / f"restored.{'tif' if floating else 'png'}", place / "report.json"
+    write_image(picture, step.result.photo)
+    text.write_text(json.dumps(known, indent=1) + "\n")
+    return str(picture), str(text)
