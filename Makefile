@@ -40,9 +40,10 @@ test-addons:  ## run the tests on TensorFlow 2.15 with tensorflow-addons, in $(V
 	$(MAKE) test VENV=$(VENV)-addons CONSTRAINTS=constraints-addons.txt EXTRAS=addons,data,tune,test,notebooks \
 	    PYTEST_FLAGS="$(PYTEST_FLAGS) -W default"
 
-lint: $(VENV)/lint.stamp        ## check style and formatting
+lint: $(VENV)/lint.stamp        ## check style, formatting and types
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
 
 venv: $(VENV)/test.stamp $(VENV)/lint.stamp     ## everything that development needs, in $(VENV)
 
@@ -86,7 +87,7 @@ clean:        ## remove the environment and what tools left behind
 # An installation is repeated only after a change of the packaging files.
 $(VENV)/demo.stamp: WHAT := --editable=.
 $(VENV)/test.stamp: WHAT := --editable=.[$(EXTRAS)]
-$(VENV)/lint.stamp: WHAT := ruff
+$(VENV)/lint.stamp: WHAT = $(call extra,lint)
 $(VENV)/docs.stamp: WHAT = $(call extra,docs)
 $(VENV)/release.stamp: WHAT = $(call extra,release)
 $(VENV)/%.stamp: $(PACKAGING) | $(VENV)/bin/pip

@@ -1,6 +1,7 @@
 """Argument checks with one form of message: the constraint, then what was received."""
 
 import numbers
+from typing import NoReturn
 
 import numpy as np
 
@@ -11,8 +12,13 @@ def check(ok: bool, constraint: str, **received) -> None:
     >>> check(1 > 0, "`m` must be a positive integer.", m=1)
     """
     if not ok:
-        values = ", ".join(f"{name}={value!r}" for name, value in received.items())
-        raise ValueError(f"{constraint} Received: {values}")
+        refuse(constraint, **received)
+
+
+def refuse(constraint: str, **received) -> NoReturn:
+    """Raises the error of `check`."""
+    values = ", ".join(f"{name}={value!r}" for name, value in received.items())
+    raise ValueError(f"{constraint} Received: {values}")
 
 
 BOUNDARIES = ("photo", "circular")  # the scene goes on beyond the image, or images wrap around

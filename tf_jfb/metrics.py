@@ -1,6 +1,7 @@
 """PSNR and SSIM per image, on a stated value range."""
 
 import numbers
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -79,7 +80,7 @@ def _pair(x, y) -> tuple:
 class _ImageMetric(keras.metrics.Mean):
     """Mean over images of a function of (sharp, restored, max_value)."""
 
-    function = None
+    function: Callable
 
     def __init__(self, max_value: float = 1.0, name=None, dtype=None):
         super().__init__(name=name or type(self).__name__.lower(), dtype=dtype)

@@ -27,7 +27,7 @@ def gaussian(x, std, seed) -> tf.Tensor:
     x = tf.convert_to_tensor(x)
     check(x.dtype.is_floating, "`x` must have a floating dtype.", dtype=x.dtype.name)
     check(
-        not isinstance(std, numbers.Real) or 0 <= std < float("inf"),
+        not isinstance(std, numbers.Real) or 0 <= float(std) < float("inf"),
         "`std` must be a finite number >= 0.",
         std=std,
     )

@@ -38,7 +38,8 @@ def inspect(file) -> Header:
     with _astropy().open(file, memmap=False) as units:
         images = [unit for unit in units if unit.is_image and len(unit.shape) >= 2]
         chosen(sum(map(_length, images)), None)
-        return Header(*images[0].shape[-2:], 1, sound=False)
+        height, width = images[0].shape[-2:]
+        return Header(height, width, channels=1, sound=False)
 
 
 def encode(values: np.ndarray, header: str | None) -> bytes:

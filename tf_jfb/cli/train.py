@@ -78,14 +78,13 @@ def _boolean(text):
 
 def _callback(name):
     """A callback named as package.module:Class."""
-    from tf_jfb._validate import check
+    from tf_jfb._validate import refuse
 
     module, _, attribute = name.partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)()
     except (ImportError, AttributeError, TypeError, ValueError) as error:
-        check(
-            False,
+        refuse(
             "`callback` must name a Keras callback as MODULE:CLASS, made without arguments"
             f" ({error}).",
             callback=name,

@@ -13,7 +13,7 @@ STACKS = TIFF | fits.SUFFIXES
 _OPAQUE = {".jpg", ".jpeg", ".bmp", ".ppm"} | fits.SUFFIXES  # formats without alpha
 _BARE = {".bmp", ".gif", ".ppm"}  # formats without metadata
 _SIDES = {".webp": 16_383, ".jpg": 65_500, ".jpeg": 65_500, ".gif": 65_535}  # longest, in pixels
-_OPTIONS = {
+_OPTIONS: dict[str, dict] = {
     ".jpg": {"quality": 95, "subsampling": 0},
     ".jpeg": {"quality": 95, "subsampling": 0},
     ".webp": {"lossless": True, "exact": True},  # exact: colours below transparent pixels too

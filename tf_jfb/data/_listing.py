@@ -61,7 +61,7 @@ def list_images(path, extensions=EXTENSIONS) -> list[pathlib.Path]:
 
 def _matching(pattern) -> list[Found]:
     # Up to the first wildcard, whole folders.
-    root = pathlib.Path(re.match(r"[^*?[]*", pattern)[0].rpartition("/")[0] or ".")
+    root = pathlib.Path(re.split(r"[*?[]", pattern)[0].rpartition("/")[0] or ".")
     root = pathlib.Path("/") if pattern.startswith("/") and str(root) == "." else root
     stem, dot, suffix = pattern.rpartition(".")
     if dot and "/" not in suffix and "[" not in suffix:

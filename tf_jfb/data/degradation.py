@@ -74,7 +74,7 @@ class Drawn(Degradation):
         return tf.nest.map_structure(lambda part: part.numpy(), next(iter(drawn)))
 
     def _drawn(self, sharp: tf.data.Dataset, **place) -> tf.data.Dataset:
-        how = {"boundary": self.boundary, "misjudged": self.misjudged, "linear": self.linear}
+        how: dict = {"boundary": self.boundary, "misjudged": self.misjudged, "linear": self.linear}
         pairs = degrade_randomly(sharp, self.blurs, self.noise, **how, **place)
         if self.told:
             return pairs

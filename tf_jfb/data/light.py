@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tf_jfb._validate import check
+from tf_jfb._validate import check, refuse
 
 _LINEAR, _OFFSET, _POWER, _SLOPE = 0.04045, 0.055, 2.4, 12.92  # of IEC 61966-2-1
 FLAT = 1e-9  # least step of a curve that has an inverse
@@ -21,13 +21,13 @@ class Curve(NamedTuple):
 
     def decode(self, stored: np.ndarray) -> np.ndarray:
         """Light of stored values."""
-        if self.stored is None:
+        if self.stored is None or self.light is None:
             return _srgb_decode(stored)
         return _interpolated(stored, self.stored, self.light)
 
     def encode(self, light: np.ndarray) -> np.ndarray:
         """Stored values of light."""
-        if self.stored is None:
+        if self.stored is None or self.light is None:
             return _srgb_encode(light)
         # Of a flat piece, where many stored values are one light, the last; black is the first.
         rising = np.concatenate([[True], np.diff(self.light[1:]) > FLAT, [True]])
@@ -140,7 +140,7 @@ def _profile(icc: bytes) -> dict:
             return {}
         return {n: _curve(icc[at : at + size]) for n, at, size in tags if n in names}
     except (struct.error, IndexError, OverflowError):
-        check(False, "The colour profile must be a whole ICC profile.", bytes=len(icc))
+        refuse("The colour profile must be a whole ICC profile.", bytes=len(icc))
 
 
 def _curve(block: bytes) -> Curve:

@@ -120,7 +120,7 @@ def audit_gradient(
     Raises:
         ValueError: `model` is no compiled equilibrium model, or `batch` no pair.
     """
-    options = {"rtol": rtol, "max_evaluations": max_evaluations, "iterations": iterations}
+    options: dict = {"rtol": rtol, "max_evaluations": max_evaluations, "iterations": iterations}
     return auditor(model, **options)(batch)
 
 

@@ -8,7 +8,7 @@ import pathlib
 import numpy as np
 
 from tf_jfb._files import write_text
-from tf_jfb._validate import check
+from tf_jfb._validate import check, refuse
 
 
 class Partial:
@@ -64,7 +64,7 @@ class Partial:
             known = {line["key"]: line["record"] for line in lines}
             found = first["options"]
         except (ValueError, KeyError, TypeError):
-            check(False, "The partial results must be ours: remove the file.", file=str(self.file))
+            refuse("The partial results must be ours: remove the file.", file=str(self.file))
         self._check_same(found)
         if len(whole) < len(content):
             os.truncate(self.file, len(whole))

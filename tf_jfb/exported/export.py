@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from tf_jfb._gradients import undifferentiated
-from tf_jfb._validate import check
+from tf_jfb._validate import check, refuse
 from tf_jfb._version import __version__
 from tf_jfb._weights import FORMAT, named_weights
 from tf_jfb.exported._assertions import assert_usable
@@ -173,7 +173,7 @@ def _write(served, programs, path, extra) -> pathlib.Path:
                 (written / name).write_text(text)
             written.rename(path)
     except OSError as error:
-        check(False, f"`path` could not be written ({error.strerror}).", path=str(path))
+        refuse(f"`path` could not be written ({error.strerror}).", path=str(path))
     return path
 
 

@@ -146,7 +146,7 @@ class ExportedModel:
 
         [evaluations], or [B, most evaluations]; None for the first exports, which tell none.
         """
-        return self.restore(*arguments, **options, trace=True)
+        return self.restore(*arguments, **{**options, "trace": True})
 
     def run(self, inputs: dict, boundary: str = "photo", trace: bool = False) -> dict:
         """Arrays that the signature returns for arrays `inputs`, a `mask` of ones added if need be.

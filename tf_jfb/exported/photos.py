@@ -125,7 +125,8 @@ def _restored(photo, result, noise, light) -> Restored:
         image = lights.encode(image, photo.icc)
     if not str(photo.dtype).startswith("float"):
         image = np.clip(image, 0.0, 1.0)
-    return Restored(photo._replace(pixels=image), *result[1:], noise)
+    how = (result.evaluations, result.residual, result.status, result.trace)
+    return Restored(photo._replace(pixels=image), *how, noise)
 
 
 def _channel_by_channel(model, photo, **options) -> Restored:
@@ -138,5 +139,5 @@ def _channel_by_channel(model, photo, **options) -> Restored:
         max(one.evaluations for one in each),
         max(one.residual for one in each),
         Status(max(one.status for one in each)),
-        noise=max(one.noise for one in each) if model.takes_noise else None,
+        noise=max((one.noise for one in each if one.noise is not None), default=None),
     )

@@ -22,7 +22,11 @@ class Estimator:
     """
 
     at_fixed_point = True  # False: the output is an iterate, which no solver looked for
-    adjoint_solver = None  # that of the backward pass, where it makes a solve
+
+    @property
+    def adjoint_solver(self) -> Solver | None:
+        """That of the backward pass, where it makes a solve."""
+        return None
 
     def fixed_point(
         self, problem: FixedPointProblem, solver: Solver, report=None, compact: bool = False

@@ -1,6 +1,6 @@
 """Estimators by name, for command lines and configuration files."""
 
-from tf_jfb._validate import check
+from tf_jfb._validate import check, refuse
 from tf_jfb.gradients.base import Estimator
 from tf_jfb.gradients.implicit import Implicit
 from tf_jfb.gradients.neumann import JFB, Neumann
@@ -30,14 +30,11 @@ def named(text: str) -> Estimator:
     Neumann(order=3)
     """
     name, *words = str(text).split(":")
-    cls, kinds = NAMES.get(name, (None, ()))
+    check(name in NAMES, f"`gradient` must be {FORMS}.", gradient=text)
+    cls, kinds = NAMES[name]
+    check(len(words) <= len(kinds), f"`gradient` must be {FORMS}.", gradient=text)
     try:
         arguments = [kind(word) for kind, word in zip(kinds, words, strict=False)]
     except ValueError:
-        cls = None
-    check(
-        cls is not None and len(words) <= len(kinds),
-        f"`gradient` must be {FORMS}.",
-        gradient=text,
-    )
+        refuse(f"`gradient` must be {FORMS}.", gradient=text)
     return cls(*arguments)

@@ -68,7 +68,7 @@ class FixedPoint(keras.layers.Layer):
 
     if not KERAS_3:  # which takes a `training` after *inputs for the second argument
 
-        def call(self, x0, *inputs, **options):
+        def call(self, x0, *inputs, **options):  # type: ignore[misc]
             return self._fixed_point(x0, inputs, options.get("training"))
 
     def _fixed_point(self, x0, inputs, training):

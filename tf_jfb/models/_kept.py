@@ -1,5 +1,7 @@
 """What an equilibrium model keeps from one call to another."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -27,7 +29,9 @@ class Memory:
     """The last solution of every training example, to start its next solve from."""
 
     def __init__(self, examples: int):
-        self._examples, self._images, self._known = examples, None, None
+        self._examples = examples
+        self._images: Any = None  # variables, once the images are known
+        self._known: Any = None
 
     def recall(self, index, x0):
         """Starts for the examples `index` [B]: what is known, else `x0`."""

@@ -16,7 +16,7 @@ class Measurement(NamedTuple):
     image: tf.Tensor  # d [B, H, W, C]
     kernel: tf.Tensor | None = None  # [B, k1, k2], where the model has no operator of its own
     noise: tf.Tensor | None = None  # [B], standard deviation in the units of the image
-    index: tf.Tensor | None = None  # int [B], names the training example
+    index: tf.Tensor | None = None  # type: ignore[assignment]  # int [B], the training example
     seen: tf.Tensor | None = None  # [B, H, W, 1], 0 where the image is a guess; None: 1 everywhere
 
 

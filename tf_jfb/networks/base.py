@@ -1,5 +1,7 @@
 """What an equilibrium model asks of its network."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -14,7 +16,7 @@ class Network(keras.layers.Layer):
     """
 
     conditional = False
-    last = None  # the convolution whose output is R
+    last: Any  # the convolution whose output is R
 
     def folded(self, training: bool = False):
         """What the normalisations amount to, a structure of tensors; None where there are none."""

@@ -135,7 +135,7 @@ class SpectralConv2D(keras.layers.Layer):
         Replicas move them together, towards those of the global batch. The raw convolution is
         (y - bias) / scale, so its moments follow from those of y.
         """
-        if self.momentum == 1.0:
+        if self.momentum == 1.0 or folded.scale is None:
             return
         y = tf.cast(tf.stop_gradient(y), self.variable_dtype)
         mean, variance = _replicas.moments(y, [0, 1, 2])

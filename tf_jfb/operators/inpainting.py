@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_jfb._compat import register
-from tf_jfb._validate import check
+from tf_jfb._validate import check, refuse
 from tf_jfb.operators.base import Operator, image_batch, weight
 
 
@@ -66,7 +66,7 @@ def _check_mask(mask) -> np.ndarray:
     try:
         array = np.array(mask, np.float64)
     except (TypeError, ValueError):
-        check(False, "`mask` must be an array of 0 and 1.", mask=type(mask).__name__)
+        refuse("`mask` must be an array of 0 and 1.", mask=type(mask).__name__)
     array = array[..., None] if array.ndim == 2 else array
     check(
         array.ndim == 3 and array.shape[-1] == 1 and array.size > 0,

@@ -1,13 +1,14 @@
 """Kernels from what is known of the optics or of the motion."""
 
 import inspect
+from collections.abc import Callable
 
 import numpy as np
 
 from tf_jfb._validate import check
 from tf_jfb.operators import kernels
 
-KINDS = {  # {name: maker}
+KINDS: dict[str, Callable] = {  # {name: maker}
     "airy": kernels.airy,
     "box": kernels.box,
     "disk": kernels.disk,

@@ -135,8 +135,8 @@ class _Batch(NamedTuple):
 def _run_compact(f, inputs, solver, start, pending) -> Solution:
     image, results = tf.range(tf.shape(start.x)[0]), _results(start, pending)
     start = _Batch(start, tuple(inputs), image, results)
-    varying = tf.nest.map_structure(_any_batch, start[:3])
-    invariants = _Batch(*varying, tuple(t.shape for t in results))
+    carry, own, places = tf.nest.map_structure(_any_batch, start[:3])
+    invariants = _Batch(carry, own, places, tuple(t.shape for t in results))
 
     def body(b):
         carry = _iterate(lambda x: f(x, *b.inputs), b.carry, solver, pending)

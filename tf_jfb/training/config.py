@@ -11,7 +11,7 @@ import yaml
 from tf_jfb import gradients
 from tf_jfb._files import write_text
 from tf_jfb._options import KINDS, Options
-from tf_jfb._validate import BOUNDARIES, check
+from tf_jfb._validate import BOUNDARIES, check, refuse
 from tf_jfb.data.dead_leaves import MOST_GRAIN
 from tf_jfb.data.random_blurs import FAMILIES
 from tf_jfb.operators import Blur, Operator, kernels
@@ -179,9 +179,7 @@ def load_config(path) -> dict:
     try:
         options = yaml.safe_load(path.read_text()) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        check(
-            False, f"The configuration file must be YAML ({type(error).__name__}).", path=str(path)
-        )
+        refuse(f"The configuration file must be YAML ({type(error).__name__}).", path=str(path))
     check(
         isinstance(options, dict),
         "The configuration file must hold `name: value` lines.",

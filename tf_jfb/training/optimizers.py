@@ -3,7 +3,7 @@
 import keras
 
 from tf_jfb._compat import KERAS_3
-from tf_jfb._validate import check
+from tf_jfb._validate import check, refuse
 
 NAMES = ("adam", "lamb", "lookahead", "swa")
 EPSILON = 1e-10  # losses on [0, 1] are small: the default epsilon would damp Adam's steps
@@ -82,8 +82,7 @@ def _addons(name):
     try:
         import tensorflow_addons
     except ImportError:
-        check(
-            False,
+        refuse(
             "This optimizer is tensorflow-addons', which needs TensorFlow 2.15: install the extra"
             " `addons` into an environment of its own.",
             optimizer=name,

@@ -5,7 +5,7 @@ import pathlib
 
 import yaml
 
-from tf_jfb._validate import check
+from tf_jfb._validate import check, refuse
 from tf_jfb.training.config import KINDS, Config, number
 from tf_jfb.training.options import unused
 
@@ -38,9 +38,7 @@ def read_space(path) -> dict:
     try:
         return yaml.safe_load(path.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        check(
-            False, f"The search space must be a YAML file ({type(error).__name__}).", path=str(path)
-        )
+        refuse(f"The search space must be a YAML file ({type(error).__name__}).", path=str(path))
 
 
 def default_space(config: Config) -> dict:

@@ -8,7 +8,7 @@ import os
 import tensorflow as tf
 
 from tf_jfb._compat import check_workers_are_served, spans_workers
-from tf_jfb._validate import check
+from tf_jfb._validate import check, refuse
 
 NAMES = ("default", "mirrored", "multiworker", "tpu")
 LOST = (  # what a collective operation raises once a peer is gone
@@ -106,5 +106,5 @@ def _tpu() -> tf.distribute.Strategy:
         tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
     except (ValueError, RuntimeError, tf.errors.OpError) as error:
-        check(False, f"Strategy tpu found no TPU ({type(error).__name__}).", TPU_NAME=name)
+        refuse(f"Strategy tpu found no TPU ({type(error).__name__}).", TPU_NAME=name)
     return tf.distribute.TPUStrategy(resolver)

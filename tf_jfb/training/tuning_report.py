@@ -8,7 +8,7 @@ import pathlib
 import yaml
 
 from tf_jfb._plots import pyplot
-from tf_jfb._validate import check
+from tf_jfb._validate import check, refuse
 from tf_jfb.training.config import Config, save_config
 
 PROJECT = "trials"  # keras-tuner's folder below that of the search
@@ -49,7 +49,8 @@ def write_report(output) -> dict:
     _write_table(output / "trials.csv", rows, search["space"])
     plot_trials(output / "trials.png", rows, search["space"])
     (output / "report.md").write_text(_report(output, search, rows))
-    check(best is not None, "Every trial failed; see report.md.", failure=rows[-1]["failure"])
+    if best is None:
+        refuse("Every trial failed; see report.md.", failure=rows[-1]["failure"])
     save_config(output / "best.yaml", Config(**{**search["config"], **best["options"]}))
     return best
 
@@ -86,7 +87,7 @@ def plot_trials(path, rows: list, space: dict) -> pathlib.Path:
     colour = plt.cm.ScalarMappable(plt.Normalize(min(values), max(values)), "viridis")
     for rank, row in reversed(list(enumerate(rows))):
         heights = _heights(row, axes)
-        style = {"color": "0.6", "ls": ":"}
+        style: dict = {"color": "0.6", "ls": ":"}
         if row["failure"] is None:
             style = {"color": colour.to_rgba(row["objective"]), "lw": 4 if rank == 0 else 1.2}
         axis.plot(range(len(heights)), heights, marker="o", ms=3, **style)

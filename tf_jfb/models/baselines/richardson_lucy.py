@@ -43,13 +43,14 @@ def richardson_lucy(d, operator: Operator, iterations: int) -> tf.Tensor:
     d = checked(d, operator, 1.0, iterations)
     method = _scikit_image()
     blur = operator.blur if isinstance(operator, Frame) else operator
+    kernel = getattr(blur, "kernel", None)
     check(
-        isinstance(blur, (Blur, BlurFFT)) and blur.kernel is not None,
+        isinstance(blur, (Blur, BlurFFT)) and kernel is not None,
         "`operator` must be a Blur, a BlurFFT, a BlurEach of kernels, or a Frame of one.",
         operator=operator,
     )
     images = np.maximum(d.numpy(), LEAST).astype(np.float64)
-    kernels = np.asarray(blur.kernel, np.float64)
+    kernels = np.asarray(kernel, np.float64)
     kernels = np.broadcast_to(kernels, (len(images), *kernels.shape[-2:]))
     circular = isinstance(blur, BlurFFT)
     restored = [

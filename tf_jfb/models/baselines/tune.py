@@ -23,7 +23,7 @@ def tune(method, d, sharp, operator, weights) -> float:
     scores = {w: _score(sharp, method(d, operator, w)) for w in weights}
     finite = {w: score for w, score in scores.items() if abs(score) < float("inf")}
     check(bool(finite), "Some weight must give a finite PSNR.", scores=scores)
-    return max(finite, key=finite.get)
+    return max(finite, key=lambda candidate: finite[candidate])
 
 
 def tune_options(method, d, sharp, operator, candidates: dict) -> dict:
@@ -54,7 +54,7 @@ def tune_options(method, d, sharp, operator, candidates: dict) -> dict:
             scores = {value: score({**best, name: value}) for value in values}
             finite = {value: s for value, s in scores.items() if abs(s) < float("inf")}
             check(bool(finite), f"Some `{name}` must give a finite PSNR.", scores=scores)
-            best[name] = max(finite, key=finite.get)
+            best[name] = max(finite, key=lambda candidate: finite[candidate])
         if best == before or len(candidates) == 1:
             return best
 

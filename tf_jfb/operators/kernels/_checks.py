@@ -4,7 +4,7 @@ import numbers
 
 import numpy as np
 
-from tf_jfb._validate import check, is_integer
+from tf_jfb._validate import check, is_integer, refuse
 
 
 def check_kernel(kernel) -> np.ndarray:
@@ -12,7 +12,7 @@ def check_kernel(kernel) -> np.ndarray:
     try:
         array = np.array(kernel, np.float64)
     except (TypeError, ValueError):
-        check(False, "`kernel` must be a 2-D array of numbers.", kernel=type(kernel).__name__)
+        refuse("`kernel` must be a 2-D array of numbers.", kernel=type(kernel).__name__)
     check(
         array.ndim == 2 and array.size > 0,
         "`kernel` must be a non-empty 2-D array.",
@@ -63,7 +63,7 @@ def check_size(name: str, value) -> None:
 def check_positive(name: str, value, unit: str = "number of pixels") -> None:
     """Raises ValueError unless `value` is a positive, finite number."""
     check(
-        isinstance(value, numbers.Real) and 0 < value < float("inf"),
+        isinstance(value, numbers.Real) and 0 < float(value) < float("inf"),
         f"`{name}` must be a positive {unit}.",
         **{name: value},
     )

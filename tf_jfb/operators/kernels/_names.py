@@ -1,5 +1,7 @@
 """Kernels by name, as on a command line."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from tf_jfb._validate import check
@@ -8,7 +10,7 @@ from tf_jfb.operators.kernels._files import is_named, load
 from tf_jfb.operators.kernels._motion import motion
 
 INTEGERS = {"SIZE", "SEED"}
-FORMS = {  # {name: {form of what follows it: maker}}
+FORMS: dict[str, dict[str, Callable]] = {  # {name: {form of what follows it: maker}}
     "box": {"SIZE": box},
     "disk": {"RADIUS": disk},
     "gaussian": {"SIZE:STD": gaussian, "SIZE:STD1:STD2:ANGLE": anisotropic},
@@ -42,16 +44,15 @@ def parse(text: str, normalise: bool = True) -> np.ndarray:
     >>> parse("gaussian:5:5.0").shape
     (5, 5)
     """
-    name, *values = str(text).split(":")
+    name, *words = str(text).split(":")
     if name not in FORMS:
         file, _, array = str(text).rpartition(":")
-        where = (file, array) if is_named(file) else (text, None)
-        return load(*where, normalise=normalise)
+        return load(file, array, normalise) if is_named(file) else load(text, None, normalise)
     forms = {len(form.split(":")): form for form in FORMS[name]}
-    form = forms.get(len(values), "")
+    form = forms.get(len(words), "")
     kinds = [int if word in INTEGERS else float for word in form.split(":")]
     try:
-        values = [kind(value) for kind, value in zip(kinds, values, strict=True)]
+        values = [kind(value) for kind, value in zip(kinds, words, strict=True)]
     except ValueError:
         form = ""
     note = f" ({NOTES[name]})" if name in NOTES else ""
