@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tf_jfb._noise_level import Estimate, estimate
 from tf_jfb._numerics import cast, per_image
-from tf_jfb._validate import check, make_plain
+from tf_jfb._validate import check, make_plain, refuse
 
 __all__ = ["Estimate", "PoissonGaussian", "estimate", "gaussian", "poisson_gaussian"]
 
@@ -52,13 +52,13 @@ class PoissonGaussian:
         """With `photons`, where `white` is the file's value that is 1."""
         if self.gain is None:
             return self
-        check(
-            white is not None and white > 1,
-            "`gain` needs values as the file counts them, and the one that is white: give "
-            "`photons`, those at 1, for values that have been scaled.",
-            gain=self.gain,
-            white=white,
-        )
+        if white is None or not white > 1:
+            refuse(
+                "`gain` needs values as the file counts them, and the one that is white: give "
+                "`photons`, those at 1, for values that have been scaled.",
+                gain=self.gain,
+                white=white,
+            )
         return PoissonGaussian(self.gain * white, read_noise=self.read_noise)
 
     def std(self, light: np.ndarray, mask: np.ndarray | None = None) -> float:
@@ -68,7 +68,8 @@ class PoissonGaussian:
             light: [H, W, C], proportional to light, 1 where `photons` are counted.
             mask: [H, W, 1], 1 where a pixel is to be trusted; default everywhere.
         """
-        check(self.gain is None, "`photons` must be known: see `at_white`.", gain=self.gain)
+        if self.photons is None:
+            refuse("`photons` must be known: see `at_white`.", gain=self.gain)
         weights = np.ones_like(light) if mask is None else np.broadcast_to(mask, light.shape)
         mean = max(float(np.average(light, weights=weights)), 0.0)
         return float(np.sqrt((mean + self.read_noise**2 / self.photons) / self.photons))
@@ -119,7 +120,7 @@ def poisson_gaussian(x, photons, seed, read_noise=0.0) -> tf.Tensor:
     x = tf.convert_to_tensor(x)
     check(x.dtype.is_floating, "`x` must have a floating dtype.", dtype=x.dtype.name)
     check(
-        not isinstance(photons, numbers.Real) or _is_number(photons) and photons > 0,
+        not isinstance(photons, numbers.Real) or 0 < photons < float("inf"),
         "`photons` must be a positive, finite number.",
         photons=photons,
     )

@@ -236,11 +236,11 @@ def load(path_or_name) -> ExportedModel:
 def _levels(images, noise, decoded, masks) -> np.ndarray:
     """The noise that the model is told of every image, [B]."""
     nothing = [None] * len(images)
-    levels, masks = nothing, nothing if masks is None else masks
-    if isinstance(noise, PoissonGaussian):
+    masks = nothing if masks is None else masks
+    if noise is None or isinstance(noise, PoissonGaussian):
         levels = [noise] * len(images)
-    elif noise is not None:
-        levels = _inputs.as_options("noise", noise, len(images))
+    else:
+        levels = list(_inputs.as_options("noise", noise, len(images)))
     rows = zip(images, levels, masks, strict=True)
     return np.float32([told_noise(x, level, decoded, mask=m).std for x, level, m in rows])
 
