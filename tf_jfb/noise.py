@@ -120,7 +120,7 @@ def poisson_gaussian(x, photons, seed, read_noise=0.0) -> tf.Tensor:
     x = tf.convert_to_tensor(x)
     check(x.dtype.is_floating, "`x` must have a floating dtype.", dtype=x.dtype.name)
     check(
-        not isinstance(photons, numbers.Real) or 0 < photons < float("inf"),
+        not isinstance(photons, numbers.Real) or 0 < float(photons) < float("inf"),
         "`photons` must be a positive, finite number.",
         photons=photons,
     )
