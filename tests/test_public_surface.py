@@ -22,7 +22,7 @@ PUBLIC = {
     "tf_jfb.models.baselines": "PlugAndPlay annealed_pnp pnp richardson_lucy tikhonov tune "
     "tune_options tv wiener",
     "tf_jfb.networks": "DnCNN Network SpectralConv2D UNet",
-    "tf_jfb.noise": "Estimate estimate gaussian",
+    "tf_jfb.noise": "Estimate PoissonGaussian estimate gaussian poisson_gaussian",
     "tf_jfb.operators": "Blur BlurEach BlurFFT Downsample Frame GaussianBlur "
     "Inpainting Operator kernels",
     "tf_jfb.psf": "Check FORMATS KINDS Measured check draw make measure save",

@@ -8,6 +8,7 @@ import pytest
 from commands import command
 
 import tf_jfb
+from tf_jfb.cli import _deblur_one as cli_one
 from tf_jfb.data import Photo, light, read_image, write_image
 from tf_jfb.exported import ExportedModel, export
 from tf_jfb.serving.photographs import read_report
@@ -92,6 +93,10 @@ def test_what_is_done_is_kept_unless_it_is_to_be_overwritten(photos, model, tmp_
         (["--rtol", "inf"], "`rtol` must be >= 0, and finite"),
         (["--saturated", "0"], "`saturated` must be positive"),
         (["--noise", "0.1"], "`noise` must be left out"),
+        (["--photons", "100"], "`noise` must be left out"),
+        (["--photons", "0"], "`photons` must be positive, and finite"),
+        (["--photons", "100", "--noise", "0.1"], "--noise and --photons say the same"),
+        (["--read-noise", "2"], "--read-noise needs --photons or --gain"),
     ],
 )
 def test_what_cannot_be_is_refused_before_any_work(photos, model, tmp_path, change, message):
@@ -143,3 +148,57 @@ def test_a_simulated_blur_is_told_as_json(model, tmp_path):
     assert ran.returncode == 0, ran.stderr
     report = json.loads(ran.stdout)
     assert report["status"] == "CONVERGED" and report["psnr_blurred"] > 20
+
+
+class Untouched:
+    """Stands for a model of any blur that is told the noise: returns what it was given."""
+
+    takes_kernel, takes_noise, channels = True, True, 3
+
+    def restore(self, image, **told):
+        zeros = np.zeros(len(image), int)
+        return tf_jfb.Solution(image, zeros, zeros, zeros, zeros[:, None])
+
+
+@pytest.fixture
+def any_blur(monkeypatch):
+    monkeypatch.setattr(ExportedModel, "open", lambda name: Untouched())
+
+
+def test_what_noise_was_told_or_estimated_is_reported(any_blur, tmp_path):
+    rng = np.random.default_rng(0)
+    noisy = 0.5 + 0.02 * rng.standard_normal((64, 64, 3), np.float32)
+    (tmp_path / "in").mkdir()
+    write_image(tmp_path / "in" / "sure.png", Photo(noisy, bits=16))
+    doubtful = (noisy[1:] + noisy[:-1])[:, 1:] / 4 + (noisy[1:] + noisy[:-1])[:, :-1] / 4
+    write_image(tmp_path / "in" / "doubtful.png", Photo(doubtful, bits=16))
+    told = ("--kernel", "box:3", "--light", "encoded")
+    ran = command("deblur", tmp_path / "in", *told, "-o", tmp_path / "out")
+    assert ran.returncode == 0, ran.stderr
+    assert "the noise of 1 was estimated and is not to be trusted" in ran.stdout
+    rows = {row.file[-8:]: row for row in read_report(tmp_path / "out" / "report.csv").values()}
+    assert float(rows["sure.png"].noise) == pytest.approx(0.02, rel=0.1)
+    assert rows["sure.png"].doubt == "none" and "correlated" in rows["tful.png"].doubt
+    one = ("deblur", tmp_path / "in" / "doubtful.png", *told, "-o", tmp_path / "o.png")
+    report = json.loads(command(*one, "--json").stdout)
+    assert report["noise_estimated"] and "correlated" in report["noise_doubt"]
+    assert "estimated from the image; do not trust it: the noise is corr" in command(*one).stdout
+    counted = json.loads(command(*one, "--photons", 100, "--read-noise", 3, "--json").stdout)
+    expected = ((doubtful.mean() + 0.09) / 100) ** 0.5
+    assert counted["noise"] == pytest.approx(expected, rel=1e-3)
+    assert (counted["noise_estimated"], counted["noise_doubt"]) == (False, None)
+
+
+@pytest.mark.parametrize("light_is", ["linear", "encoded"])
+def test_photons_are_simulated_in_light(any_blur, tmp_path, light_is, monkeypatch):
+    write_image(tmp_path / "x.png", Photo(np.full((64, 64, 3), 0.5, np.float32)))
+    seen = []
+    one = cli_one.report.describe
+    monkeypatch.setattr(cli_one.report, "describe", lambda *a: seen.append(a[1]) or one(*a))
+    told = ("--kernel", "box:3", "--simulate", "box:3", "--photons", 100)
+    ran = command(
+        "deblur", tmp_path / "x.png", *told, "--light", light_is, "-o", tmp_path / "o.png"
+    )
+    assert ran.returncode == 0, ran.stderr
+    pixels = light.decode(seen[0].pixels) if light_is == "linear" else seen[0].pixels
+    assert pixels.std() == pytest.approx((pixels.mean() / 100) ** 0.5, rel=0.05)

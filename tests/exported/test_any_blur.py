@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 import tf_jfb
-from tf_jfb import data, metrics, models, networks, operators
+from tf_jfb import data, metrics, models, networks, noise, operators
 from tf_jfb._weights import load_weights, named_weights
 from tf_jfb.data import Photo
 from tf_jfb.evaluation import report
@@ -154,4 +154,44 @@ def test_a_simulated_camera_sees_what_lies_beyond_the_image():
 def test_the_noise_level_is_estimated(level):
     smooth = operators.BlurFFT(kernels.gaussian(9, 3.0))(photo(side=96).pixels[None])[0]
     noisy = smooth + level * np.random.default_rng(0).standard_normal(smooth.shape)
-    assert _noise.told_noise(noisy) == pytest.approx(level, rel=0.15)
+    told = _noise.told_noise(noisy)
+    assert told.std == pytest.approx(level, rel=0.15) and told.estimated
+
+
+def test_counted_photons_are_told_as_their_mean_level(folder):
+    loaded, d = ExportedModel.open(folder), blurred()
+    camera = noise.PoissonGaussian(photons=400, read_noise=2.0)
+    light = data.light.decode(d.pixels)
+    told = {"kernel": KERNEL, "max_evaluations": 1}
+    for decoded, values in (("encoded", d.pixels), ("linear", light)):
+        result = deblur_photo(loaded, d, noise=camera, light=decoded, **told)
+        assert result.noise == pytest.approx(camera.std(values)) and not result.estimated
+        same = deblur_photo(loaded, Photo(values), noise=camera.std(values), **told).photo.pixels
+        same = data.light.encode(same) if decoded == "linear" else same
+        np.testing.assert_allclose(result.photo.pixels, np.clip(same, 0, 1), atol=2e-3)
+    whole = loaded.restore(d.pixels, noise=camera, **told).image
+    expected = loaded.restore(d.pixels, noise=camera.std(d.pixels), **told).image
+    np.testing.assert_allclose(whole, expected, atol=1e-6)
+
+
+def test_a_gain_counts_from_the_white_of_the_file(folder):
+    loaded, d = ExportedModel.open(folder), blurred()._replace(white=200.0)
+    told = {"kernel": KERNEL, "max_evaluations": 1}
+    gain = noise.PoissonGaussian(gain=2.0)
+    result = deblur_photo(loaded, d, noise=gain, **told)
+    assert result.noise == pytest.approx(noise.PoissonGaussian(400).std(d.pixels))
+    with pytest.raises(ValueError, match="`gain` is of values that count light"):
+        deblur_photo(loaded, d, noise=gain, light="linear", **told)
+    with pytest.raises(ValueError, match="`gain` needs values as the file counts them"):
+        loaded.restore(d.pixels, noise=gain, **told)
+    loaded.restore(np.uint8(200 * d.pixels.clip(0, 1)), noise=gain, **told)
+
+
+def test_an_estimate_that_is_not_to_be_trusted_says_so(folder):
+    loaded, rng = ExportedModel.open(folder), np.random.default_rng(0)
+    smooth = np.float32(rng.standard_normal((42, 42, 3)))
+    smooth = (smooth[1:-1, 1:-1] + smooth[2:, 1:-1] + smooth[1:-1, 2:] + smooth[2:, 2:]) / 4
+    result = deblur_photo(loaded, Photo(0.5 + 0.1 * smooth), kernel=KERNEL, max_evaluations=1)
+    assert result.estimated and "correlated" in result.doubt
+    sure = deblur_photo(loaded, photo(), kernel=KERNEL, noise=0.01, max_evaluations=1)
+    assert (sure.noise, sure.estimated, sure.doubt) == (pytest.approx(0.01), False, None)

@@ -20,10 +20,11 @@ def run(args) -> int:
     output.mkdir(parents=True, exist_ok=True)
     rows = photographs.read_report(output / REPORT)
     progress, saved = Progress(len(tasks)), time.monotonic()
-    counts = collections.Counter()
+    counts, doubted = collections.Counter(), 0
     try:
         for row in restorer.run(tasks, args.overwrite):
             counts[row.status] += 1
+            doubted += row.doubt not in (None, photographs.NO_DOUBT)
             if row.status != photographs.KEPT:
                 rows[row.file] = row
             progress.add(row.file, row.status, _figures(row))
@@ -35,6 +36,8 @@ def run(args) -> int:
         photographs.write_report(output / REPORT, rows.values())
     told = ", ".join(f"{count} {status.lower()}" for status, count in sorted(counts.items()))
     print(f"{len(tasks)} images: {told}; see {output / REPORT}")
+    if doubted:
+        print(f"the noise of {doubted} was estimated and is not to be trusted: see `doubt` there")
     return 1 if counts[photographs.ERROR] else 0
 
 

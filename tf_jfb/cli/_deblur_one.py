@@ -5,6 +5,7 @@ import pathlib
 
 import numpy as np
 
+from tf_jfb import noise
 from tf_jfb.cli import _deblur_shared
 from tf_jfb.cli._progress import Progress
 from tf_jfb.data import light, write_image
@@ -32,8 +33,6 @@ def run(args) -> int:
     if results[1:]:
         sharp = None  # of several pages the figures of the solves alone
     rows = report.describe(result, photos[0], sharp)
-    if result.noise is not None:
-        rows["noise"] = result.noise
     print(json.dumps(rows) if args.json else report.lines(rows))
     if args.figure:
         report.plot(args.figure, results[0], photos[0], sharp)
@@ -42,11 +41,21 @@ def run(args) -> int:
 
 def _simulated(args, photo) -> tuple:
     """(sharp, blurred); blurred in light and encoded again where that is what cameras do."""
-    level, black = args.noise or 0.0, not args.kernel
-    if args.light == "encoded" or photo.linear:
+    level, black, camera = args.noise or 0.0, not args.kernel, _deblur_shared.camera(args)
+    as_it_is = args.light == "encoded" or photo.linear
+    if as_it_is and camera is None:
         return report.simulate(photo, args.simulate, level, seed=args.seed, black=black)
-    in_light = photo._replace(pixels=light.decode(photo.pixels, photo.icc))
-    pair = report.simulate(in_light, args.simulate, 0.0, black=black)
-    pair = [one._replace(pixels=light.encode(one.pixels, photo.icc)) for one in pair]
+    if not as_it_is:
+        photo = photo._replace(pixels=light.decode(photo.pixels, photo.icc))
+    pair = list(report.simulate(photo, args.simulate, 0.0, black=black))
+    if camera is not None:
+        pair[1] = pair[1]._replace(pixels=_counted(pair[1].pixels, camera, args.seed))
+    if not as_it_is:
+        pair = [one._replace(pixels=light.encode(one.pixels, photo.icc)) for one in pair]
     unit = np.random.default_rng(args.seed).standard_normal(pair[1].pixels.shape, np.float32)
     return pair[0], pair[1]._replace(pixels=pair[1].pixels + np.float32(level) * unit)
+
+
+def _counted(pixels, camera, seed) -> np.ndarray:
+    told = (camera.photons, seed, camera.read_noise)
+    return noise.poisson_gaussian(pixels[None], *told)[0].numpy()

@@ -8,6 +8,7 @@ from tf_jfb._validate import check
 from tf_jfb.cli import _memory
 from tf_jfb.data import Photo, read_image, read_pages
 from tf_jfb.exported import ExportedModel, check_options
+from tf_jfb.noise import PoissonGaussian
 from tf_jfb.operators import kernels
 from tf_jfb.serving.photographs import Restorer
 
@@ -26,13 +27,14 @@ def restorer(args) -> Restorer:
         else "`kernel` must be left out: the model was made for one blur.",
         kernel=args.kernel,
     )
-    options = {name: getattr(args, name) for name in ("rtol", "max_evaluations", "light", "noise")}
-    options |= {"kernel": kernel}
+    options = {name: getattr(args, name) for name in ("rtol", "max_evaluations", "light")}
+    told = args.noise if camera(args) is None else camera(args)
+    options |= {"kernel": kernel, "noise": told}
     if not model.takes_noise:
         check(
-            args.noise is None or bool(args.simulate),
+            told is None or bool(args.simulate),
             "`noise` must be left out: the model was made for one level.",
-            noise=args.noise,
+            noise=told,
         )
         options["noise"] = None
     check_options(args.rtol, args.max_evaluations, options["noise"])
@@ -40,6 +42,13 @@ def restorer(args) -> Restorer:
     mask = None if args.mask is None else read_image(args.mask).pixels.mean(-1, keepdims=True) > 0.5
     reader = functools.partial(_read, args, mask)
     return Restorer(model, reader, options, pixels, args.tile)
+
+
+def camera(args) -> PoissonGaussian | None:
+    """The photon noise that `args` tell of."""
+    if args.photons is None and args.gain is None:
+        return None
+    return PoissonGaussian(args.photons, args.gain, args.read_noise or 0.0)
 
 
 def _read(args, mask, path) -> list[Photo]:

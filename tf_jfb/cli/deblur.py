@@ -13,12 +13,14 @@ examples:
   %(prog)s photo.jpg --kernel psf.png -o restored.png
   %(prog)s photos --kernel psf.tif --noise 0.01 -o restored
   %(prog)s "scans/**/*.tif" --kernel disk:3 --light encoded -o restored --memory 4
+  %(prog)s stars.fits --kernel psf.fits --gain 1.5 --read-noise 4 -o restored.fits
   %(prog)s sharp.png --kernel motion:25:3 --simulate motion:25:3 --noise 0.01 -o out.png
   %(prog)s photo.jpg --model saved_models/celeba-g5s5 --light encoded -o restored.png
 
 The exit code is 0; 1 where some of several failed; 2 where the input was refused.
 """
 LIGHTS = ("linear", "encoded")
+LEAST = {"rtol": 0, "max_evaluations": 1, "noise": 0, "tile": 1, "read_noise": 0}
 
 
 def add_arguments(p) -> None:
@@ -39,6 +41,7 @@ def add_arguments(p) -> None:
         help="linear: light was blurred, then encoded as sRGB or by the file's profile, as cameras "
         "do; encoded: the values themselves were blurred (%(default)s)",
     )
+    _add_camera(p.add_argument_group("photon noise, in place of --noise"))
     solve = p.add_argument_group("the solve")
     solve.add_argument("--rtol", type=float, help="relative tolerance; else the model's")
     solve.add_argument("--max-evaluations", type=int, help="cap of the solve; else the model's")
@@ -53,6 +56,19 @@ def add_arguments(p) -> None:
     files.add_argument("--pages", help="of a stack: all, first or a number from 1")
     files.add_argument("--overwrite", action="store_true", help="restore again what is there")
     _add_arguments_of_one(p.add_argument_group("one photograph"))
+
+
+def _add_camera(camera) -> None:
+    camera.add_argument("--photons", type=float, metavar="N", help="counted where light is 1")
+    camera.add_argument(
+        "--gain",
+        type=float,
+        metavar="G",
+        help="or electrons per step of the file's values, where these count light",
+    )
+    camera.add_argument(
+        "--read-noise", type=float, metavar="R", help="that the camera adds, std in electrons (0)"
+    )
 
 
 def _add_arguments_of_one(one) -> None:
@@ -91,18 +107,29 @@ def _several(args) -> bool:
 
 def _check(args, several) -> None:
     """Refuses what can be refused before TensorFlow is imported."""
-    for name, least in (("rtol", 0), ("max_evaluations", 1), ("noise", 0), ("tile", 1)):
+    for name, least in LEAST.items():
         value = getattr(args, name)
         if value is not None and not least <= value < float("inf"):
             raise ValueError(f"`{name}` must be >= {least}, and finite. Received: {name}={value}")
-    for name in ("saturated", "white", "memory"):
+    for name in ("saturated", "white", "memory", "photons", "gain"):
         value = getattr(args, name)
         if value is not None and not 0 < value < float("inf"):
             raise ValueError(f"`{name}` must be positive, and finite. Received: {name}={value}")
+    _check_camera(args)
     if several:
         _check_many(args)
     else:
         _check_one(args)
+
+
+def _check_camera(args) -> None:
+    told = [n for n in ("noise", "photons", "gain") if getattr(args, n) is not None]
+    if len(told) > 1:
+        raise ValueError(f"--{told[0]} and --{told[1]} say the same: give one of them")
+    if args.read_noise is not None and told not in (["photons"], ["gain"]):
+        raise ValueError("--read-noise needs --photons or --gain")
+    if args.gain is not None and args.simulate:
+        raise ValueError("--gain is of a file's own values: simulate with --photons")
 
 
 def _check_many(args) -> None:

@@ -53,6 +53,9 @@ def describe(result: Restored, blurred: Photo, sharp: Photo | None) -> dict:
         "status": result.status.name,
         "advice": result.status.advice,
     }
+    if result.noise is not None:
+        rows["noise"] = result.noise
+        rows["noise_estimated"], rows["noise_doubt"] = result.estimated, result.doubt
     if sharp is None:
         return rows
     for name, metric in (("psnr", psnr), ("ssim", ssim)):
@@ -71,6 +74,10 @@ def lines(rows: dict) -> str:
             f"PSNR  {rows['psnr_blurred']:6.2f} dB -> {rows['psnr_restored']:6.2f} dB",
             f"SSIM  {rows['ssim_blurred']:6.4f}    -> {rows['ssim_restored']:6.4f}",
         ]
+    if "noise" in rows:
+        how = "estimated from the image" if rows["noise_estimated"] else "as told"
+        doubt = f"; do not trust it: {rows['noise_doubt']}" if rows["noise_doubt"] else ""
+        text.append(f"noise: {rows['noise']:.4f}, {how}{doubt}")
     return "\n".join(
         [
             *text,

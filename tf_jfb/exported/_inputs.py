@@ -3,6 +3,7 @@
 import numpy as np
 
 from tf_jfb._validate import LEAST, MOST, check
+from tf_jfb.noise import PoissonGaussian
 from tf_jfb.operators import kernels
 
 
@@ -24,6 +25,12 @@ def as_images(image) -> tuple:
         array = array / np.float32(np.iinfo(array.dtype).max)
     batch = array.ndim == 4
     return np.asarray(array if batch else array[None], np.float32), batch
+
+
+def white_of(image) -> int | None:
+    """The value of `as_images` that became 1; None for floating numbers."""
+    dtype = np.asarray(image).dtype
+    return int(np.iinfo(dtype).max) if np.issubdtype(dtype, np.integer) else None
 
 
 def check_pixels(images, mask=None) -> np.ndarray:
@@ -112,7 +119,11 @@ def as_options(name: str, value, batch: int, dtype=np.float32) -> np.ndarray:
 
 
 def check_options(rtol=None, max_evaluations=None, noise=None) -> None:
-    """Raises ValueError unless each is None or, every entry of it, in its range."""
+    """Raises ValueError unless each is None or, every entry of it, in its range.
+
+    `noise` may also be a `PoissonGaussian`, which has checked itself.
+    """
+    noise = None if isinstance(noise, PoissonGaussian) else noise
     told = {"rtol": rtol, "max_evaluations": max_evaluations, "noise": noise}
     told = {name: np.asarray(value) for name, value in told.items() if value is not None}
     rules = {

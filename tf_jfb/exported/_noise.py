@@ -1,5 +1,7 @@
 """The noise that a model is told."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from tf_jfb import noise as noises
@@ -9,15 +11,27 @@ LEAST = 1e-3  # a model is told no less where the level is estimated
 MOST = np.float32(0.99)
 
 
-def told_noise(values, noise=None, decoded: bool = False, icc=None, mask=None) -> float:
+class Told(NamedTuple):
+    """A level of noise, and where it comes from."""
+
+    std: float | None  # of the values or light that are solved for; None: the model takes none
+    estimated: bool = False  # from the image
+    doubt: str | None = None  # why not to trust the estimate
+
+
+def told_noise(values, noise=None, decoded: bool = False, icc=None, mask=None) -> Told:
     """The level that a model is told of `values` [H, W, C]: `noise`, or estimated where None.
 
     With `decoded`, values are sRGB, or of the profile `icc`, and the level is that of the light
-    they stand for; `noise` is in the units of the values all the same. `noises.estimate` says when
-    to doubt an estimate. `mask` [H, W, 1] is 0 where a pixel is not to be trusted.
+    they stand for; a number `noise` is in the units of the values all the same, and a
+    `noises.PoissonGaussian` counts the light. `mask` [H, W, 1] is 0 where a pixel is not to be
+    trusted.
     """
-    if noise is None:
+    if noise is None or isinstance(noise, noises.PoissonGaussian):
         pixels = lights.decode(values, icc) if decoded else values
-        return float(np.clip(noises.estimate(pixels, mask).std, LEAST, MOST))
+        if noise is not None:
+            return Told(float(np.clip(noise.std(pixels, mask), 1e-6, MOST)))
+        std, doubt = noises.estimate(pixels, mask)
+        return Told(float(np.clip(std, LEAST, MOST)), True, doubt)
     level = lights.noise_in_light(noise, values, icc) if decoded else noise
-    return float(np.clip(level, 1e-6, MOST))
+    return Told(float(np.clip(level, 1e-6, MOST)))

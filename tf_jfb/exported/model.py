@@ -8,6 +8,7 @@ from tf_jfb._validate import check, check_boundary
 from tf_jfb.data import light as lights
 from tf_jfb.exported import _folder, _inputs
 from tf_jfb.exported._noise import told_noise
+from tf_jfb.noise import PoissonGaussian
 from tf_jfb.solvers import Solution
 
 OUTPUTS = {"restored", "residual", "evaluations", "status"}
@@ -115,8 +116,9 @@ class ExportedModel:
                 divided by the largest of their type. One channel runs as several if need be.
             kernel: [k1, k2] for all or [B, k1, k2], for a model that takes any blur, and for no
                 other; of positive sum, which becomes 1.
-            noise: standard deviation in the units of `image` over its white, a number or [B], for
-                a model that is told it; default estimated, in which fine texture counts.
+            noise: standard deviation in the units of `image` over its white, a number or [B], or a
+                `noise.PoissonGaussian` of photons that were counted, for a model that is told it;
+                default estimated, in which fine texture counts.
             boundary: of a model that takes a kernel: "photo", the scene goes on beyond the image,
                 or "circular", it wraps around. The others have their own.
             light: "linear" for values that are sRGB, of light that was blurred before they were
@@ -183,6 +185,8 @@ class ExportedModel:
         )
         _inputs.check_options(noise=noise)
         images, batch = _inputs.as_images(image)
+        if isinstance(noise, PoissonGaussian):
+            noise = noise.at_white(_inputs.white_of(image))
         inputs = {}
         if mask is not None:
             inputs["mask"] = self._mask(mask, images.shape, boundary)
@@ -232,11 +236,13 @@ def load(path_or_name) -> ExportedModel:
 def _levels(images, noise, decoded, masks) -> np.ndarray:
     """The noise that the model is told of every image, [B]."""
     nothing = [None] * len(images)
-    levels, masks = nothing, nothing if masks is None else masks
-    if noise is not None:
-        levels = _inputs.as_options("noise", noise, len(images))
+    masks = nothing if masks is None else masks
+    if noise is None or isinstance(noise, PoissonGaussian):
+        levels = [noise] * len(images)
+    else:
+        levels = list(_inputs.as_options("noise", noise, len(images)))
     rows = zip(images, levels, masks, strict=True)
-    return np.float32([told_noise(x, level, decoded, mask=m) for x, level, m in rows])
+    return np.float32([told_noise(x, level, decoded, mask=m).std for x, level, m in rows])
 
 
 def _as_spec(name, value, spec):

@@ -9,9 +9,10 @@ from tf_jfb._validate import check
 from tf_jfb.data import Photo
 from tf_jfb.data import light as lights
 from tf_jfb.exported._inputs import as_mask, check_options
-from tf_jfb.exported._noise import told_noise
+from tf_jfb.exported._noise import Told, told_noise
 from tf_jfb.exported.model import ExportedModel
 from tf_jfb.exported.tiles import overlap, restore_in_tiles
+from tf_jfb.noise import PoissonGaussian
 from tf_jfb.solvers import Solution
 
 
@@ -24,6 +25,8 @@ class Restored(NamedTuple):
     status: Status
     trace: np.ndarray | None = None  # residual of every evaluation, where it was asked for
     noise: float | None = None  # that the model was told, of the values or light it solved for
+    estimated: bool = False  # whether that was estimated from the photograph
+    doubt: str | None = None  # why not to trust the estimate
 
 
 def deblur_photo(
@@ -52,14 +55,14 @@ def deblur_photo(
     tile = (tile, tile) if np.ndim(tile) == 0 else tile
     if None in tile or all(n <= t for n, t in zip(photo.pixels.shape, tile, strict=False)):
         return deblur_photos(model, [photo], trace, **options)[0]
-    values, told = _solved_for(model, photo, **options)
+    values, told, level = _solved_for(model, photo, **options)
     kernel, mask = told["kernel"], told.pop("mask")
 
     def restore(pixels, mask):
         return model.restore(pixels, mask=mask, **told)
 
     done = restore_in_tiles(restore, values, tile, overlap(kernel), mask, progress)
-    return _restored(photo, done, told["noise"], options.get("light"))
+    return _restored(photo, done, level, options.get("light"))
 
 
 def deblur_photos(
@@ -71,38 +74,49 @@ def deblur_photos(
     """
     sizes = {photo.pixels.shape[:2] for photo in photos}
     check(len(sizes) == 1, "Photographs of one solve must have one size.", sizes=sorted(sizes))
-    levels = [noise] * len(photos) if np.ndim(noise) == 0 else list(noise)
+    whole = isinstance(noise, PoissonGaussian) or np.ndim(noise) == 0
+    levels = [noise] * len(photos) if whole else list(noise)
     pairs = zip(photos, levels, strict=True)
     each = [_solved_for(model, photo, noise=level, **options) for photo, level in pairs]
-    widest = max(values.shape[-1] for values, _ in each)
-    images = np.stack([_wide(values, widest) for values, _ in each])
+    widest = max(values.shape[-1] for values, _, _ in each)
+    images = np.stack([_wide(values, widest) for values, _, _ in each])
     told = each[0][1]
     if model.takes_noise:
-        told = told | {"noise": [one["noise"] for _, one in each]}
-    masks = [one["mask"] for _, one in each]
+        told = told | {"noise": [one["noise"] for _, one, _ in each]}
+    masks = [one["mask"] for _, one, _ in each]
     if any(mask is not None for mask in masks):
         ones = np.ones((*images.shape[1:3], 1), np.float32)
         told["mask"] = np.stack([ones if mask is None else mask for mask in masks])
     result = model.restore(images, **told, trace=trace)
     return [
-        _restored(photo, _entry(result, i), one["noise"], options.get("light"))
-        for i, (photo, (_, one)) in enumerate(zip(photos, each, strict=True))
+        _restored(photo, _entry(result, i), level, options.get("light"))
+        for i, (photo, (_, _, level)) in enumerate(zip(photos, each, strict=True))
     ]
 
 
 def _solved_for(
     model, photo, kernel=None, noise=None, light="encoded", mask=None, **options
 ) -> tuple:
-    """(values [H, W, C] to solve for, options of `restore` for them)."""
+    """(values [H, W, C] to solve for, options of `restore` for them, the noise as `Told`)."""
     check_options(noise=noise)
     decoded = light == "linear" and not photo.linear
+    if isinstance(noise, PoissonGaussian):
+        check(
+            noise.gain is None or not decoded,
+            "`gain` is of values that count light: with those of a photograph that is decoded "
+            "first give `photons`, those at white, or say that they are light as they are.",
+            gain=noise.gain,
+            light=light,
+        )
+        noise = noise.at_white(photo.white)
     masks = [m for m in (mask, photo.mask) if m is not None]
     if masks:
         mask = np.prod([as_mask(m, (1, *photo.pixels.shape))[0] for m in masks], axis=0)
+    level = Told(noise)
     if model.takes_noise:
-        noise = told_noise(photo.pixels, noise, decoded, photo.icc, mask)
+        level = told_noise(photo.pixels, noise, decoded, photo.icc, mask)
     values = lights.decode(photo.pixels, photo.icc) if decoded else photo.pixels
-    return values, {"kernel": kernel, "noise": noise, "mask": mask, **options}
+    return values, {"kernel": kernel, "noise": level.std, "mask": mask, **options}, level
 
 
 def _wide(pixels, channels):
@@ -116,7 +130,7 @@ def _entry(result, i) -> Solution:
     return Solution(result.image[i], evaluations, float(result.residual[i]), status, trace)
 
 
-def _restored(photo, result, noise, light) -> Restored:
+def _restored(photo, result, level, light) -> Restored:
     """`photo` with the pixels of `result`, encoded as it was, in [0, 1] but for floating files."""
     image = result.image
     if photo.pixels.shape[-1] == 1:
@@ -126,7 +140,7 @@ def _restored(photo, result, noise, light) -> Restored:
     if not str(photo.dtype).startswith("float"):
         image = np.clip(image, 0.0, 1.0)
     how = (result.evaluations, result.residual, result.status, result.trace)
-    return Restored(photo._replace(pixels=image), *how, noise)
+    return Restored(photo._replace(pixels=image), *how, *level)
 
 
 def _channel_by_channel(model, photo, **options) -> Restored:
@@ -139,5 +153,15 @@ def _channel_by_channel(model, photo, **options) -> Restored:
         max(one.evaluations for one in each),
         max(one.residual for one in each),
         Status(max(one.status for one in each)),
-        noise=max((one.noise for one in each if one.noise is not None), default=None),
+        None,
+        *most_told(each),
+    )
+
+
+def most_told(restored) -> Told:
+    """One record for several: the largest noise, whether any was estimated, the first doubt."""
+    return Told(
+        max((one.noise for one in restored if one.noise is not None), default=None),
+        any(one.estimated for one in restored),
+        next((one.doubt for one in restored if one.doubt), None),
     )

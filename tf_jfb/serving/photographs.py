@@ -18,17 +18,19 @@ from tf_jfb._validate import check
 from tf_jfb.data import find_images
 from tf_jfb.data.image_io import EXTENSIONS, Photo, check_output, write_image
 from tf_jfb.exported import ExportedModel, Restored, deblur_photo, deblur_photos
+from tf_jfb.exported.photos import most_told
 from tf_jfb.exported.tiles import overlap
 
-COLUMNS = ("file", "status", "residual", "evaluations", "noise", "seconds", "message")
+COLUMNS = ("file", "status", "residual", "evaluations", "noise", "seconds", "message", "doubt")
 TOGETHER = 1 << 20  # pixels solved in one batch, at most: more of them are no faster
 HELD = 0.1  # memory of a photograph in all its stages, to that of as many pixels in a solve
 ERRORS = (OSError, ValueError, MemoryError, tf.errors.OpError)  # of one image
 KEPT, ERROR = "KEPT", "ERROR"
+NO_DOUBT = "none"  # of an estimate
 
 
 class Row(NamedTuple):
-    """One photograph of the report; `noise` is what the model was told."""
+    """One photograph of the report; `noise` is what the model was told, estimated or not."""
 
     file: str
     status: str  # a `Status` by name, or KEPT, or ERROR
@@ -37,6 +39,7 @@ class Row(NamedTuple):
     noise: float | None = None
     seconds: float | None = None
     message: str | None = None  # why there is no result
+    doubt: str | None = None  # of a noise that was estimated: why not to trust it, or "none"
 
 
 class Task(NamedTuple):
@@ -166,13 +169,13 @@ class Restorer:
 
 def joined(results) -> Restored:
     """One record of a stack's pages: the worst of each figure, `photo` being the list of all."""
-    levels = [r.noise for r in results if r.noise is not None]
     return Restored(
         [r.photo for r in results],
         max(r.evaluations for r in results),
         max(r.residual for r in results),
         Status(max(r.status for r in results)),
-        noise=max(levels, default=None),
+        None,
+        *most_told(results),
     )
 
 
@@ -189,7 +192,8 @@ def read_report(path) -> dict:
     """{file: its row} of a report; empty where there is none that can be read."""
     try:
         with open(path, newline="") as file:
-            rows = [Row(*values) for values in csv.reader(file) if len(values) == len(COLUMNS)]
+            width = (len(COLUMNS) - 1, len(COLUMNS))  # the first reports had no `doubt`
+            rows = [Row(*values) for values in csv.reader(file) if len(values) in width]
     except OSError:
         return {}
     return {row.file: row for row in rows[1:]}
@@ -204,7 +208,9 @@ def _written(task, result, seconds) -> Row:
         return _failed(task, error)
     figures = (f"{result.residual:.3e}", result.evaluations)
     noise = None if result.noise is None else f"{result.noise:.5f}"
-    return Row(str(task.source), result.status.name, *figures, noise, f"{seconds:.3f}")
+    doubt = (result.doubt or NO_DOUBT) if result.estimated else None
+    told = (noise, f"{seconds:.3f}", None, doubt)
+    return Row(str(task.source), result.status.name, *figures, *told)
 
 
 def _failed(task, error) -> Row:
