@@ -13,6 +13,8 @@ from tf_jfb.serving.server.pace import Pace
 class Version:
     """A SavedModel at work. `model` is it as an `ExportedModel`, or None where it is another kind.
 
+    `merged` names the signatures whose calls may be merged along the first axis of all inputs.
+
     `with version:` counts a user; `drained` waits for all of them.
     """
 
@@ -48,9 +50,11 @@ class Version:
 
     def _warm_up(self) -> None:
         """Every signature whose inputs are known, once; the main one again, to measure it."""
+        self.merged = set()
         for name, program in self.signatures.items():
             inputs = example_inputs(program.structured_input_signature[1])
             if inputs is not None:
+                self.merged |= {name} if "image" in inputs else set()
                 program(**inputs)
                 started = time.monotonic()
                 out = program(**inputs)
