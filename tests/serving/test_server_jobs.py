@@ -12,7 +12,7 @@ from tf_jfb import operators
 from tf_jfb.data import Photo, dead_leaves
 from tf_jfb.exported import deblur_photo
 from tf_jfb.operators import kernels
-from tf_jfb.serving.server import Batcher, Job, ModelStore, Settings, Solver
+from tf_jfb.serving.server import Batcher, Job, Settings, Solver
 from tf_jfb.serving.server.calls import Call
 from tf_jfb.serving.server.jobs import batches, pad_kernel, records, solve, solve_each
 from tf_jfb.serving.server.pace import Pace
@@ -21,15 +21,9 @@ MOST = 1000
 
 
 @pytest.fixture(scope="module")
-def store(exports):
-    store = ModelStore(exports)
-    store.scan()
-    return store
-
-
-@pytest.fixture(scope="module")
-def version(store):
-    return store.lease("any")
+def version(loaded):
+    with loaded.lease("any") as version:
+        yield version
 
 
 def photo(side=24, seed=0, channels=3):

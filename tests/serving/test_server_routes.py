@@ -17,8 +17,8 @@ from tf_jfb.operators import kernels
 
 
 @pytest.fixture(scope="module")
-def client(exports):
-    with client_of(exports) as client:
+def client(exports, loaded):
+    with client_of(exports, loaded) as client:
         yield client
 
 
@@ -105,9 +105,9 @@ def test_predict_of_one_input_takes_bare_values_and_base64(client):
         np.testing.assert_allclose(found, bare.json()["predictions"][0]["restored"], atol=1e-6)
 
 
-def test_predicts_that_come_together_are_merged(exports):
+def test_predicts_that_come_together_are_merged(exports, loaded):
     grey = [picture(16, seed, channels=1) for seed in range(6)]
-    with client_of(exports, batch_wait=0.3) as client:
+    with client_of(exports, loaded, batch_wait=0.3) as client:
 
         def ask(image):
             body = {"signature_name": "serving_default", "instances": [image.tolist()]}
@@ -196,9 +196,9 @@ def test_a_new_version_is_served_and_the_old_told_of(root):
         assert store.status("fixed")[2].state == "AVAILABLE"
 
 
-def test_logs_hold_neither_pictures_nor_tokens(exports, caplog):
+def test_logs_hold_neither_pictures_nor_tokens(exports, loaded, caplog):
     caplog.set_level(logging.INFO, "tf_jfb.server")
-    with client_of(exports, token="very secret") as client:
+    with client_of(exports, loaded, token="very secret") as client:
         bearer = {"authorization": "Bearer very secret"}
         assert deblur(client, max_evaluations=1, headers=bearer).status_code == 200
         client.get("/v1/models/any?key=hidden", headers=bearer)
