@@ -19,5 +19,7 @@ def model_of_any_blur():
 @pytest.fixture(scope="session")
 def folder(model_of_any_blur, tmp_path_factory):
     """Its export, as version 2 of a name."""
-    extra = {"assets.extra/certificate.yaml": "bound: 0.9", "assets.extra/config.yaml": "seed: 3"}
-    return export(model_of_any_blur, tmp_path_factory.mktemp("any") / "2", extra=extra)
+    config = "{seed: 3, noise: 0.01, blur: any, kernel_files: null}"
+    extra = {"assets.extra/certificate.yaml": "bound: 0.9", "assets.extra/config.yaml": config}
+    told = {"extra": extra, "about": {"data_licence": "none"}}
+    return export(model_of_any_blur, tmp_path_factory.mktemp("any") / "2", **told)

@@ -33,7 +33,12 @@ def test_it_says_what_it_takes(model, fixed):
     assert (model.takes_kernel, model.takes_noise, model.channels) == (True, True, 3)
     assert (fixed.takes_kernel, fixed.takes_noise) == (False, False)
     assert model.rtol == pytest.approx(1e-3) and model.max_evaluations == 50
-    assert model.certificate == {"bound": 0.9} and model.config == {"seed": 3}
+    assert model.certificate == {"bound": 0.9} and model.config == {
+        "seed": 3,
+        "noise": 0.01,
+        "blur": "any",
+        "kernel_files": None,
+    }
     assert fixed.certificate is None
 
 

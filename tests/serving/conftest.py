@@ -26,6 +26,16 @@ def exports(tmp_path_factory):
     return root
 
 
+@pytest.fixture(scope="session")
+def loaded(exports):
+    """A `ModelStore` of the folder, whose models are loaded once for all tests that change none."""
+    from tf_jfb.serving.server import ModelStore
+
+    store = ModelStore(exports)
+    store.scan()
+    return store
+
+
 @pytest.fixture
 def root(exports, tmp_path):
     """A copy of the folder that a test may change."""

@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 from server_client import client_of, deblur, png
 
-from tf_jfb.serving.server import ModelStore, Settings
+from tf_jfb.serving.server import Settings
+
+LIMITS = {"max_bytes": 1 << 20, "max_pixels": 64 * 64, "max_kernel": 15}
 
 
 @pytest.fixture(scope="module")
-def client(exports):
-    with client_of(exports, max_bytes=1 << 20, max_pixels=64 * 64, max_kernel=15) as client:
+def client(exports, loaded):
+    with client_of(exports, loaded, **LIMITS) as client:
         yield client
         assert deblur(client, max_evaluations=1).status_code == 200  # it has gone on
 
@@ -190,8 +192,8 @@ def test_a_form_that_is_none_is_refused(client):
         assert answer.status_code == code and answer.json()["error"], answer.text
 
 
-def test_a_token_is_asked_for_but_of_those_that_watch(exports):
-    with client_of(exports, token="s3cret") as client:
+def test_a_token_is_asked_for_but_of_those_that_watch(exports, loaded):
+    with client_of(exports, loaded, token="s3cret") as client:
         for headers in ({}, {"authorization": "Bearer s3cre"}, {"authorization": "s3cret"}):
             answer = client.get("/v1/models/any", headers=headers)
             assert answer.status_code == 401 and answer.headers["www-authenticate"] == "Bearer"
@@ -216,11 +218,11 @@ async def _ask(app, receive, length=None):
 
 
 @pytest.fixture
-def app(exports):
+def app(loaded):
     from tf_jfb.serving.server.app import create_app
 
     limits = {"max_bytes": 100, "body_seconds": 0.05, "max_queue": 2}
-    return create_app(ModelStore(exports), Settings(**limits))
+    return create_app(loaded, Settings(**limits))
 
 
 def test_slow_and_endless_bodies_end(app):

@@ -20,8 +20,8 @@ FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "ICO", "TGA")
 
 
 @pytest.fixture(scope="module")
-def client(exports):
-    with client_of(exports, **LIMITS) as client:
+def client(exports, loaded):
+    with client_of(exports, loaded, **LIMITS) as client:
         yield client
 
 

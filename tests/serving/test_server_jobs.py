@@ -6,28 +6,24 @@ import time
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tf_jfb import operators
 from tf_jfb.data import Photo, dead_leaves
 from tf_jfb.exported import deblur_photo
 from tf_jfb.operators import kernels
-from tf_jfb.serving.server import Batcher, Job, ModelStore, Settings, Solver
-from tf_jfb.serving.server.jobs import batches, pad_kernel, solve, solve_each
+from tf_jfb.serving.server import Batcher, Job, Settings, Solver
+from tf_jfb.serving.server.calls import Call
+from tf_jfb.serving.server.jobs import batches, pad_kernel, records, solve, solve_each
 from tf_jfb.serving.server.pace import Pace
 
 MOST = 1000
 
 
 @pytest.fixture(scope="module")
-def store(exports):
-    store = ModelStore(exports)
-    store.scan()
-    return store
-
-
-@pytest.fixture(scope="module")
-def version(store):
-    return store.lease("any")
+def version(loaded):
+    with loaded.lease("any") as version:
+        yield version
 
 
 def photo(side=24, seed=0, channels=3):
@@ -126,3 +122,41 @@ def test_jobs_that_come_together_are_solved_together(version):
     assert seen == [3, 1]
     np.testing.assert_allclose(outcomes[0].photo.pixels, outcomes[3].photo.pixels, atol=1e-5)
     assert not np.allclose(outcomes[0].photo.pixels, outcomes[1].photo.pixels)
+
+
+def call(version, seed=0, count=1, side=16, cap=5, signature="deblur_photo"):
+    rng = np.random.default_rng(seed)
+    values = {"image": rng.random((count, side, side, 3)), "noise": rng.uniform(0.01, 0.05, count)}
+    values |= {"kernel": rng.random((count, 3, 3)), "rtol": np.full(count, 10.0 ** -(seed + 1))}
+    values["mask"] = np.ones((count, side, side, 1))
+    inputs = {name: tf.constant(value, tf.float32) for name, value in values.items()}
+    inputs["max_evaluations"] = tf.fill([count], cap)
+    specs = version.signatures[signature].structured_input_signature[1]
+    return Call(version, signature, {name: inputs[name] for name in specs})
+
+
+@pytest.mark.parametrize("signature", ["deblur_photo", "deblur", "trace_photo"])
+def test_calls_of_one_signature_are_answered_as_each_alone(version, signature):
+    caps = (3, 9, 6)
+    calls = [call(version, i, i + 1, cap=caps[i], signature=signature) for i in range(3)]
+    (batch,) = batches(calls, 8, 1 << 20, 0.0)
+    assert batch == calls
+    program = version.signatures[signature]
+    for one, answer in zip(calls, solve_each(batch, MOST), strict=True):
+        alone = {name: tensor.numpy() for name, tensor in program(**one.inputs).items()}
+        assert {n: a.shape for n, a in answer.items()} == {n: a.shape for n, a in alone.items()}
+        for name, array in alone.items():
+            np.testing.assert_allclose(answer[name], array, atol=1e-5, err_msg=name)
+
+
+def test_calls_that_differ_are_kept_apart_and_fail_alone(version):
+    good, other = call(version), call(version, side=18)
+    bad = call(version)
+    bad.inputs["image"] = tf.fill([1, 16, 16, 3], 9.0)
+    job = Job(version, photo(16), kernels.box(3))
+    calls = [good, other, call(version, signature="deblur"), job, call(version, count=8)]
+    assert [len(b) for b in batches(calls, 8, 1 << 20, 0.0)] == [1] * 5
+    answers = solve_each([good, bad], MOST)
+    assert isinstance(answers[1], tf.errors.InvalidArgumentError)
+    assert records(answers[0]) == [("CONVERGED", 3, pytest.approx(answers[0]["residual"][0]))]
+    assert records(answers[1]) == [("ERROR", None, None)] and records({"x": np.ones(2)}) == []

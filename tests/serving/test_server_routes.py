@@ -1,6 +1,7 @@
 """The server's routes answer as the model does."""
 
 import base64
+import concurrent.futures
 import io
 import json
 import logging
@@ -16,8 +17,8 @@ from tf_jfb.operators import kernels
 
 
 @pytest.fixture(scope="module")
-def client(exports):
-    with client_of(exports) as client:
+def client(exports, loaded):
+    with client_of(exports, loaded) as client:
         yield client
 
 
@@ -104,6 +105,44 @@ def test_predict_of_one_input_takes_bare_values_and_base64(client):
         np.testing.assert_allclose(found, bare.json()["predictions"][0]["restored"], atol=1e-6)
 
 
+def test_predicts_that_come_together_are_merged(exports, loaded):
+    grey = [picture(16, seed, channels=1) for seed in range(6)]
+    with client_of(exports, loaded, batch_wait=0.3) as client:
+
+        def ask(image):
+            body = {"signature_name": "serving_default", "instances": [image.tolist()]}
+            return client.post("/v1/models/fixed:predict", json=body).json()["predictions"][0]
+
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+            together = list(pool.map(ask, grey))
+        text = client.get("/metrics").text
+        alone = [ask(image) for image in grey]
+    lines = dict(line.rsplit(" ", 1) for line in text.splitlines() if line[0] != "#")
+    assert float(lines["tf_jfb_batch_images_sum"]) == 6
+    assert float(lines["tf_jfb_batch_images_count"]) < 6
+    for one, other in zip(together, alone, strict=True):
+        np.testing.assert_allclose(one["restored"], other["restored"], atol=1e-5)
+        assert one["evaluations"] == other["evaluations"]
+
+
+def test_predict_takes_files_and_gives_files(client):
+    coded = {"b64": base64.b64encode(png(picture(16, channels=1))).decode()}
+    row = {"image_bytes": coded, "rtol": 0.0, "max_evaluations": 3}
+    body = {"signature_name": "deblur_bytes", "instances": [row]}
+    (answer,) = client.post("/v1/models/fixed:predict", json=body).json()["predictions"]
+    body = {"signature_name": "restore", "instances": [{**row, "image": coded}]}
+    del body["instances"][0]["image_bytes"]
+    (alone,) = client.post("/v1/models/fixed:predict", json=body).json()["predictions"]
+    assert (answer["evaluations"], answer["status"]) == (3, 1)
+    found = pixels_of(base64.b64decode(answer["restored_bytes"]["b64"]))
+    expected = np.clip(alone["restored"], 0, 1)[..., 0]
+    np.testing.assert_allclose(found, expected, atol=0.51 / 255)
+    for value, reason in (("text", "list of"), ({"b64": "aGVsbG8="}, "must be usable")):
+        bad = {"signature_name": "deblur_bytes", "instances": [row | {"image_bytes": value}]}
+        refused = client.post("/v1/models/fixed:predict", json=bad)
+        assert refused.status_code == 400 and reason in refused.json()["error"]
+
+
 def test_status_and_metadata(client):
     (state,) = client.get("/v1/models/any").json()["model_version_status"]
     assert state["version"] == "1" and state["state"] == "AVAILABLE"
@@ -115,6 +154,10 @@ def test_status_and_metadata(client):
     kernel = signatures["deblur"]["inputs"]["kernel"]
     assert kernel["dtype"] == "DT_FLOAT" and len(kernel["tensor_shape"]["dim"]) == 3
     assert client.get("/v1/models/any/versions/1/metadata").json() == told
+    assert (told["metadata"]["tf_jfb"]["name"], told["metadata"]["tf_jfb"]["channels"]) == (
+        "any",
+        3,
+    )
     with client.app.state.store.lease("any") as version:
         pass
     assert version.drained(0)  # whoever asked has left it, so that a newer one may replace it
@@ -153,9 +196,9 @@ def test_a_new_version_is_served_and_the_old_told_of(root):
         assert store.status("fixed")[2].state == "AVAILABLE"
 
 
-def test_logs_hold_neither_pictures_nor_tokens(exports, caplog):
+def test_logs_hold_neither_pictures_nor_tokens(exports, loaded, caplog):
     caplog.set_level(logging.INFO, "tf_jfb.server")
-    with client_of(exports, token="very secret") as client:
+    with client_of(exports, loaded, token="very secret") as client:
         bearer = {"authorization": "Bearer very secret"}
         assert deblur(client, max_evaluations=1, headers=bearer).status_code == 200
         client.get("/v1/models/any?key=hidden", headers=bearer)

@@ -21,6 +21,9 @@ def add_arguments(p) -> None:
     p.add_argument("--denoiser", action="store_true", help="the run trained a denoiser")
     p.add_argument("--rtol", type=float, help="default tolerance of the export; else the run's")
     p.add_argument("--max-evaluations", type=int, help="default cap of the export; else the run's")
+    p.add_argument(
+        "--data-licence", metavar="TEXT", help="terms of the training images, to be told"
+    )
     p.add_argument("--blur", help="for a model of any blur: one for this blur, zero-padded")
 
 
@@ -35,7 +38,8 @@ def run(args) -> None:
 
     if args.denoiser:
         extra = {CONFIG_OF_EXPORT: config_for_export(args.run_folder)}
-        print(f"wrote {export_denoiser(load_denoiser(args.run_folder), args.output, extra=extra)}")
+        told = {"extra": extra, "about": {"data_licence": args.data_licence}}
+        print(f"wrote {export_denoiser(load_denoiser(args.run_folder), args.output, **told)}")
         return
     model = load_run(args.run_folder)
     if args.blur is not None:
@@ -48,4 +52,5 @@ def run(args) -> None:
         named = args.blur.split(":")[0] in kernels.FORMS
         own = {"blur": args.blur if named else os.path.abspath(args.blur), "boundary": "circular"}
     extra = {CONFIG_OF_EXPORT: config_for_export(args.run_folder, **options, **own)}
-    print(f"wrote {export(model, args.output, extra=extra)}")
+    told = {"extra": extra, "about": {"data_licence": args.data_licence}}
+    print(f"wrote {export(model, args.output, **told)}")

@@ -2,6 +2,7 @@
 
 from tf_jfb.exported._folder import CONFIG_OF_EXPORT, describe, shipped
 from tf_jfb.exported._inputs import check_options
+from tf_jfb.exported._warmup import example_inputs
 from tf_jfb.exported.deblur import deblur, load_model
 from tf_jfb.exported.export import export, export_denoiser, for_blur
 from tf_jfb.exported.model import ExportedModel, load
@@ -16,6 +17,7 @@ __all__ = [
     "deblur_photo",
     "deblur_photos",
     "describe",
+    "example_inputs",
     "export",
     "export_denoiser",
     "for_blur",

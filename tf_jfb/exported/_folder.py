@@ -5,10 +5,11 @@ import re
 
 from tf_jfb._validate import check
 
-# Beside the model, where SavedModel leaves it alone: the configuration of the training, and what
-# was certified of the model.
+# Beside the model, where SavedModel leaves it alone: the configuration of the training, what was
+# certified of the model, and what it is.
 CONFIG_OF_EXPORT = pathlib.Path("assets.extra") / "config.yaml"
 CERTIFICATE_OF_EXPORT = pathlib.Path("assets.extra") / "certificate.yaml"
+ABOUT_OF_EXPORT = pathlib.Path("assets.extra") / "tf_jfb.json"
 _PACKAGE = pathlib.Path(__file__).parents[1]
 _SHIPPED = (_PACKAGE / "shipped", _PACKAGE.parent / "saved_models")  # installed, in a checkout
 

@@ -7,16 +7,21 @@ import tempfile
 
 import keras
 import tensorflow as tf
+import yaml
 
 from tf_jfb._gradients import undifferentiated
 from tf_jfb._validate import check, refuse
 from tf_jfb._version import __version__
 from tf_jfb._weights import FORMAT, named_weights
+from tf_jfb.exported import _encoded
 from tf_jfb.exported._assertions import assert_usable
+from tf_jfb.exported._folder import ABOUT_OF_EXPORT, CERTIFICATE_OF_EXPORT, CONFIG_OF_EXPORT
+from tf_jfb.exported._warmup import WARM_UP_OF_EXPORT, write_warm_up
 from tf_jfb.models import Equilibrium
 from tf_jfb.operators import Operator
 
-_ABOUT = "assets.extra/tf_jfb.json"
+# Of the configuration of a training: what the measurements were that it was trained on.
+PROTOCOL = ("data", "blur", "families", "kernel_size", "noise", "noise_high", "photo", "crop")
 
 
 class _Served(tf.Module):
@@ -52,7 +57,26 @@ def _programs(model: Equilibrium, served: _Served, channels: int) -> dict:
         mask = {"mask": tf.TensorSpec([None, None, None, 1], tf.float32, name="mask")}
         programs["deblur_photo"] = program(inputs | options | mask, boundary=photo)
         programs["trace_photo"] = program(inputs | options | mask, boundary=photo, trace=True)
+    if channels in _encoded.CHANNELS:
+        whole = programs["deblur_photo" if model.takes_kernel else "restore"]
+        files = {"image_bytes": tf.TensorSpec([None], tf.string, name="image_bytes")}
+        files |= {name: spec for name, spec in inputs.items() if name != "image"} | options
+        programs["deblur_bytes"] = _program(_of_files(whole, channels), files)
     return programs
+
+
+def _of_files(program, channels):
+    """`program` of picture files, without a mask."""
+
+    def function(image_bytes, **told):
+        told["image"] = image = _encoded.decoded(image_bytes, channels)
+        names = [spec.name for spec in program.input_signature]
+        told["mask"] = tf.ones_like(image[..., :1])
+        outputs = program(*(told[name] for name in names))
+        restored = _encoded.encoded(outputs.pop("restored"))
+        return {"restored_bytes": restored, **outputs}
+
+    return function
 
 
 def _program(solve, specs: dict, **options):
@@ -105,7 +129,13 @@ def _inputs(model, channels) -> dict:
     return specs
 
 
-def export(model: Equilibrium, path, channels: int = 3, extra: dict | None = None) -> pathlib.Path:
+def export(
+    model: Equilibrium,
+    path,
+    channels: int = 3,
+    extra: dict | None = None,
+    about: dict | None = None,
+) -> pathlib.Path:
     """Writes `model` as a SavedModel folder, whole or not at all.
 
     Signatures: `serving_default(image)` with the model's own tolerance and cap, and
@@ -118,20 +148,34 @@ def export(model: Equilibrium, path, channels: int = 3, extra: dict | None = Non
     trusted. Its `serving_default` is `deblur_photo` without a mask. Inputs outside their ranges
     fail the call, with a sentence that says which.
 
+    With 1 or 3 channels there is `deblur_bytes`, too: `image_bytes` [B], the files of pictures of
+    one size (JPEG, PNG or BMP; TensorFlow decodes no TIFF), stand for `image`, without a mask, and
+    `restored_bytes` [B], PNG of 8 bits, for `restored`.
+
+    Beside the model lie assets.extra/tf_jfb.json, which says what it is, and requests by which
+    TensorFlow Serving warms it up.
+
     Args:
         model: a built equilibrium model.
         path: the folder to make, such as saved_models/NAME/1.
         channels: of the images.
         extra: {path within the folder: text} of files to add, such as the configuration.
+        about: what else to say of it, such as `data_licence`; what JSON can hold. Its protocol and
+            its certificate are told by the files of `extra` that hold them.
 
     Raises:
         ValueError: `path` exists, or its parent cannot be written.
     """
     served = _Served(model)
-    return _write(served, _programs(model, served, channels), path, extra)
+    own = {"channels": channels, "rtol": float(model.solver.rtol)}
+    own |= {"max_evaluations": int(model.solver.max_evaluations)}
+    programs = _programs(model, served, channels)
+    return _write(served, programs, path, extra, own | (about or {}))
 
 
-def export_denoiser(model, path, channels: int = 3, extra: dict | None = None) -> pathlib.Path:
+def export_denoiser(
+    model, path, channels: int = 3, extra: dict | None = None, about: dict | None = None
+) -> pathlib.Path:
     """Writes a `Denoiser` as a SavedModel folder, whole or not at all.
 
     Its one signature, `serving_default(image, noise)`, returns `restored`, [B, H, W, C] as the
@@ -151,26 +195,44 @@ def export_denoiser(model, path, channels: int = 3, extra: dict | None = None) -
         return {"restored": restored}
 
     program = tf.function(denoise, input_signature=inputs, autograph=False)
-    return _write(served, {"serving_default": program}, path, extra)
+    about = {"channels": channels} | (about or {})
+    return _write(served, {"serving_default": program}, path, extra, about)
 
 
-def _about() -> str:
-    """What wrote the export."""
-    return json.dumps({"format": FORMAT, "tf_jfb": __version__})
+def _about(path, told) -> str:
+    """What the export is and what wrote it, as JSON."""
+    known = {"format": FORMAT, "tf_jfb": __version__}
+    known |= {"tensorflow": tf.__version__, "keras": keras.__version__}
+    version = path.name if path.name.isdigit() else None
+    known |= {"name": path.parent.name if version else path.name, "version": version}
+    return json.dumps(known | told, indent=1) + "\n"
 
 
-def _write(served, programs, path, extra) -> pathlib.Path:
+def _told_by(extra) -> dict:
+    """What the files beside the model tell of it: how it was trained, what was certified."""
+    texts = {str(name): text for name, text in extra.items()}
+    config = yaml.safe_load(texts.get(str(CONFIG_OF_EXPORT), "")) or {}
+    protocol = {name: config[name] for name in PROTOCOL if config.get(name) is not None}
+    certificate = yaml.safe_load(texts.get(str(CERTIFICATE_OF_EXPORT), ""))
+    return {"protocol": protocol or None, "certificate": certificate}
+
+
+def _write(served, programs, path, extra, about) -> pathlib.Path:
     path = pathlib.Path(path)
     check(not path.exists(), "`path` must not exist yet: raise the version.", path=str(path))
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    told = _told_by(extra or {}) | about
+    texts = {str(ABOUT_OF_EXPORT): _about(path, told), **(extra or {})}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".partial-") as folder:
             written = pathlib.Path(folder) / "model"
             tf.saved_model.save(served, str(written), programs, options)
-            for name, text in {_ABOUT: _about(), **(extra or {})}.items():
+            for name, text in texts.items():
                 (written / name).parent.mkdir(parents=True, exist_ok=True)
                 (written / name).write_text(text)
+            name = path.parent.name if path.name.isdigit() else path.name
+            write_warm_up(written / WARM_UP_OF_EXPORT, name, programs)
             written.rename(path)
     except OSError as error:
         refuse(f"`path` could not be written ({error.strerror}).", path=str(path))

@@ -97,6 +97,11 @@ class ExportedModel:
         """What was certified of the model, where that lies beside it."""
         return self._beside(_folder.CERTIFICATE_OF_EXPORT)
 
+    @property
+    def about(self) -> dict | None:
+        """What it is: version, protocol, certificate, terms of its data; what its export told."""
+        return self._beside(_folder.ABOUT_OF_EXPORT)
+
     def restore(
         self,
         image,

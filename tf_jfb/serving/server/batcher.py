@@ -8,10 +8,10 @@ from tf_jfb.serving.server.jobs import batches, solve_each
 
 
 class Solver:
-    """Solves lists of jobs, one list at a time, in a thread of its own.
+    """Solves lists of jobs and calls, one list at a time, in a thread of its own.
 
-    `observe(batch, outcomes, seconds)` is called after every solve. An outcome is a `Restored` or
-    the exception that the job failed with.
+    `observe(batch, outcomes, seconds)` is called after every solve. The outcome of a `Job` is a
+    `Restored`, that of a `Call` a dictionary, or it is the exception that either failed with.
     """
 
     def __init__(self, settings, observe=lambda *_: None):
@@ -20,11 +20,7 @@ class Solver:
 
     async def solve(self, jobs: list) -> list:
         """Outcomes of `jobs`, in their order."""
-        return await self.run(lambda: self._solve(jobs))
-
-    async def run(self, function):
-        """`function()` in the thread, after what is there already."""
-        return await asyncio.get_running_loop().run_in_executor(self.thread, function)
+        return await asyncio.get_running_loop().run_in_executor(self.thread, self._solve, jobs)
 
     def _solve(self, jobs) -> list:
         s, outcomes = self.settings, {}

@@ -28,6 +28,8 @@ class Job:
     max_evaluations: int | None = None
     deadline: float = math.inf  # of `time.monotonic`
 
+    images = 1
+
     @property
     def pixels(self) -> int:
         """Height times width."""
@@ -47,6 +49,11 @@ class Job:
         left = max(1e-3, self.deadline - now)
         urgency = math.inf if left == math.inf else int(OCTAVES * math.log2(left))
         return id(self.version), size, self.boundary, self.light, scene, urgency
+
+    @staticmethod
+    def together(batch: list, most: int) -> list:
+        """`solve`."""
+        return solve(batch, most)
 
 
 def _scene(side: int, kernel: int) -> int:
@@ -70,14 +77,19 @@ def pad_kernel(kernel: np.ndarray, shape) -> np.ndarray:
     return np.pad(kernel, widths)
 
 
-def batches(jobs, max_batch: int, max_pixels: int, now: float) -> list[list[Job]]:
-    """`jobs` as lists that can be solved together, those whose deadline is first coming first."""
+def batches(jobs, max_batch: int, max_pixels: int, now: float) -> list[list]:
+    """`jobs` as lists that can be solved together, those whose deadline is first coming first.
+
+    They may be `Job` and `Call`, which are never solved together.
+    """
     groups, full = {}, []
     for job in sorted(jobs, key=lambda job: job.deadline):
-        group = groups.setdefault(job.group(now), [])
-        group.append(job)
-        if len(group) == max_batch or (len(group) + 1) * job.pixels > max_pixels:
-            full.append(groups.pop(job.group(now)))
+        key = job.group(now)
+        group = groups.get(key, [])
+        images, pixels = (sum(getattr(j, w) for j in [*group, job]) for w in ("images", "pixels"))
+        if group and (images > max_batch or pixels > max_pixels):
+            full.append(groups.pop(key))
+        groups.setdefault(key, []).append(job)
     return sorted([*full, *groups.values()], key=lambda batch: batch[0].deadline)
 
 
@@ -103,14 +115,26 @@ def solve(batch: list[Job], most: int) -> list[Restored]:
     return restored
 
 
-def solve_each(batch: list[Job], most: int) -> list:
-    """`solve`, with the exception of every job that failed: one does not fail the others."""
+def solve_each(batch: list, most: int) -> list:
+    """`together` of one group, with the exception of each that failed: none fails another."""
     try:
-        return solve(batch, most)
+        return batch[0].together(batch, most)
     except Exception as error:  # whatever a program raises
         if len(batch) == 1:
             return [error]
         return [solve_each([job], most)[0] for job in batch]
+
+
+def records(outcome) -> list[tuple]:
+    """(status, evaluations, residual) of every image of an outcome; none of other programs'."""
+    if isinstance(outcome, Exception):
+        return [("ERROR", None, None)]
+    if isinstance(outcome, Restored):
+        return [(status_of(outcome), outcome.evaluations, outcome.residual)]
+    if not {"status", "evaluations", "residual"} <= set(outcome):
+        return []
+    columns = (outcome[name].tolist() for name in ("status", "evaluations", "residual"))
+    return [(Status(s).name, e, r) for s, e, r in zip(*columns, strict=True)]
 
 
 def status_of(restored: Restored) -> str:

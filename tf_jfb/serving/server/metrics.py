@@ -1,8 +1,10 @@
 """What Prometheus is told."""
 
+import itertools
+
 import prometheus_client as prometheus
 
-from tf_jfb.serving.server.jobs import status_of
+from tf_jfb.serving.server.jobs import records
 
 COUNTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 RESIDUALS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -38,17 +40,16 @@ class Metrics:
         self._solves, self._taken = 0, 0.0
 
     def observe(self, batch, outcomes, seconds: float) -> None:
-        """Takes in a solve of jobs `batch`."""
+        """Takes in a solve of jobs, or of calls, `batch`."""
         labels = (batch[0].version.name, str(batch[0].version.version))
         self._solves, self._taken = self._solves + 1, self._taken + seconds
-        self.batch.observe(len(batch))
+        self.batch.observe(sum(job.images for job in batch))
         self.solve.labels(*labels).observe(seconds)
-        for outcome in outcomes:
-            failed = isinstance(outcome, Exception)
-            self.images.labels(*labels, "ERROR" if failed else status_of(outcome)).inc()
-            if not failed:
-                self.evaluations.labels(*labels).observe(outcome.evaluations)
-                self.residual.labels(*labels).observe(outcome.residual)
+        for status, evaluations, residual in itertools.chain(*map(records, outcomes)):
+            self.images.labels(*labels, status).inc()
+            if evaluations is not None:
+                self.evaluations.labels(*labels).observe(evaluations)
+                self.residual.labels(*labels).observe(residual)
 
     def mean_seconds(self) -> float:
         """Of a solve so far."""

@@ -27,8 +27,8 @@ def photo_of(content: bytes, max_pixels: int, what: str = "image") -> Photo:
         return read_image(content, name=what)
 
 
-def check_size(content: bytes, max_pixels: int, what: str) -> None:
-    """Raises RefusedError, 413, if the headers tell of more pixels than `max_pixels`."""
+def check_size(content: bytes, max_pixels: int, what: str) -> int:
+    """Its pixels. Raises RefusedError, 413, if the headers tell of more than `max_pixels`."""
     with _refusing(what):
         height, width, channels = _size(content, what)
     if height * width > max_pixels or channels > MAX_CHANNELS:
@@ -37,6 +37,7 @@ def check_size(content: bytes, max_pixels: int, what: str) -> None:
             f"`{what}` must have at most {max_pixels} pixels and {MAX_CHANNELS} channels. Received:"
             f" height={height}, width={width}, channels={channels}",
         )
+    return height * width
 
 
 def _size(content, what) -> tuple:

@@ -4,9 +4,9 @@ import asyncio
 import json
 
 import fastapi
-import numpy as np
 
 from tf_jfb.serving.server import describe, documents, tensors
+from tf_jfb.serving.server.calls import Call
 from tf_jfb.serving.server.deblur_route import checked
 from tf_jfb.serving.server.documents import Name, Version
 from tf_jfb.serving.server.refused import RefusedError
@@ -64,18 +64,9 @@ async def _predicted(request, name, version):
             known = sorted(model.signatures)
             reason = f"`signature_name` must be one of {known}. Received: {signature[:80]!r}"
             raise RefusedError(400, reason)
-        program = model.signatures[signature]
-        specs = program.structured_input_signature[1]
+        specs = model.signatures[signature].structured_input_signature[1]
         inputs = await asyncio.to_thread(tensors.tensors_of, content, specs, state.settings)
-        outcome = checked(await state.solver.run(lambda: _outputs(program, inputs)))
+        outcome = checked(await state.submit(Call(model, signature, inputs)))
     request.scope["state"]["told"] = {"model": name, "version": model.version}
     text = await asyncio.to_thread(lambda: json.dumps(tensors.answer_of(content, outcome)))
     return fastapi.Response(text, media_type="application/json")
-
-
-def _outputs(program, inputs):
-    """{name: array}, or the exception that the program raised."""
-    try:
-        return {name: np.asarray(tensor) for name, tensor in program(**inputs).items()}
-    except Exception as error:  # whatever a program raises
-        return error

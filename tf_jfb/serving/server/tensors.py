@@ -7,7 +7,7 @@ import json
 import numpy as np
 import tensorflow as tf
 
-from tf_jfb.serving.server.pictures import photo_of
+from tf_jfb.serving.server.pictures import check_size, photo_of
 from tf_jfb.serving.server.refused import RefusedError
 
 FORMATS = ("instances", "inputs")
@@ -80,7 +80,7 @@ def _array(name, value, spec, settings) -> np.ndarray:
     if any(isinstance(one, dict) for one in values):
         value = [_unpacked(name, one, spec, settings) for one in values]
     if spec.dtype == tf.string:
-        return np.asarray(value, object)
+        return _files(name, value, settings)
     try:
         array = np.asarray(value)
         if array.dtype.kind not in "iuf" or not np.isfinite(array).all():
@@ -113,6 +113,17 @@ def _unpacked(name, value, spec, settings):
         raise RefusedError(400, f"`{name}` must be numbers: only an image may be a file.")
     pixels, channels = photo_of(content, settings.max_pixels).pixels, spec.shape[-1]
     return np.repeat(pixels, channels, -1) if pixels.shape[-1] == 1 and channels else pixels
+
+
+def _files(name, value, settings) -> np.ndarray:
+    """Picture files, their sizes looked at: the program decodes whatever it is given."""
+    if not (isinstance(value, list) and all(isinstance(one, bytes) for one in value)):
+        raise RefusedError(400, f'`{name}` must be a list of {{"b64": TEXT}}.')
+    sizes = [check_size(one, settings.max_pixels, name) for one in value]
+    if sum(sizes) > settings.max_pixels:
+        reason = f"The images must have at most {settings.max_pixels} pixels together."
+        raise RefusedError(413, f"{reason} Received: {sum(sizes)}")
+    return np.asarray(value, object)
 
 
 def _check_limits(arrays, settings) -> None:

@@ -4,17 +4,16 @@ import pathlib
 import threading
 import time
 
-import numpy as np
 import tensorflow as tf
 
-from tf_jfb.exported import ExportedModel
+from tf_jfb.exported import ExportedModel, example_inputs
 from tf_jfb.serving.server.pace import Pace
-
-SIDE, KERNEL = 32, 3  # of what is solved to warm up
 
 
 class Version:
     """A SavedModel at work. `model` is it as an `ExportedModel`, or None where it is another kind.
+
+    `merged` names the signatures whose calls may be merged along the first axis of all inputs.
 
     `with version:` counts a user; `drained` waits for all of them.
     """
@@ -51,31 +50,15 @@ class Version:
 
     def _warm_up(self) -> None:
         """Every signature whose inputs are known, once; the main one again, to measure it."""
+        self.merged = set()
         for name, program in self.signatures.items():
-            inputs = _example(program)
+            inputs = example_inputs(program.structured_input_signature[1])
             if inputs is not None:
+                self.merged |= {name} if "image" in inputs else set()
                 program(**inputs)
                 started = time.monotonic()
                 out = program(**inputs)
-                if "evaluations" in out and not name.startswith("trace"):
+                if "image" in inputs and "evaluations" in out and not name.startswith("trace"):
                     steps = int(tf.reduce_max(out["evaluations"]))
-                    self.pace.measured(time.monotonic() - started, steps, SIDE * SIDE)
-
-
-def _example(program) -> dict | None:
-    """Inputs of a signature of ours; None where it takes others."""
-    specs = program.structured_input_signature[1]
-    kernel = np.zeros([1, KERNEL, KERNEL], np.float32)
-    kernel[:, KERNEL // 2, KERNEL // 2] = 1.0
-    known = {
-        "image": lambda spec: np.full([1, SIDE, SIDE, spec.shape[-1] or 1], 0.5, np.float32),
-        "kernel": lambda _: kernel,
-        "noise": lambda _: np.float32([0.01]),
-        "rtol": lambda _: np.float32([1e-3]),
-        "max_evaluations": lambda _: np.int32([5]),
-        "mask": lambda _: np.ones([1, SIDE, SIDE, 1], np.float32),
-    }
-    ranks = {"image": 4, "kernel": 3, "noise": 1, "rtol": 1, "max_evaluations": 1, "mask": 4}
-    if any(ranks.get(name) != spec.shape.rank for name, spec in specs.items()):
-        return None
-    return {name: tf.constant(known[name](spec), spec.dtype) for name, spec in specs.items()}
+                    pixels = int(tf.size(inputs["image"])) // inputs["image"].shape[-1]
+                    self.pace.measured(time.monotonic() - started, steps, pixels)
