@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from PIL import Image
+from tensorflow.core.framework.tensor_pb2 import TensorProto
 
 from tf_jfb.exported import ExportedModel
 from tf_jfb.operators import kernels
@@ -51,8 +52,10 @@ def requests_of(folder) -> dict:
     for record in tf.data.TFRecordDataset(file).as_numpy_iterator():
         request = kind.FromString(record).predict_log.request
         assert request.model_spec.name.decode() == folder.parent.name
-        tensor = tf.compat.v1.TensorProto.FromString
-        inputs = {one.key.decode(): tf.make_ndarray(tensor(one.value)) for one in request.inputs}
+        inputs = {
+            one.key.decode(): tf.make_ndarray(TensorProto.FromString(one.value))
+            for one in request.inputs
+        }
         found[request.model_spec.signature_name.decode()] = inputs
     return found
 
