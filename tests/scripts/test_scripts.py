@@ -9,6 +9,7 @@ from commands import process, script
 from run_folders import untrained
 
 from tf_jfb.data import Photo, read_image, write_image
+from tf_jfb.exported import ExportedModel
 from tf_jfb.training import Config
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -126,13 +127,23 @@ def test_auditing_a_run(tmp_path):
     assert figures["cosine"]["jfb"] <= figures["cosine"]["neumann:5"] + 1e-3
     ran = script("audit.py", tmp_path)
     assert ran.returncode == 2 and "config.yaml: train first" in ran.stderr
+    ran = script("audit.py", tmp_path / "run", "--certify")
+    assert ran.returncode == 2 and "an exported model's version's" in ran.stderr
+    ran = script("export.py", tmp_path / "run", "-o", tmp_path / "model" / "1")
+    assert ran.returncode == 0, ran.stderr
+    options = ("--images", 1, "--crop", 16, "--json", "--certify")
+    ran = script("audit.py", tmp_path / "model" / "1", *options)
+    assert ran.returncode == 0, ran.stderr
+    certificate = ExportedModel.open(tmp_path / "model" / "1").certificate
+    assert certificate["spectral_radius"] == pytest.approx(figures["spectral_radius"], rel=1e-3)
+    assert certificate["images"] == 1 and certificate["advice"]
 
 
 @pytest.mark.parametrize(
     "option, given, message",
     [
         ("--callback", "keras.callbacks:Nothing", "`callback` must name a Keras callback"),
-        ("--photo", "maybe", "--photo: must be true or false. Received: 'maybe'"),
+        ("--boundary", "zero", "`boundary` must be one of photo, circular"),
     ],
 )
 def test_an_option_of_training_is_refused_in_one_line(tmp_path, option, given, message):

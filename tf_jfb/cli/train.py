@@ -1,6 +1,5 @@
 """Train an equilibrium model by Jacobian-free backpropagation, or its denoiser first."""
 
-import argparse
 import dataclasses
 import importlib
 
@@ -50,7 +49,7 @@ def add_arguments(p) -> None:
         meaning = f"{option.metadata['meaning']} (default: {option.default})"
         p.add_argument(
             f"--{option.name.replace('_', '-')}",
-            type=_boolean if KINDS[option.name] is bool else KINDS[option.name],
+            type=KINDS[option.name],
             help=meaning.replace("%", "%%"),
         )
 
@@ -68,12 +67,6 @@ def run(args) -> None:
     others = [_callback(name) for name in args.callback]
     learn = train_denoiser if args.denoiser else train
     learn(config, args.folder, callbacks=others, strategy=strategy, tensorboard=args.tensorboard)
-
-
-def _boolean(text):
-    if text not in ("true", "false"):
-        raise argparse.ArgumentTypeError(f"must be true or false. Received: {text!r}")
-    return text == "true"
 
 
 def _callback(name):

@@ -21,7 +21,7 @@ from tf_jfb.models import Equilibrium
 from tf_jfb.operators import Operator
 
 # Of the configuration of a training: what the measurements were that it was trained on.
-PROTOCOL = ("data", "blur", "families", "kernel_size", "noise", "noise_high", "photo", "crop")
+PROTOCOL = ("data", "blur", "families", "kernel_size", "noise", "noise_high", "boundary", "crop")
 
 
 class _Served(tf.Module):
