@@ -122,7 +122,7 @@ def export(model: Equilibrium, path, channels: int = 3, extra: dict | None = Non
         model: a built equilibrium model.
         path: the folder to make, such as saved_models/NAME/1.
         channels: of the images.
-        extra: {path within the folder: text} of files to add, such as the configuration.
+        extra: {path within the folder: text or bytes} of files to add, such as the configuration.
 
     Raises:
         ValueError: `path` exists, or its parent cannot be written.
@@ -170,7 +170,8 @@ def _write(served, programs, path, extra) -> pathlib.Path:
             tf.saved_model.save(served, str(written), programs, options)
             for name, text in {_ABOUT: _about(), **(extra or {})}.items():
                 (written / name).parent.mkdir(parents=True, exist_ok=True)
-                (written / name).write_text(text)
+                content = text.encode() if isinstance(text, str) else text
+                (written / name).write_bytes(content)
             written.rename(path)
     except OSError as error:
         refuse(f"`path` could not be written ({error.strerror}).", path=str(path))
