@@ -7,6 +7,7 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # CUDA_VISIBLE_DEVICES=0 asks for the GPU
 os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ["TF_JFB_CACHE"] = ""  # nothing is kept between runs of tests
 
 import keras
 import pytest

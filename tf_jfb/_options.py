@@ -95,5 +95,7 @@ class Options:
     seed: int = _option(0, "of weights, crops, blurs and noise")
 
 
-# {option: its type, but for None}
-KINDS = {n: (typing.get_args(t) or (t,))[0] for n, t in typing.get_type_hints(Options).items()}
+_HINTS = typing.get_type_hints(Options)
+# {option: its type, but for None}, and those that may be None.
+KINDS = {n: (typing.get_args(t) or (t,))[0] for n, t in _HINTS.items()}
+OPTIONAL = frozenset(n for n, t in _HINTS.items() if type(None) in typing.get_args(t))

@@ -1,12 +1,13 @@
 """Folders of mixed images."""
 
+import os
 import warnings
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tf_jfb.data import FolderSource, _verdict, folder
+from tf_jfb.data import FolderSource, _remembered, _verdict, folder
 
 
 @pytest.fixture
@@ -82,6 +83,65 @@ def test_a_folder_is_decoded_when_its_images_are_asked_for(photos, monkeypatch):
     for _ in range(2):
         assert len(FolderSource(photos[0])) == 4
     assert calls == ["header"] * 4
+
+
+@pytest.fixture
+def asked(tmp_path, monkeypatch):
+    """Names of the files whose headers are read; a call begins another run, with the same cache."""
+    names, inspect = [], _verdict._raster.inspect
+    monkeypatch.setattr(
+        _verdict._raster, "inspect", lambda p: names.append(os.path.basename(p)) or inspect(p)
+    )
+    monkeypatch.setenv("TF_JFB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(_remembered, "FRESH", 0.0)
+
+    def run(folder):
+        names.clear()
+        monkeypatch.setattr(_verdict, "_known", {})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return len(FolderSource(folder)), sorted(names)
+
+    return run
+
+
+def test_what_is_known_of_files_is_kept_between_runs(photos, asked):
+    path, _ = photos
+    (path / "bad.png").write_text("no image")
+    assert asked(path) == (3, ["a.png", "b.png", "bad.png", "c.png"])
+    assert asked(path) == (3, ["bad.png"])
+    status = os.stat(path / "a.png")
+    content = (path / "a.png").read_bytes()
+    (path / "a.png").write_bytes(b"x" * len(content))  # same size, same time
+    os.utime(path / "a.png", ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert asked(path) == (2, ["a.png", "bad.png"])
+    (path / "a.png").write_bytes(content)
+    assert asked(path) == (3, ["a.png", "bad.png"]) and asked(path) == (3, ["bad.png"])
+
+
+def test_files_that_have_just_changed_are_looked_at_again(photos, asked, monkeypatch):
+    monkeypatch.setattr(_remembered, "FRESH", 3600.0)
+    assert asked(photos[0])[1] == asked(photos[0])[1] == ["a.png", "b.png", "c.png"]
+
+
+def test_a_cache_that_cannot_be_used_is_no_error(photos, asked, tmp_path, monkeypatch):
+    names = ["a.png", "b.png", "c.png"]
+    cache = tmp_path / "cache" / "images.sqlite"
+    cache.parent.mkdir()
+    cache.write_bytes(b"damaged" * 1000)
+    assert asked(photos[0]) == (3, names)  # and made anew
+    assert asked(photos[0]) in ((3, names), (3, [])) and asked(photos[0]) == (3, [])
+    (tmp_path / "file").touch()
+    for unusable in (tmp_path / "file", tmp_path / "file" / "below", ""):
+        monkeypatch.setenv("TF_JFB_CACHE", str(unusable))
+        assert asked(photos[0]) == asked(photos[0]) == (3, names)
+
+
+def test_a_cache_is_bounded(photos, asked, monkeypatch):
+    monkeypatch.setattr(_remembered, "MOST", 3)
+    assert asked(photos[0])[0] == 3 and asked(photos[0])[1] == []
+    Image.new("RGB", (3, 3)).save(photos[0] / "new.png")
+    assert asked(photos[0])[1] == ["new.png"] and asked(photos[0])[1] == ["a.png", "b.png", "c.png"]
 
 
 @pytest.mark.parametrize("channels", [1, 3])

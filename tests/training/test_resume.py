@@ -18,10 +18,17 @@ from tf_jfb._compat import KERAS_3, value
 from tf_jfb._weights import named_weights
 from tf_jfb.data import Photo, write_image
 from tf_jfb.exported import export
+from tf_jfb.operators import kernels
 from tf_jfb.training import Config, build_model, fit, load_run, train, train_denoiser
-from tf_jfb.training.build import CONFIG_OF_EXPORT, config_for_export
+from tf_jfb.training.build import (
+    CONFIG_OF_EXPORT,
+    config_for_export,
+    config_of,
+    files_for_export,
+)
 from tf_jfb.training.callbacks import Checkpoint, ConvergenceAdvice
 from tf_jfb.training.config import load_config, save_config
+from tf_jfb.training.kernel_file import keep_kernel
 from tf_jfb.training.problem import degradation, source, validation_pairs
 
 CONFIGS = pathlib.Path(__file__).parents[2] / "scripts" / "configs"
@@ -95,7 +102,7 @@ def test_a_constant_rate_lets_a_training_be_prolonged(tmp_path):
         fit._claim(tmp_path, dataclasses.replace(short, loss="mse"), strategy)
     decaying = dataclasses.replace(CONFIG, epochs=1)
     fit._claim(tmp_path / "decaying", decaying, strategy)
-    with pytest.raises(ValueError, match=r"another configuration.*changed=\['epochs'\]"):
+    with pytest.raises(ValueError, match=r"configuration.*--initial RUN.*changed=\['epochs'\]"):
         fit._claim(tmp_path / "decaying", dataclasses.replace(decaying, epochs=2), strategy)
     model = build_model(short)
     fit.compile_model(model, short)
@@ -158,10 +165,20 @@ def test_few_converged_images_print_advice(capsys):
         ({"precision": "float8"}, "`precision` must be one of"),
         ({"data": "folder"}, "`path` must name a folder"),
         ({"noise": -1.0}, "`noise` must be >= 0"),
-        ({"noise_high": "0.1"}, "`noise_high` must be positive, or null"),
+        ({"noise_high": "0.1"}, "`noise_high` must be a finite number, or null"),
+        ({"noise_high": -0.1}, "`noise_high` must be positive, or null"),
+        ({"depth": True}, "`depth` must be a finite number. Received: depth=True"),
+        ({"depth": [3]}, r"`depth` must be a finite number. Received: depth=\[3\]"),
+        ({"depth": 3.5}, "`depth` must be an integer >= 1"),
+        ({"eta": float("inf")}, "`eta` must be a finite number. Received: eta=inf"),
+        ({"noise": None}, "`noise` must be a finite number. Received: noise=None"),
+        ({"data": None}, "`data` must be text. Received: data=None"),
+        ({"gradient": ["jfb"]}, "`gradient` must be text"),
+        ({"blur": 3}, "`blur` must be text. Received: blur=3"),
+        ({"scales": 59568}, r"base 60: write '32:64:128' or \[32, 64, 128\]. Received: scales"),
         ({"crop": 0}, "`crop` must be an integer >= 1, or null"),
         ({"momentum": 3}, r"`momentum` must lie in \[0, 1\]"),
-        ({"seed": "x"}, "`seed` must be an integer >= 0"),
+        ({"seed": "x"}, "`seed` must be a finite number"),
     ],
 )
 def test_bad_options_are_refused(options, message):
@@ -174,8 +191,25 @@ def test_numbers_that_yaml_takes_for_text_are_read(tmp_path):
     config = Config(**load_config(tmp_path / "c.yaml"))
     assert (config.learning_rate, config.noise_high, config.size) == (1e-4, 5e-2, 32)
     (tmp_path / "c.yaml").write_text("noise: little\n")
-    with pytest.raises(ValueError, match="`noise` must be >= 0. Received: noise='little'"):
+    with pytest.raises(
+        ValueError, match="`noise` must be a finite number. Received: noise='little'"
+    ):
         Config(**load_config(tmp_path / "c.yaml"))
+
+
+def test_lists_are_joined_and_one_number_in_base_60_is_refused(tmp_path):
+    text = "network: unet\nmodel: de-hqs\nscales: [16, 32]\nfamilies: [disk, box]\nblur: any\n"
+    (tmp_path / "c.yaml").write_text(f"{text}data: [dead-leaves, folder]\npath: [photos]\n")
+    config = Config(**load_config(tmp_path / "c.yaml"))
+    assert (config.widths, config.blur_families) == ((16, 32), ("disk", "box"))
+    assert config.sources == [("dead-leaves", None), ("folder", "photos")]
+    assert Config(**dataclasses.asdict(config)) == config
+    (tmp_path / "c.yaml").write_text("scales: 16:32:48\n")
+    with pytest.raises(ValueError, match="one number in base 60: write .* scales=59568"):
+        load_config(tmp_path / "c.yaml")
+    (tmp_path / "c.yaml").write_text("1: 2\nepoch: 3\n")
+    with pytest.raises(ValueError, match=r"Unknown option.*unknown=\['1', 'epoch'\]"):
+        load_config(tmp_path / "c.yaml")
 
 
 def test_unknown_names_in_a_file_are_refused(tmp_path):
@@ -202,6 +236,38 @@ def test_an_export_made_for_one_blur_records_it(tmp_path):
     changes = {"blur": "gaussian:5:1.0", "boundary": "circular", "rtol": 1e-2}
     text = config_for_export(tmp_path, **changes)
     assert Config(**yaml.safe_load(text)) == Config(**options | {"path": "photos"} | changes)
+
+
+def test_the_kernel_of_a_file_is_kept(tmp_path, monkeypatch):
+    """Run and export are of the kernel that was trained with, from any folder."""
+    monkeypatch.chdir(tmp_path)
+    first, second = kernels.gaussian(3, 1.0), kernels.gaussian(3, 0.5)
+    np.save("psf.npy", first)
+    config = dataclasses.replace(CONFIG, blur="psf.npy")
+    untrained(config, tmp_path / "run")
+    keep_kernel(tmp_path / "run", config)
+    np.save("psf.npy", second)
+    with pytest.raises(ValueError, match="`blur` must hold the kernel that this run was begun"):
+        train(config, tmp_path / "run", verbose=0)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    loaded = load_run(tmp_path / "run").operator
+    np.testing.assert_allclose(loaded.get_config()["kernel"], first, atol=1e-7)
+    for name, content in files_for_export(tmp_path / "run").items():
+        name.parent.mkdir(exist_ok=True)
+        name.write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert load_config(CONFIG_OF_EXPORT)["blur"] == "psf.npy"
+    np.testing.assert_allclose(kernels.parse(config_of(".").blur), first, atol=1e-12)
+
+
+def test_what_a_change_for_the_export_makes_meaningless_is_left_out(tmp_path):
+    options = {"blur": "any", "noise_high": 0.05, "kernel_size": 9, "boundary": "photo"}
+    save_config(tmp_path / "config.yaml", Config(**options, model="de-hqs", network="unet"))
+    (tmp_path / "best.npz").touch()
+    np.save(tmp_path / "psf.npy", kernels.gaussian(3, 1.0))
+    files = files_for_export(tmp_path, blur=str(tmp_path / "psf.npy"), boundary="circular")
+    config, kernel = files.values()
+    assert yaml.safe_load(config)["noise_high"] is None and kernel[:6] == b"\x93NUMPY"
 
 
 def test_training_goes_on_from_a_run_and_from_an_export(tmp_path):

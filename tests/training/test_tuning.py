@@ -20,7 +20,14 @@ from commands import script
 pytest.importorskip("keras_tuner")
 
 from tf_jfb.training import Config, build_model, load_config, tuning, tuning_report
-from tf_jfb.training.search_space import DEFAULT, KINDS, SHARED, check_space, chosen
+from tf_jfb.training.search_space import (
+    DEFAULT,
+    KINDS,
+    SHARED,
+    check_space,
+    chosen,
+    combinations,
+)
 from tf_jfb.training.tuning import Objective, assess, tune
 from tf_jfb.training.tuning_report import plot_trials, read_trials, write_report
 
@@ -157,6 +164,29 @@ def test_every_method_searches_and_reports(tmp_path, pretended, method):
     report = (tmp_path / "report.md").read_text()
     assert f"| {best['trial']} | {best['objective']:.2f} |" in report
     assert "--config" in report and "not finite in epoch 1" in report
+
+
+def test_hyperband_refuses_a_space_too_small_to_halve(tmp_path, pretended):
+    space = {"eta": [0.5, 1.0], "learning_rate": [1e-3, 1e-4]}
+    config = dataclasses.replace(TINY, epochs=3)
+    with pytest.raises(ValueError, match="draws 5 different .* random.* combinations=4"):
+        tune(config, tmp_path / "a", space)
+    assert not (tmp_path / "a").exists()
+    tune(config, tmp_path / "b", space, "random")
+    texts = [p.read_text().split() for p in tmp_path.glob("b/trials/*/run/trained.txt")]
+    assert texts == [["3"]] * 4
+
+
+def test_combinations_of_a_space():
+    ranges = {
+        "depth": {"min": 2, "max": 9, "step": 3},
+        "m": {"min": 1, "max": 8, "step": 2, "sampling": "log"},
+        "channels": {"min": 2, "max": 5},
+        "lipschitz": [None, 1.0],
+    }
+    space = check_space(ranges, TINY)
+    assert [combinations({name: space[name]}) for name in ranges] == [3, 4, 4, 2]
+    assert combinations(space) == 96 and combinations(check_space(SPACE, TINY)) == math.inf
 
 
 def test_the_figure_takes_any_trials(tmp_path):

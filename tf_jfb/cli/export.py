@@ -1,7 +1,6 @@
 """Export the best model of a training run as a SavedModel that still iterates; or its denoiser."""
 
 import dataclasses
-import os
 
 from tf_jfb.cli._shared import import_tensorflow
 
@@ -31,14 +30,14 @@ def run(args) -> None:
     if args.denoiser and (args.rtol or args.max_evaluations or args.blur):
         raise ValueError("a denoiser takes neither --rtol nor --max-evaluations nor --blur")
     import_tensorflow()
-    from tf_jfb.exported import CONFIG_OF_EXPORT, export, export_denoiser, for_blur
+    from tf_jfb.exported import export, export_denoiser, for_blur
     from tf_jfb.operators import Blur, kernels
     from tf_jfb.training import load_denoiser, load_run
-    from tf_jfb.training.build import config_for_export
+    from tf_jfb.training.build import files_for_export
 
     if args.denoiser:
-        extra = {CONFIG_OF_EXPORT: config_for_export(args.run_folder)}
-        told = {"extra": extra, "about": {"data_licence": args.data_licence}}
+        told = {"extra": files_for_export(args.run_folder)}
+        told["about"] = {"data_licence": args.data_licence}
         print(f"wrote {export_denoiser(load_denoiser(args.run_folder), args.output, **told)}")
         return
     model = load_run(args.run_folder)
@@ -47,10 +46,7 @@ def run(args) -> None:
     options = {"rtol": args.rtol, "max_evaluations": args.max_evaluations}
     options = {name: value for name, value in options.items() if value is not None}
     model.solver = dataclasses.replace(model.solver, **options)
-    own = {}
-    if args.blur is not None:
-        named = args.blur.split(":")[0] in kernels.FORMS
-        own = {"blur": args.blur if named else os.path.abspath(args.blur), "boundary": "circular"}
-    extra = {CONFIG_OF_EXPORT: config_for_export(args.run_folder, **options, **own)}
-    told = {"extra": extra, "about": {"data_licence": args.data_licence}}
+    own = {} if args.blur is None else {"blur": args.blur, "boundary": "circular"}
+    told = {"extra": files_for_export(args.run_folder, **options, **own)}
+    told["about"] = {"data_licence": args.data_licence}
     print(f"wrote {export(model, args.output, **told)}")

@@ -1,10 +1,10 @@
-"""Whether an image file can be used, from its headers where they tell."""
+"""Whether image files can be used, from their headers where they tell."""
 
-import functools
-import os
+import concurrent.futures
 from typing import NamedTuple
 
 from tf_jfb import _raster
+from tf_jfb.data._remembered import State, recall, remember, state_of
 from tf_jfb.data.image_io import read_image
 
 
@@ -15,21 +15,37 @@ class Verdict(NamedTuple):
     reason: str | None = None
 
 
-def verdict(path) -> Verdict:
-    """Of the file `path`, asked once as long as the file stays as it is.
+def verdicts(paths) -> list[Verdict]:
+    """Of files, each asked once as long as it stays as it is; the good ones in later runs neither.
 
     Headers tell of sound files of most kinds; what ends too early, or holds floating-point numbers,
-    is decoded.
+    is decoded. What cannot be used is looked at in every run: it may be for want of a package.
     """
+    states = [_state(path) for path in paths]
+    sizes = {state: _known[state] for state in states if state in _known}
+    asked = [s for s in states if isinstance(s, State) and s not in _known]
+    recalled = {state: Verdict(size) for state, size in recall(asked).items()}
+    new = list(dict.fromkeys(state for state in asked if state not in recalled))
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        looked = dict(zip(new, pool.map(_verdict, new), strict=True))
+    remember({state: found.size for state, found in looked.items() if found.size is not None})
+    _known.update(recalled | looked)
+    sizes |= recalled | looked
+    return [state if isinstance(state, Verdict) else sizes[state] for state in states]
+
+
+def _state(path) -> State | Verdict:
     try:
-        status = os.stat(path)
+        return state_of(path)
     except OSError as error:
         return Verdict(None, error.strerror)
-    return _verdict(str(path), status.st_size, status.st_mtime_ns)
 
 
-@functools.lru_cache(maxsize=1 << 20)
-def _verdict(path, size, changed) -> Verdict:
+_known: dict = {}  # {State: Verdict} of this process
+
+
+def _verdict(state: State) -> Verdict:
+    path = state.path
     try:
         header = _raster.inspect(path)
         if header.channels not in (1, 3):

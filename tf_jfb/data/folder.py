@@ -1,6 +1,5 @@
 """Images from any folder: nested, of mixed formats, sizes and colour modes."""
 
-import concurrent.futures
 import pathlib
 import warnings
 
@@ -9,7 +8,7 @@ import tensorflow as tf
 
 from tf_jfb._validate import check
 from tf_jfb.data._listing import list_images
-from tf_jfb.data._verdict import verdict
+from tf_jfb.data._verdict import verdicts
 from tf_jfb.data.image_io import EXTENSIONS, read_image
 
 NAMED = 20  # files of a warning
@@ -23,8 +22,10 @@ class FolderSource:
     """The images below a folder, in sorted order; `source[i]` is float32 [H, W, C] in [0, 1].
 
     Files that cannot be used are named in a warning, when the source is made, and left out; headers
-    tell, and what they told of a file is not asked again. Alpha is dropped, grey becomes colour (or
-    colour grey, for `channels=1`), EXIF orientation is applied.
+    tell, and what they told of a file is not asked again, in later runs neither: it is kept in the
+    folder of the environment variable TF_JFB_CACHE (empty for none), by default `tf_jfb` in the
+    user's cache folder. Alpha is dropped, grey becomes colour (or colour grey, for `channels=1`),
+    EXIF orientation is applied.
 
     Args:
         path: the folder.
@@ -144,9 +145,7 @@ def centre(image: np.ndarray, side: int) -> np.ndarray:
 def _usable(files, least) -> list:
     """Without the files that cannot be used, or are smaller than `least`, named in a warning."""
     files = list(files)
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        verdicts = list(pool.map(verdict, files))
-    pairs = list(zip(files, verdicts, strict=True))
+    pairs = list(zip(files, verdicts(files), strict=True))
     unreadable = [file for file, known in pairs if known.size is None]
     small = [file for file, known in pairs if known.size and min(known.size) < least]
     for kind, skipped in (("unreadable image(s)", unreadable), (f"image(s) below {least}", small)):

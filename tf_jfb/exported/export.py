@@ -159,7 +159,7 @@ def export(
         model: a built equilibrium model.
         path: the folder to make, such as saved_models/NAME/1.
         channels: of the images.
-        extra: {path within the folder: text} of files to add, such as the configuration.
+        extra: {path within the folder: text or bytes} of files to add, such as the configuration.
         about: what else to say of it, such as `data_licence`; what JSON can hold. Its protocol and
             its certificate are told by the files of `extra` that hold them.
 
@@ -230,7 +230,7 @@ def _write(served, programs, path, extra, about) -> pathlib.Path:
             tf.saved_model.save(served, str(written), programs, options)
             for name, text in texts.items():
                 (written / name).parent.mkdir(parents=True, exist_ok=True)
-                (written / name).write_text(text)
+                (written / name).write_bytes(text.encode() if isinstance(text, str) else text)
             name = path.parent.name if path.name.isdigit() else path.name
             write_warm_up(written / WARM_UP_OF_EXPORT, name, programs)
             written.rename(path)

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import types
 
 import keras
 import yaml
@@ -11,9 +12,12 @@ from tf_jfb import gradients, models, networks
 from tf_jfb._validate import check
 from tf_jfb._weights import load_weights
 from tf_jfb.exported import CONFIG_OF_EXPORT
+from tf_jfb.operators import kernels
 from tf_jfb.solvers import Anderson, Picard, Solver
 from tf_jfb.training.config import Config, recorded_config
 from tf_jfb.training.denoiser import Denoiser
+from tf_jfb.training.kernel_file import KEPT, as_bytes, with_kept_kernel
+from tf_jfb.training.options import unused
 
 SHAPE = (None, None, None, 3)
 
@@ -62,7 +66,15 @@ def load_denoiser(run) -> Denoiser:
 
 
 def config_of(run) -> Config:
-    """That of a run folder, or of a model that `scripts/export.py` wrote."""
+    """That of a run folder, or of a model that `scripts/export.py` wrote.
+
+    A `blur` that was a file is the one that was kept there.
+    """
+    file = _file_of(run)
+    return with_kept_kernel(recorded_config(file), file.parent)
+
+
+def _file_of(run) -> pathlib.Path:
     run = pathlib.Path(run)
     exported = run / CONFIG_OF_EXPORT
     file = exported if exported.is_file() else run / "config.yaml"
@@ -72,15 +84,33 @@ def config_of(run) -> Config:
             f"The run folder must hold {needed.name}: train first.",
             run=str(run),
         )
-    return recorded_config(file)
+    return file
 
 
 def config_for_export(run, **changes) -> str:
-    """That of a run folder with `changes`, as YAML, its folders of images by their names alone."""
-    config = config_of(run)
+    """That of a run folder with `changes`, as YAML, its folders and its kernel by name alone."""
+    config = recorded_config(_file_of(run))
     names = os.pathsep.join(pathlib.Path(folder).name for folder in config.folders) or None
-    config = dataclasses.replace(config, path=names, **changes)
+    config = _changed(config, path=names, **changes)
+    if config.kernel_file:
+        config = dataclasses.replace(config, blur=os.path.basename(config.blur))
     return yaml.safe_dump(dataclasses.asdict(config), sort_keys=False)
+
+
+def files_for_export(run, **changes) -> dict:
+    """{path: content} to lie beside a model: its configuration, and a kernel that is a file's."""
+    files: dict = {CONFIG_OF_EXPORT: config_for_export(run, **changes)}
+    config = _changed(config_of(run), **changes)
+    if config.kernel_file:
+        files[CONFIG_OF_EXPORT.with_name(KEPT)] = as_bytes(kernels.parse(config.blur))
+    return files
+
+
+def _changed(config, **changes) -> Config:
+    """`config` with `changes`; what they make meaningless becomes the default."""
+    options = {**dataclasses.asdict(config), **changes}
+    ignored = unused(types.SimpleNamespace(**options))
+    return Config(**{name: value for name, value in options.items() if name not in ignored})
 
 
 def _load(build, run, precision="float32"):

@@ -17,7 +17,7 @@ from tf_jfb.data.random_blurs import FAMILIES
 from tf_jfb.operators import Blur, Operator, kernels
 from tf_jfb.regularizers import Jacobian
 from tf_jfb.training.optimizers import NAMES as OPTIMIZERS
-from tf_jfb.training.options import unused
+from tf_jfb.training.options import typed, unused
 
 DATA = ("dead-leaves", "celeba", "folder")
 MODELS = ("de-grad", "de-prox", "de-hqs", "de-admm")
@@ -59,11 +59,16 @@ _NUMBERS = (  # options, their type, what they must do, whether one does
 class Config(Options):
     """A training of a model, or of its denoiser; a YAML file holds the same names.
 
+    Options of several parts may also be lists, which are joined: `data`, `path`, `families`,
+    `kernel_files`, `scales`.
+
     Raises:
-        ValueError: an option is outside its range.
+        ValueError: an option is of another type or outside its range.
     """
 
     def __post_init__(self):
+        for name in KINDS:
+            object.__setattr__(self, name, typed(name, getattr(self, name)))
         for names, kind, rule, holds in _NUMBERS:
             for name in names.split():
                 value = getattr(self, name)
@@ -112,7 +117,7 @@ class Config(Options):
             noise=self.noise,
         )
         check(
-            bool(re.fullmatch(r"\d+(:\d+)*", self.scales)),
+            bool(re.fullmatch(r"[1-9]\d*(:[1-9]\d*)*", self.scales)),
             "`scales` must be channels per scale, as 32:64:128.",
             scales=self.scales,
         )
@@ -158,6 +163,11 @@ class Config(Options):
         return tuple(int(width) for width in self.scales.split(":"))
 
     @property
+    def kernel_file(self) -> bool:
+        """Whether `blur` names a file."""
+        return not self.any_blur and self.blur.partition(":")[0] not in kernels.FORMS
+
+    @property
     def operator(self) -> Operator | None:
         return None if self.any_blur else Blur(kernels.parse(self.blur))
 
@@ -187,9 +197,9 @@ def load_config(path) -> dict:
     )
     if "photo" in options:  # as version 0.1 named it
         options["boundary"] = "photo" if options.pop("photo") else "circular"
-    unknown = sorted(set(options) - set(KINDS))
+    unknown = sorted(map(str, set(options) - set(KINDS)))
     check(not unknown, f"Unknown option; known are {', '.join(sorted(KINDS))}.", unknown=unknown)
-    return {name: number(name, value) for name, value in options.items()}
+    return {name: typed(name, number(name, value)) for name, value in options.items()}
 
 
 def number(name: str, value):

@@ -22,6 +22,7 @@ from tf_jfb.training.callbacks import (
 )
 from tf_jfb.training.config import Config, recorded_config, save_config
 from tf_jfb.training.figures import SHOWN, plot_log, plot_restored
+from tf_jfb.training.kernel_file import keep_kernel
 
 
 class _Task(NamedTuple):
@@ -220,10 +221,12 @@ def _claim(run, config, strategy) -> None:
         changed = [name for name in names if getattr(saved, name) != getattr(config, name)]
         check(
             not changed,
-            "`run` belongs to another configuration; choose a new folder or restore the options.",
+            "`run` belongs to another configuration: restore the options, or choose a new folder, "
+            "with `initial` (--initial RUN) to go on from the weights of this one.",
             run=str(run),
             changed=changed,
         )
+    keep_kernel(run, config, write=strategies.is_chief(strategy))
     if saved != config and strategies.is_chief(strategy):
         save_config(file, config)
     with strategies.lost_workers(strategy):

@@ -1,4 +1,12 @@
-"""Which options of a training need which others: what would be ignored is refused."""
+"""Of the options of a training the types, and which need which others."""
+
+import os
+
+from tf_jfb._options import KINDS, OPTIONAL
+from tf_jfb._validate import check, is_integer
+
+# What a list stands for, as a YAML file may hold one: text joined by these.
+JOINED = {"data": "+", "families": "+", "kernel_files": ",", "path": os.pathsep, "scales": ":"}
 
 # Options, what they need, whether a configuration has it.
 _NEEDS = (
@@ -19,3 +27,31 @@ def unused(config) -> dict:
     return {
         name: needs for names, needs, has in _NEEDS for name in names.split() if not has(config)
     }
+
+
+def typed(name: str, value):
+    """`value` of an option, a list of what text can join being joined.
+
+    Raises ValueError unless text is text, a number a finite number, and None where it may be.
+    """
+    if name in JOINED and isinstance(value, (list, tuple)):
+        return JOINED[name].join(str(entry) for entry in value)
+    if value is None and name in OPTIONAL:
+        return value
+    null = ", or null" if name in OPTIONAL else ""
+    if KINDS[name] is str:
+        hint = ""
+        if name == "scales" and is_integer(value):
+            hint = (
+                " Without quotes YAML reads 32:64:128 as one number in base 60: write "
+                "'32:64:128' or [32, 64, 128]."
+            )
+        check(isinstance(value, str), f"`{name}` must be text{null}.{hint}", **{name: value})
+    else:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        check(
+            number and abs(value) < float("inf"),
+            f"`{name}` must be a finite number{null}.",
+            **{name: value},
+        )
+    return value

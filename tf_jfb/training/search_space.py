@@ -1,6 +1,7 @@
 """What a tuning varies: options of Config, as lists of choices or as ranges."""
 
 import dataclasses
+import math
 import pathlib
 
 import yaml
@@ -91,6 +92,21 @@ def declare(space: dict, hyperparameters) -> None:
 def chosen(space: dict, values: dict) -> dict:
     """Options of Config from the values of a `keras_tuner.HyperParameters`."""
     return {name: _value(name, entry, values[name]) for name, entry in space.items()}
+
+
+def combinations(space: dict) -> float:
+    """How many different options a checked space holds, at most; infinity for a range of floats."""
+    return math.prod(_count(name, entry) for name, entry in space.items())
+
+
+def _count(name, entry):
+    if isinstance(entry, list):
+        return len(entry)
+    low, high, step = entry["min"], entry["max"], entry["step"]
+    if step is None:
+        return high - low + 1 if KINDS[name] is int else math.inf
+    steps = math.log(high / low, step) if entry["sampling"] == "log" else (high - low) / step
+    return int(steps + 1e-9) + 1
 
 
 def _value(name, entry, value):

@@ -19,7 +19,13 @@ from tf_jfb._files import replacing, write_text
 from tf_jfb._validate import check
 from tf_jfb.training import problem
 from tf_jfb.training.config import Config
-from tf_jfb.training.search_space import check_space, chosen, declare, default_space
+from tf_jfb.training.search_space import (
+    check_space,
+    chosen,
+    combinations,
+    declare,
+    default_space,
+)
 from tf_jfb.training.trial import assess
 from tf_jfb.training.tuning_report import PROJECT, write_report
 
@@ -33,6 +39,7 @@ except ImportError as error:
 
 METHODS = ("hyperband", "bayesian", "random")
 TIMES = ("step", "restoration")
+SPARE = 2  # combinations of a space to those that Hyperband draws: it gives up after 20 collisions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,6 +106,8 @@ def tune(
     check(trials is None or trials >= 1, "`trials` must be >= 1.", trials=trials)
     space = check_space(default_space(config) if space is None else space, config)
     objective = Objective() if objective is None else objective
+    if method == "hyperband":
+        _check_enough(space, trials, config)
     for split in ("train", "test"):  # images that cannot be read end the search, not every trial
         problem.source(config, split)[0]
     shared = {"space": space, "config": dataclasses.asdict(config)}
@@ -168,6 +177,26 @@ def claim(output, search: dict, write: bool = True) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         text = yaml.safe_dump(search, sort_keys=False)
         write_text(file, text)
+
+
+def _check_enough(space, trials, config) -> None:
+    """Refuses a space too small to halve: the search would end among its shortest trainings."""
+    oracle = _oracle("hyperband", space, None, config)
+    sizes = [
+        [oracle._get_size(bracket, round_) for round_ in range(bracket + 1)]
+        for bracket in range(oracle._get_num_brackets())
+    ]
+    drawn, whole = (sum(map(take, sizes)) for take in (lambda rounds: rounds[0], sum))
+    if trials is not None:  # of a pass or more, as many
+        drawn = math.ceil(drawn * trials / whole)
+    held = combinations(space)
+    check(
+        held >= SPARE * drawn,
+        f"`method` hyperband draws {drawn} different combinations for trainings of up to "
+        f"{config.epochs} epochs, and takes a space of {SPARE} times as many: choose random, which "
+        "trains each of a few to the end.",
+        combinations=held,
+    )
 
 
 class _Whole:
