@@ -17,7 +17,6 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.error
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -31,7 +30,7 @@ examples:
   python scripts/benchmarks/serving.py --minutes 10 --output serving.json
   python scripts/benchmarks/serving.py --minutes 1 --compare 0.3
 
-Needs the extras serve and evaluate.
+Needs the extra serve.
 """
 NAME = "deblur"
 
@@ -40,7 +39,7 @@ def parser():
     p = _cli.Parser(description=__doc__, epilog=EXAMPLE)
     p.add_argument("--model", default="saved_models/deblur", help="of any blur (%(default)s)")
     p.add_argument("--minutes", type=float, default=10.0, help="of mixed load (%(default)s)")
-    p.add_argument("--compare", type=float, default=1.5, help="minutes of each comparison")
+    p.add_argument("--compare", type=float, default=1.0, help="minutes of each comparison (1)")
     p.add_argument("--clients", type=int, default=8, help="that ask at once (%(default)s)")
     p.add_argument("--replicas", type=int, default=2, help="of the server (%(default)s)")
     p.add_argument("--pool", type=int, default=20, help="different requests (%(default)s)")
@@ -70,6 +69,13 @@ class Server:
     def get(self, path):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as answer:
             return json.load(answer)
+
+    def solves(self) -> tuple:
+        """(images, solves) so far."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics") as answer:
+            lines = dict(row.rsplit(b" ", 1) for row in answer.read().splitlines())
+        names = (b"tf_jfb_batch_images_sum", b"tf_jfb_batch_images_count")
+        return tuple(float(lines.get(name, 0)) for name in names)
 
     def kill_a_replica(self) -> None:
         """Of those that the server itself has started."""
@@ -120,9 +126,13 @@ def main() -> None:
         models, folder = pathlib.Path(folder) / "models", pathlib.Path(folder)
         newest = truth.model.folder
         shutil.copytree(newest, models / NAME / "1")
-        for name, options in (("batched", ()), ("one by one", ("--batch", 1))):
-            known[name] = _compared(args, load, asks, models, folder, options)
-            print(name, json.dumps(known[name]), file=sys.stderr, flush=True)
+        small = [ask for ask in asks if ask.index % len(load.SIDES) == 0]
+        known["bare_small"] = _quantiles(truth.time(small))
+        for size, those in (("of 64 pixels", small), ("of all sizes", asks)):
+            for how, options in (("batched", ()), ("one by one", ("--batch", 1))):
+                name = f"{size}, {how}"
+                known[name] = _compared(args, load, those, models, folder, options)
+                print(name, json.dumps(known[name]), file=sys.stderr, flush=True)
         known["mixed"] = _mixed(args, load, (truth, asks), models, folder, newest)
     known["load_after"] = os.getloadavg()
     text = json.dumps(known, indent=1)
@@ -135,18 +145,18 @@ def _compared(args, load, asks, models, folder, options) -> dict:
     """Throughput and latency without faults, in one process."""
     server = Server(models, folder, "--plain", *options)
     try:
-        load.Clients(server.port, NAME, asks, args.clients, folder, False).stop()  # every size once
+        load.Clients(server.port, NAME, asks, args.clients, folder, False).stop()  # to warm up
+        before = server.solves()
         clients = load.Clients(server.port, NAME, asks, args.clients, folder, False)
         time.sleep(60 * args.compare)
         told = clients.stop()
         seconds = time.monotonic() - clients.started
+        images, solves = np.subtract(server.solves(), before)
     finally:
         server.end()
     answered = [one.seconds for one in told if one.code == 200]
-    return _quantiles(answered) | {
-        "per_second": len(answered) / seconds,
-        "lost": len(told) - len(answered),
-    }
+    rates = {"per_second": len(answered) / seconds, "images_per_solve": images / max(1, solves)}
+    return _quantiles(answered) | rates | {"lost": len(told) - len(answered)}
 
 
 def _mixed(args, load, own, models, folder, newest) -> dict:

@@ -9,11 +9,11 @@ import threading
 import time
 from typing import NamedTuple
 
-import imageio.v3 as imageio
 import numpy as np
 
 from tf_jfb._streams import generator, unit_noise
-from tf_jfb.data import Photo, dead_leaves
+from tf_jfb.data import Photo, dead_leaves, read_image
+from tf_jfb.data.image_io import encode_image
 from tf_jfb.exported import ExportedModel, deblur_photo
 from tf_jfb.operators import BlurFFT, kernels
 
@@ -51,11 +51,10 @@ def pool(count: int, cap: int) -> list[Ask]:
     asks = []
     for i in range(count):
         side, blur = SIDES[i % len(SIDES)], BLURS[i % len(BLURS)]
-        sharp = dead_leaves(1, side, seed=i)
-        blurred = BlurFFT(kernels.parse(blur))(sharp)[0].numpy()
+        sharp = dead_leaves(1, side, seed=i)[0]
+        blurred = BlurFFT(kernels.parse(blur))(sharp[None])[0].numpy()
         blurred = blurred + NOISE * unit_noise(i, 5, blurred.shape)
-        levels = np.uint16(np.round(np.clip(blurred, 0, 1) * LEVELS))
-        content = imageio.imwrite("<bytes>", levels, extension=".png")
+        content = encode_image(Photo(np.float32(np.clip(blurred, 0, 1)), bits=16), "photo.png")
         fields = {"image": content, "kernel": blur, "noise": str(NOISE), "rtol": "0.001"}
         asks.append(Ask(i, fields | {"max_evaluations": str(cap)}))
     return asks
@@ -177,11 +176,11 @@ class Truth:
 
     def difference(self, told: Told, folder) -> float:
         """Largest of an answer's pixels to the model's own."""
-        found = imageio.imread(pathlib.Path(folder) / told.file) / LEVELS
+        found = read_image(pathlib.Path(folder) / told.file).pixels
         return float(np.abs(found - self(told.ask, told.evaluations)).max())
 
     def _solve(self, ask, evaluations):
-        pixels = np.float32(imageio.imread(ask.fields["image"]) / LEVELS)
+        photo = read_image(ask.fields["image"])
         options = {"kernel": kernels.parse(ask.fields["kernel"]), "noise": NOISE, "rtol": 1e-3}
         options["max_evaluations"] = evaluations or int(ask.fields["max_evaluations"])
-        return deblur_photo(self.model, Photo(pixels, bits=16), **options).photo.pixels
+        return deblur_photo(self.model, photo, **options).photo.pixels

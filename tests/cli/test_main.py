@@ -43,6 +43,9 @@ def test_the_list_of_commands():
         (["serve", "--models", "none"], "`models` must be a folder"),
         (["serve", "--models", ".", "--plain", "--replicas", "2"], "--plain takes neither"),
         (["serve", "--models", ".", "--token-file", "none"], "No such file"),
+        (["page", "--host", "0.0.0.0"], "needs --token-file"),
+        (["page", "--port", "0"], "--port must lie in"),
+        (["page", "--token-file", "none"], "No such file"),
         (["evaluate", "--protocol", "none"], "`protocol` must be one of"),
     ],
 )
