@@ -46,7 +46,7 @@ MADE = {
     "DEGrad": lambda: models.DEGrad(
         operators.Blur(KERNEL), networks.DnCNN(2, 3), regularizers=(regularizers.Jacobian(),)
     ),
-    "DEProx": lambda: models.DEProx(None, networks.UNet((2,), 1), photo=True),
+    "DEProx": lambda: models.DEProx(None, networks.UNet((2,), 1), boundary="photo"),
     "DEHQS": lambda: models.DEHQS(None, networks.UNet((2,), 1), rho=0.2),
     "DEADMM": lambda: models.DEADMM(None, networks.UNet((2,), 1), unconverged_weight=0.5),
 }
