@@ -3,6 +3,7 @@
 import io
 
 import numpy as np
+import PIL
 import pytest
 import tifffile
 from PIL import Image
@@ -221,6 +222,8 @@ def test_codings_that_pillow_writes():
         (Image.fromarray(colour).convert("YCbCr"), {}, colour / 255, 0.02),
         (Image.fromarray(black), {"compression": "group4"}, black[..., None], 0),
     ):
+        if image.mode == "YCbCr" and not options and int(PIL.__version__.split(".")[0]) < 13:
+            continue  # which Pillow 12, that Gradio needs, does not read itself
         content = io.BytesIO()
         image.save(content, "TIFF", **options)
         photo = read_image(content.getvalue())
