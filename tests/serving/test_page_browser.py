@@ -183,3 +183,29 @@ def test_files_of_the_server_are_not_read_for_anybody(address):
         assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
         config = json.load(answer)
     assert not config["analytics_enabled"]
+
+
+def test_odd_values_and_bombs_are_told_of_and_the_page_goes_on(address):
+    """Of every event: nothing at all, what is no number, and a drawing that is a bomb."""
+    with urllib.request.urlopen(f"{address}/config") as answer:
+        events = json.load(answer)["dependencies"]
+    for number, event in enumerate(events[:4]):
+        for value in (None, float("nan"), "x", [[]]):
+            asked(address, number, *[value] * len(event["inputs"]))
+    bomb = io.BytesIO()
+    Image.new("1", (20_000, 20_000)).save(bomb, "PNG")
+    kind = {"Content-Type": "multipart/form-data; boundary=b"}
+    head = b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+    body = head + bomb.getvalue() + b"\r\n--b--\r\n"
+    request = urllib.request.Request(f"{address}/gradio_api/upload", body, kind)
+    with urllib.request.urlopen(request) as answer:
+        (path,) = json.load(answer)
+    file = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    opened = asked(address, 0, file)
+    assert opened["success"] and "### Not restored" in json.dumps(opened)
+    known = ["Draw it", "Gaussian", 9, 1, 9, 0, 2, 2]
+    canvas = {"background": None, "layers": [file], "composite": None}
+    assert len(events[2]["inputs"]) == len(known) + 3
+    drawn = asked(address, 2, *known, canvas, 15, None)
+    assert not drawn["success"] or drawn["output"]["data"] == [None]
+    assert asked(address, 0, None)["success"]

@@ -11,7 +11,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import gradio as gr
 
 from tf_jfb.serving.page import blurs, told
-from tf_jfb.serving.page.asked import Asked, Limits
+from tf_jfb.serving.page.asked import Asked, Limits, number
 from tf_jfb.serving.page.examples import EXAMPLES, photograph
 from tf_jfb.serving.page.work import ERRORS, opened, restored, shown
 
@@ -189,7 +189,8 @@ class Page:
         photo, takes = opened(file, self.limits).photo, self.model.takes_kernel
         kernel, words = self._kernel(*known) if takes else (None, "the model's own")
         options = {"simulate": bool(simulate), "middle": self.limits.middle if middle else None}
-        options |= {"rtol": float(rtol), "max_evaluations": min(cap, self.limits.evaluations)}
+        cap = number("max_evaluations", cap, 1, self.limits.evaluations)
+        options |= {"rtol": float(rtol or "nan"), "max_evaluations": cap}
         return Asked(photo, kernel, noise, light, **options), words
 
     def _written(self, step, asked, words) -> list:
