@@ -15,7 +15,7 @@ from tf_jfb._version import __version__
 from tf_jfb._weights import FORMAT, named_weights
 from tf_jfb.exported import _encoded
 from tf_jfb.exported._assertions import assert_usable
-from tf_jfb.exported._folder import ABOUT_OF_EXPORT, CERTIFICATE_OF_EXPORT, CONFIG_OF_EXPORT
+from tf_jfb.exported._folder import ABOUT_OF_EXPORT, CONFIG_OF_EXPORT
 from tf_jfb.exported._warmup import WARM_UP_OF_EXPORT, write_warm_up
 from tf_jfb.models import Equilibrium
 from tf_jfb.operators import Operator
@@ -161,7 +161,7 @@ def export(
         channels: of the images.
         extra: {path within the folder: text or bytes} of files to add, such as the configuration.
         about: what else to say of it, such as `data_licence`; what JSON can hold. Its protocol and
-            its certificate are told by the files of `extra` that hold them.
+            its certificate are told by the files that hold them.
 
     Raises:
         ValueError: `path` exists, or its parent cannot be written.
@@ -209,12 +209,11 @@ def _about(path, told) -> str:
 
 
 def _told_by(extra) -> dict:
-    """What the files beside the model tell of it: how it was trained, what was certified."""
+    """What the files beside the model tell of it: how it was trained."""
     texts = {str(name): text for name, text in extra.items()}
     config = yaml.safe_load(texts.get(str(CONFIG_OF_EXPORT), "")) or {}
     protocol = {name: config[name] for name in PROTOCOL if config.get(name) is not None}
-    certificate = yaml.safe_load(texts.get(str(CERTIFICATE_OF_EXPORT), ""))
-    return {"protocol": protocol or None, "certificate": certificate}
+    return {"protocol": protocol or None}
 
 
 def _write(served, programs, path, extra, about) -> pathlib.Path:

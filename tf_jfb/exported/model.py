@@ -99,8 +99,9 @@ class ExportedModel:
 
     @property
     def about(self) -> dict | None:
-        """What it is: version, protocol, certificate, terms of its data; what its export told."""
-        return self._beside(_folder.ABOUT_OF_EXPORT)
+        """What it is: version, protocol, terms of its data; what its export told; certificate."""
+        about = self._beside(_folder.ABOUT_OF_EXPORT)
+        return None if about is None else about | {"certificate": self.certificate}
 
     def restore(
         self,

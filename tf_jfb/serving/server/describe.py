@@ -31,9 +31,7 @@ def metadata_of(version) -> dict:
     known = {"signature_def": {"@type": _TYPE, "signature_def": signatures}}
     if version.model is not None:
         own = {"rtol": version.model.rtol, "max_evaluations": version.model.max_evaluations}
-        known["tf_jfb"] = (
-            (version.model.about or {}) | own | {"certificate": version.model.certificate}
-        )
+        known["tf_jfb"] = (version.model.about or {}) | own
     return {"model_spec": spec, "metadata": known}
 
 
