@@ -25,7 +25,7 @@ PUBLIC = {
     "tf_jfb.noise": "Estimate PoissonGaussian estimate gaussian poisson_gaussian",
     "tf_jfb.operators": "Blur BlurEach BlurFFT Downsample Frame GaussianBlur "
     "Inpainting Operator kernels",
-    "tf_jfb.psf": "Check FORMATS KINDS Measured check draw make measure save",
+    "tf_jfb.psf": "Check FORMATS KINDS Measured Refined check draw make measure refine save",
     "tf_jfb.regularizers": "Correction Jacobian Regularizer",
     "tf_jfb.diagnostics": "GradientAudit audit_gradient",
     "tf_jfb.evaluation": "Comparison PROTOCOLS Protocol TELLINGS Telling evaluate report",

@@ -27,7 +27,9 @@ def restorer(args) -> Restorer:
         else "`kernel` must be left out: the model was made for one blur.",
         kernel=args.kernel,
     )
-    options = {name: getattr(args, name) for name in ("rtol", "max_evaluations", "light")}
+    options = {
+        name: getattr(args, name) for name in ("rtol", "max_evaluations", "light", "refine_kernel")
+    }
     told = args.noise if camera(args) is None else camera(args)
     options |= {"kernel": kernel, "noise": told}
     if not model.takes_noise:

@@ -29,6 +29,11 @@ def add_arguments(p) -> None:
     p.add_argument("--model", default="deblur", help="exported model: a name or folder (deblur)")
     p.add_argument("--kernel", help="the blur, for a model that takes any: gaussian:5:5.0, FILE")
     p.add_argument(
+        "--refine-kernel",
+        action="store_true",
+        help="take KERNEL for a start: its width and noise are put right from the image first",
+    )
+    p.add_argument(
         "--noise",
         type=float,
         help="std where white is 1, of --simulate (else 0) and told to a model that takes it "
@@ -115,6 +120,8 @@ def _check(args, several) -> None:
         value = getattr(args, name)
         if value is not None and not 0 < value < float("inf"):
             raise ValueError(f"`{name}` must be positive, and finite. Received: {name}={value}")
+    if args.refine_kernel and not args.kernel:
+        raise ValueError("--refine-kernel needs --kernel to start from")
     _check_camera(args)
     if several:
         _check_many(args)

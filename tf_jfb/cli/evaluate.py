@@ -39,6 +39,11 @@ def add_arguments(p) -> None:
         help="of the images; default the protocol's",
     )
     _add_false_tellings(p)
+    p.add_argument(
+        "--refine-kernel",
+        action="store_true",
+        help="the models take the kernel told for a start, as `tf-jfb deblur --refine-kernel`",
+    )
     p.add_argument("--images", type=int, default=1000, help="test images, at most")
     p.add_argument("--tuning", type=int, default=40, help="training images that tune baselines")
     p.add_argument("--batch", type=int, default=8, help="images per batch")

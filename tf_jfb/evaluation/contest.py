@@ -35,9 +35,14 @@ class Contest:
             protocol=comparison.protocol,
         )
         self.kernels = list(self.protocol.kernels(comparison.kernels).values())
-        limits = (comparison.rtol, comparison.max_evaluations)
+        limits = (comparison.rtol, comparison.max_evaluations, comparison.refine_kernel)
         names = comparison.names()
         self.models = {n: Exported(ExportedModel.open(path), *limits) for n, path in names.items()}
+        check(
+            not comparison.refine_kernel or all(m.model.takes_kernel for m in self.models.values()),
+            "`refine_kernel` must be left out: a model was made for one blur.",
+            model=comparison.model,
+        )
         margin = max(map(self.protocol.margin, self.kernels))
         self.images = self.protocol.source(comparison.path, "test", margin)
         self.count = min(comparison.images, self.protocol.most or len(self.images))

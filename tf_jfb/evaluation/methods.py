@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from tf_jfb import psf
 from tf_jfb._types import Status
 from tf_jfb.exported import ExportedModel
 from tf_jfb.models.baselines import PlugAndPlay
@@ -83,6 +84,7 @@ class Exported(Method):
     model: ExportedModel
     rtol: float | None = None
     max_evaluations: int | None = None
+    refine: bool = False  # whether the kernel told is only a start
 
     @property
     def parameters(self):
@@ -108,14 +110,34 @@ class Exported(Method):
         model, images = self.model, len(d)
         inputs = {"image": np.asarray(d, np.float32)}
         if model.takes_kernel:
-            kernel = (case.kernel / case.kernel.sum()).astype(np.float32)
-            inputs["kernel"] = np.repeat(kernel[None], images, 0)
+            inputs["kernel"] = self._kernels(d, case)
         if model.takes_noise:
             inputs["noise"] = np.full(images, case.noise, np.float32)
         cap = model.max_evaluations if max_evaluations is None else max_evaluations
         inputs["rtol"] = np.full(images, model.rtol if rtol is None else rtol)
         inputs["max_evaluations"] = np.full(images, cap)
         return model.run(inputs, "circular" if case.boundary == "circular" else "photo", trace)
+
+    def _kernels(self, d, case) -> np.ndarray:
+        """[B, k1, k2], of sum 1."""
+        if self.refine:
+            return np.stack(
+                of_one_size([psf.refine(image, case.kernel, case.noise).kernel for image in d])
+            )
+        kernel = (case.kernel / case.kernel.sum()).astype(np.float32)
+        return np.repeat(kernel[None], len(d), 0)
+
+
+def of_one_size(kernels) -> list:
+    """Padded with zeros about their origins, index size // 2."""
+    size = max(max(kernel.shape) for kernel in kernels)
+    size += 1 - size % 2
+    padded = []
+    for kernel in kernels:
+        before = [size // 2 - k // 2 for k in kernel.shape]
+        after = [size - k - b for k, b in zip(kernel.shape, before, strict=True)]
+        padded.append(np.pad(kernel, list(zip(before, after, strict=True))).astype(np.float32))
+    return padded
 
 
 def millions(weights) -> float:

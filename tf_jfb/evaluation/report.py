@@ -56,6 +56,8 @@ def describe(result: Restored, blurred: Photo, sharp: Photo | None) -> dict:
     if result.noise is not None:
         rows["noise"] = result.noise
         rows["noise_estimated"], rows["noise_doubt"] = result.estimated, result.doubt
+    if result.refined is not None:
+        rows["kernel_scale"], rows["kernel_cleaned"] = result.refined[1:]
     if sharp is None:
         return rows
     for name, metric in (("psnr", psnr), ("ssim", ssim)):
@@ -78,6 +80,9 @@ def lines(rows: dict) -> str:
         how = "estimated from the image" if rows["noise_estimated"] else "as told"
         doubt = f"; do not trust it: {rows['noise_doubt']}" if rows["noise_doubt"] else ""
         text.append(f"noise: {rows['noise']:.4f}, {how}{doubt}")
+    if "kernel_scale" in rows:
+        clean = ", less its noise" if rows["kernel_cleaned"] else ""
+        text.append(f"kernel: {rows['kernel_scale']:.3f} times as wide as told{clean}")
     return "\n".join(
         [
             *text,

@@ -6,7 +6,7 @@ import numpy as np
 
 from tf_jfb._streams import Stream, unit_noise
 from tf_jfb.evaluation.degraded import blurred_images
-from tf_jfb.evaluation.methods import Baseline, millions
+from tf_jfb.evaluation.methods import Baseline, millions, of_one_size
 from tf_jfb.models.baselines import (
     PlugAndPlay,
     richardson_lucy,
@@ -110,18 +110,6 @@ def baselines(options: dict, denoiser: PlugAndPlay | None) -> dict:
         parameters = millions(denoiser.network.weights)
         made[name] = Baseline(function, chosen, least, told_noise=True, parameters=parameters)
     return made
-
-
-def of_one_size(kernels) -> list:
-    """Padded with zeros about their origins, index size // 2."""
-    size = max(max(kernel.shape) for kernel in kernels)
-    size += 1 - size % 2
-    padded = []
-    for kernel in kernels:
-        before = [size // 2 - k // 2 for k in kernel.shape]
-        after = [size - k - b for k, b in zip(kernel.shape, before, strict=True)]
-        padded.append(np.pad(kernel, list(zip(before, after, strict=True))).astype(np.float32))
-    return padded
 
 
 def _bound(name, noise, denoiser):

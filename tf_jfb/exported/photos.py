@@ -9,10 +9,11 @@ from tf_jfb._validate import check
 from tf_jfb.data import Photo
 from tf_jfb.data import light as lights
 from tf_jfb.exported._inputs import as_mask, check_options
-from tf_jfb.exported._noise import Told, told_noise
+from tf_jfb.exported._noise import LEAST, Told, told_noise
 from tf_jfb.exported.model import ExportedModel
 from tf_jfb.exported.tiles import overlap, restore_in_tiles
 from tf_jfb.noise import PoissonGaussian
+from tf_jfb.psf import Refined, refine
 from tf_jfb.solvers import Solution
 
 
@@ -27,6 +28,7 @@ class Restored(NamedTuple):
     noise: float | None = None  # that the model was told, of the values or light it solved for
     estimated: bool = False  # whether that was estimated from the photograph
     doubt: str | None = None  # why not to trust the estimate
+    refined: Refined | None = None  # the kernel it was restored with, where that was asked for
 
 
 def deblur_photo(
@@ -44,7 +46,8 @@ def deblur_photo(
         tile: side of the squares, or (height, width) of the rectangles, to solve at once, which
             overlap; default the whole.
         progress: called as (tiles done, tiles) after each.
-        options: of `ExportedModel.restore`, whose `boundary` is "photo".
+        options: of `ExportedModel.restore`, whose `boundary` is "photo"; and `refine_kernel`,
+            whether the kernel is a start for `psf.refine`.
 
     Raises:
         ValueError: as `restore`.
@@ -55,14 +58,14 @@ def deblur_photo(
     tile = (tile, tile) if np.ndim(tile) == 0 else tile
     if None in tile or all(n <= t for n, t in zip(photo.pixels.shape, tile, strict=False)):
         return deblur_photos(model, [photo], trace, **options)[0]
-    values, told, level = _solved_for(model, photo, **options)
+    values, told, level, refined = _solved_for(model, photo, **options)
     kernel, mask = told["kernel"], told.pop("mask")
 
     def restore(pixels, mask):
         return model.restore(pixels, mask=mask, **told)
 
     done = restore_in_tiles(restore, values, tile, overlap(kernel), mask, progress)
-    return _restored(photo, done, level, options.get("light"))
+    return _restored(photo, done, level, options.get("light"))._replace(refined=refined)
 
 
 def deblur_photos(
@@ -72,32 +75,41 @@ def deblur_photos(
 
     Grey and colour photographs may be mixed.
     """
+    if options.get("refine_kernel") and len(photos) > 1:  # each has its own
+        return [deblur_photo(model, photo, trace, noise=noise, **options) for photo in photos]
     sizes = {photo.pixels.shape[:2] for photo in photos}
     check(len(sizes) == 1, "Photographs of one solve must have one size.", sizes=sorted(sizes))
     whole = isinstance(noise, PoissonGaussian) or np.ndim(noise) == 0
     levels = [noise] * len(photos) if whole else list(noise)
     pairs = zip(photos, levels, strict=True)
     each = [_solved_for(model, photo, noise=level, **options) for photo, level in pairs]
-    widest = max(values.shape[-1] for values, _, _ in each)
-    images = np.stack([_wide(values, widest) for values, _, _ in each])
+    widest = max(values.shape[-1] for values, *_ in each)
+    images = np.stack([_wide(values, widest) for values, *_ in each])
     told = each[0][1]
     if model.takes_noise:
-        told = told | {"noise": [one["noise"] for _, one, _ in each]}
-    masks = [one["mask"] for _, one, _ in each]
+        told = told | {"noise": [one["noise"] for _, one, *_ in each]}
+    masks = [one["mask"] for _, one, *_ in each]
     if any(mask is not None for mask in masks):
         ones = np.ones((*images.shape[1:3], 1), np.float32)
         told["mask"] = np.stack([ones if mask is None else mask for mask in masks])
     result = model.restore(images, **told, trace=trace)
     return [
-        _restored(photo, _entry(result, i), level, options.get("light"))
-        for i, (photo, (_, _, level)) in enumerate(zip(photos, each, strict=True))
+        _restored(photo, _entry(result, i), level, options.get("light"))._replace(refined=refined)
+        for i, (photo, (_, _, level, refined)) in enumerate(zip(photos, each, strict=True))
     ]
 
 
 def _solved_for(
-    model, photo, kernel=None, noise=None, light="encoded", mask=None, **options
+    model,
+    photo,
+    kernel=None,
+    noise=None,
+    light="encoded",
+    mask=None,
+    refine_kernel=False,
+    **options,
 ) -> tuple:
-    """(values [H, W, C] to solve for, options of `restore` for them, the noise as `Told`)."""
+    """(values [H, W, C] to solve for, options of `restore` for them, `Told`, `Refined` or None)."""
     check_options(noise=noise)
     decoded = light == "linear" and not photo.linear
     if isinstance(noise, PoissonGaussian):
@@ -116,7 +128,13 @@ def _solved_for(
     if model.takes_noise:
         level = told_noise(photo.pixels, noise, decoded, photo.icc, mask)
     values = lights.decode(photo.pixels, photo.icc) if decoded else photo.pixels
-    return values, {"kernel": kernel, "noise": level.std, "mask": mask, **options}, level
+    refined = None
+    if refine_kernel:
+        check(kernel is not None, "`refine_kernel` needs a `kernel` to start from.", kernel=kernel)
+        refined = refine(values, kernel, level.std or LEAST, mask)
+        kernel = refined.kernel
+    told = {"kernel": kernel, "noise": level.std, "mask": mask, **options}
+    return values, told, level, refined
 
 
 def _wide(pixels, channels):
@@ -155,6 +173,7 @@ def _channel_by_channel(model, photo, **options) -> Restored:
         Status(max(one.status for one in each)),
         None,
         *most_told(each),
+        each[0].refined,
     )
 
 

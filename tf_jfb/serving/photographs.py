@@ -22,6 +22,7 @@ from tf_jfb.exported.photos import most_told
 from tf_jfb.exported.tiles import overlap
 
 COLUMNS = ("file", "status", "residual", "evaluations", "noise", "seconds", "message", "doubt")
+COLUMNS += ("kernel_scale",)
 TOGETHER = 1 << 20  # pixels solved in one batch, at most: more of them are no faster
 HELD = 0.1  # memory of a photograph in all its stages, to that of as many pixels in a solve
 ERRORS = (OSError, ValueError, MemoryError, tf.errors.OpError)  # of one image
@@ -40,6 +41,7 @@ class Row(NamedTuple):
     seconds: float | None = None
     message: str | None = None  # why there is no result
     doubt: str | None = None  # of a noise that was estimated: why not to trust it, or "none"
+    kernel_scale: float | None = None  # width of a refined kernel to that of the one told
 
 
 class Task(NamedTuple):
@@ -176,6 +178,7 @@ def joined(results) -> Restored:
         Status(max(r.status for r in results)),
         None,
         *most_told(results),
+        results[0].refined,
     )
 
 
@@ -192,7 +195,7 @@ def read_report(path) -> dict:
     """{file: its row} of a report; empty where there is none that can be read."""
     try:
         with open(path, newline="") as file:
-            width = (len(COLUMNS) - 1, len(COLUMNS))  # the first reports had no `doubt`
+            width = (len(COLUMNS) - 2, len(COLUMNS))  # the first reports ended with `message`
             rows = [Row(*values) for values in csv.reader(file) if len(values) in width]
     except OSError:
         return {}
@@ -209,7 +212,8 @@ def _written(task, result, seconds) -> Row:
     figures = (f"{result.residual:.3e}", result.evaluations)
     noise = None if result.noise is None else f"{result.noise:.5f}"
     doubt = (result.doubt or NO_DOUBT) if result.estimated else None
-    told = (noise, f"{seconds:.3f}", None, doubt)
+    scale = None if result.refined is None else f"{result.refined.scale:.3f}"
+    told = (noise, f"{seconds:.3f}", None, doubt, scale)
     return Row(str(task.source), result.status.name, *figures, *told)
 
 
