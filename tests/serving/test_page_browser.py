@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -49,8 +50,10 @@ def address(tmp_path_factory):
             time.sleep(0.5)
         yield url
     finally:
+        before = set(pathlib.Path(tempfile.gettempdir()).glob("tf_jfb-page-*"))
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
+        assert before and len([folder for folder in before if folder.exists()]) < len(before)
 
 
 @pytest.fixture(scope="module")
@@ -200,6 +203,7 @@ def test_odd_values_and_bombs_are_told_of_and_the_page_goes_on(address):
     request = urllib.request.Request(f"{address}/gradio_api/upload", body, kind)
     with urllib.request.urlopen(request) as answer:
         (path,) = json.load(answer)
+    assert "tf_jfb-page-" in path  # the folder that is removed with the page
     file = {"path": path, "meta": {"_type": "gradio.FileData"}}
     opened = asked(address, 0, file)
     assert opened["success"] and "### Not restored" in json.dumps(opened)
