@@ -41,3 +41,8 @@ def cast(value, dtype) -> tf.Tensor:
     (0.1, False)
     """
     return tf.cast(value, dtype) if tf.is_tensor(value) else tf.convert_to_tensor(value, dtype)
+
+
+def shaped(x: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
+    """`x` with what is known of `shape`, which may be nothing: `tf.ensure_shape` refuses that."""
+    return x if shape.rank is None else tf.ensure_shape(x, shape)

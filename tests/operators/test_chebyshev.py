@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tf_jfb._gradients import undifferentiated
-from tf_jfb.operators import BlurEach, Frame, Operator
+from tf_jfb.operators import Blur, BlurEach, Frame, Operator
 from tf_jfb.operators.frame import scene_of
 
 KERNEL = np.random.default_rng(0).random((4, 3))
@@ -66,3 +66,27 @@ def test_in_the_kernel_of_a_frame_it_is_that_of_the_exact_inverse():
     ahead, behind = (slope(kernel + sign * change)[0] for sign in (1, -1))
     expected = float(ahead - behind) / 2e-5
     assert float(slope(kernel)[1][0, 1, 2]) == pytest.approx(expected, rel=1e-3)
+
+
+def test_gradients_that_have_lost_their_shape():
+    operator, g = Blur(np.ones((3, 3)) / 9), tf.random.stateless_normal([1, 6, 6, 1], [0, 0])
+
+    @tf.function(autograph=False)
+    def pulled_back(lose):
+        with tf.GradientTape() as tape:
+            tape.watch(g)
+            x = operator.inverse(g, 0.5)
+        v = tf.compat.v1.placeholder_with_default(g, None) if lose else g
+        return tape.gradient(x, g, output_gradients=v)
+
+    np.testing.assert_allclose(pulled_back(True), pulled_back(False), atol=1e-6)
+
+
+def test_operators_of_what_has_no_shape():
+    operator, x = Blur(np.ones((3, 3)) / 9), tf.random.stateless_normal([1, 6, 6, 1], [0, 0])
+
+    @tf.function(autograph=False)
+    def run(x):
+        return operator.inverse(tf.compat.v1.placeholder_with_default(x, None), 0.5)
+
+    np.testing.assert_allclose(run(x), operator.inverse(x, 0.5), atol=1e-6)

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_jfb._compat import paths, value
-from tf_jfb._numerics import per_image_norm, per_image_unit
+from tf_jfb._numerics import per_image_norm, per_image_unit, shaped
 from tf_jfb._validate import check
 from tf_jfb.gradients.base import transposed_jacobian
 from tf_jfb.gradients.implicit import Implicit
@@ -236,7 +236,7 @@ def _condition(to_weights, fx, iterations):
 
     def gram(u):  # M M^T u; M^T u, being linear in u, is the product of its own Jacobian
         g = tape.gradient(gradients, ones, output_gradients=to_weights(u))
-        return tf.ensure_shape(g, fx.shape)
+        return shaped(g, fx.shape)
 
     def step(i, u, first):
         image = gram(u)

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from tf_jfb._gradients import custom_gradient
+from tf_jfb._numerics import shaped
 from tf_jfb._types import FixedPointProblem, Solution
 from tf_jfb.solvers import Solver, solve
 from tf_jfb.solvers.solve import with_last
@@ -116,6 +117,6 @@ def transposed_jacobian(f, x: tf.Tensor):
 
     def product(u):
         g = tape.gradient(fx, x, output_gradients=u, unconnected_gradients="zero")
-        return tf.ensure_shape(g, x.shape)
+        return shaped(g, x.shape)
 
     return product

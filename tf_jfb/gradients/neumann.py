@@ -5,6 +5,7 @@ import dataclasses
 import tensorflow as tf
 
 from tf_jfb._compat import register
+from tf_jfb._numerics import shaped
 from tf_jfb._validate import check, make_plain
 from tf_jfb.gradients.base import Estimator, transposed_jacobian
 
@@ -67,6 +68,6 @@ def series(product, v: tf.Tensor, order) -> tf.Tensor:
         return u
 
     def step(i, u):
-        return (i + 1, tf.ensure_shape(v + product(u), v.shape))
+        return (i + 1, shaped(v + product(u), v.shape))
 
     return tf.while_loop(lambda i, u: i < order, step, (0, v))[1]

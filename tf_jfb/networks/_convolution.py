@@ -9,6 +9,7 @@ output's gradient, batch and channels having changed places.
 import tensorflow as tf
 
 from tf_jfb._gradients import custom_gradient, is_plain
+from tf_jfb._numerics import shaped
 
 
 def conv2d(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
@@ -38,4 +39,4 @@ def _by_kernel(x, dy, shape):
     padded = tf.pad(x, [[0, 0], [reach, reach], [reach, reach], [0, 0]])
     images, window = tf.transpose(padded, [3, 1, 2, 0]), tf.transpose(dy, [1, 2, 0, 3])
     result = tf.transpose(tf.nn.conv2d(images, window, 1, "VALID"), [1, 2, 0, 3])
-    return tf.ensure_shape(result, shape)
+    return shaped(result, shape)

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from tf_jfb._gradients import custom_gradient, is_plain
+from tf_jfb._numerics import shaped
 
 
 def chebyshev(make, tensors: tuple, g, rho, bound, iterations: int) -> tf.Tensor:
@@ -30,6 +31,7 @@ def chebyshev(make, tensors: tuple, g, rho, bound, iterations: int) -> tf.Tensor
         x = _polynomial(make(*tensors), g, rho, bound, iterations)
 
         def grad(v):
+            v = shaped(v, x.shape)  # in loops it may have lost it
             w = chebyshev(make, tensors, v, rho, bound, iterations)
             slope = _slope(make(*tensors), g, rho, bound, iterations)
             return (w, _summed_like(v * slope, rho), *_by_tensors(make, tensors, w, x))
@@ -48,7 +50,7 @@ def _polynomial(operator, g, rho, bound, iterations):
         residual = g - (operator.apply_adjoint(operator.apply(x)) + rho * x)
         new = 1.0 / (2.0 * middle / half - ratio)
         step = new * ratio * step + 2.0 * new / half * residual
-        return tf.ensure_shape(x + step, x.shape), tf.ensure_shape(step, x.shape), new
+        return shaped(x + step, x.shape), shaped(step, x.shape), new
 
     # A loop: unrolled, ten steps of a blur by shifts make a graph of thousands of operations.
     return _repeat(body, (x, x, half / middle), iterations - 1)
@@ -71,7 +73,7 @@ def _slope(operator, g, rho, bound, iterations):
         dstep += 2.0 / half * (dnew * residual + new * dresidual)
         step = new * ratio * step + 2.0 * new / half * residual
         images = (dx + dstep, dstep, x + step, step)
-        dx, dstep, x, step = (tf.ensure_shape(image, g.shape) for image in images)
+        dx, dstep, x, step = (shaped(image, g.shape) for image in images)
         return dx, dstep, dnew, x, step, new
 
     start = (-x / middle, -x / middle, -ratio / middle, x, x, ratio)

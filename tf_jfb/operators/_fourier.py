@@ -7,6 +7,7 @@ the half spectrum's transform is, with weights for the columns that stand for tw
 import tensorflow as tf
 
 from tf_jfb._gradients import custom_gradient, is_plain
+from tf_jfb._numerics import shaped
 
 
 def fft(x):
@@ -17,7 +18,7 @@ def fft(x):
 def ifft(spectrum, like):
     """Back to the shape of `like` [B, H, W, C]."""
     image = tf.transpose(_inverse(spectrum, tf.shape(like)[1:3]), [0, 2, 3, 1])
-    return tf.ensure_shape(image, like.shape)
+    return shaped(image, like.shape)
 
 
 def _forward(x):

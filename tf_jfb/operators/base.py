@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from tf_jfb._numerics import cast, per_image, per_image_norm
+from tf_jfb._numerics import cast, per_image, per_image_norm, shaped
 from tf_jfb._validate import check
 from tf_jfb.operators._chebyshev import chebyshev
 
@@ -143,7 +143,7 @@ class Operator:
     @functools.partial(tf.function, autograph=False)
     def _power_iteration(self, x, iterations):
         def body(i, x):
-            x = tf.ensure_shape(self.apply_adjoint(self.apply(x)), x.shape)
+            x = shaped(self.apply_adjoint(self.apply(x)), x.shape)
             return i + 1, x / tf.maximum(per_image_norm(x), 1e-300)
 
         _, x = tf.while_loop(lambda i, _: i < iterations, body, (0, x))

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_jfb._compat import register
+from tf_jfb._numerics import shaped
 from tf_jfb.operators._fourier import fft, ifft
 from tf_jfb.operators.base import Operator
 from tf_jfb.operators.kernels import check_fits, check_kernel, separate
@@ -50,7 +51,7 @@ class Blur(Operator):
             y = _correlate_fft(x_padded, sum(np.outer(u, v) for u, v in terms), x)
         else:
             y = tf.add_n([_shifts(_shifts(x_padded, u, 1), v, 2) for u, v in terms])
-        return tf.ensure_shape(y, x.shape)
+        return shaped(y, x.shape)
 
     def norm_bound(self, height: int, width: int, channels: int = 1) -> float:
         r"""$\sum_j |k[j]|$, by Young's inequality; attained by circular non-negative blur."""

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tf_jfb._numerics import per_image, per_image_norm
+from tf_jfb._numerics import per_image, per_image_norm, shaped
 from tf_jfb._types import Solution, Status
 from tf_jfb._validate import check
 from tf_jfb.solvers.base import Solver
@@ -253,7 +253,7 @@ def _evaluate(f, x):
         argument=(_shape(x), x.dtype.name),
         result=(_shape(fx), fx.dtype.name),
     )
-    return tf.ensure_shape(fx, x.shape)
+    return shaped(fx, x.shape)
 
 
 def _shape(x):
@@ -273,4 +273,4 @@ def _record(trace, evaluation, residual):
 
 def _keep_shapes(new: _Carry, old: _Carry) -> _Carry:
     """Static shapes may not change through the loop, whatever f lost of them."""
-    return tf.nest.map_structure(lambda n, o: tf.ensure_shape(n, o.shape), new, old)
+    return tf.nest.map_structure(lambda n, o: shaped(n, o.shape), new, old)

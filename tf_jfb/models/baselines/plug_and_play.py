@@ -4,6 +4,7 @@ import math
 
 import tensorflow as tf
 
+from tf_jfb._numerics import shaped
 from tf_jfb._validate import check
 from tf_jfb.models.baselines._arguments import checked
 from tf_jfb.models.baselines._programs import Programs
@@ -145,7 +146,7 @@ class PlugAndPlay:
             level = start * (noise / start) ** (tf.cast(i, d.dtype) / last)
             step, prepared = operator.prox_map(d, weight * tf.square(noise / level))
             z = self.network.denoised(frozen, step(x, *prepared), tf.fill(images, level))
-            return i + 1, tf.ensure_shape(z, x.shape)
+            return i + 1, shaped(z, x.shape)
 
         return tf.while_loop(lambda i, _: i < steps, body, (tf.constant(0), d))[1]
 
