@@ -11,6 +11,7 @@ import tf_jfb
 from tf_jfb.cli import _deblur_one as cli_one
 from tf_jfb.data import Photo, light, read_image, write_image
 from tf_jfb.exported import ExportedModel, export
+from tf_jfb.operators import kernels
 from tf_jfb.serving.photographs import read_report
 
 _open = functools.lru_cache(ExportedModel.open)
@@ -97,6 +98,7 @@ def test_what_is_done_is_kept_unless_it_is_to_be_overwritten(photos, model, tmp_
         (["--photons", "0"], "`photons` must be positive, and finite"),
         (["--photons", "100", "--noise", "0.1"], "--noise and --photons say the same"),
         (["--read-noise", "2"], "--read-noise needs --photons or --gain"),
+        (["--refine-kernel"], "--refine-kernel needs --kernel to start from"),
     ],
 )
 def test_what_cannot_be_is_refused_before_any_work(photos, model, tmp_path, change, message):
@@ -156,13 +158,16 @@ class Untouched:
     takes_kernel, takes_noise, channels = True, True, 3
 
     def restore(self, image, **told):
+        self.told = told
         zeros = np.zeros(len(image), int)
         return tf_jfb.Solution(image, zeros, zeros, zeros, zeros[:, None])
 
 
 @pytest.fixture
 def any_blur(monkeypatch):
-    monkeypatch.setattr(ExportedModel, "open", lambda name: Untouched())
+    model = Untouched()
+    monkeypatch.setattr(ExportedModel, "open", lambda name: model)
+    return model
 
 
 def test_what_noise_was_told_or_estimated_is_reported(any_blur, tmp_path):
@@ -202,3 +207,34 @@ def test_photons_are_simulated_in_light(any_blur, tmp_path, light_is, monkeypatc
     assert ran.returncode == 0, ran.stderr
     pixels = light.decode(seen[0].pixels) if light_is == "linear" else seen[0].pixels
     assert pixels.std() == pytest.approx((pixels.mean() / 100) ** 0.5, rel=0.05)
+
+
+def test_a_kernel_is_refined_from_every_photograph(any_blur, tmp_path):
+    kernel, told = kernels.motion(15, 3), tmp_path / "k.npy"
+    np.save(told, kernels.stretched(kernel, 1.1))
+    (tmp_path / "in").mkdir()
+    for seed in (1, 2):
+        scene = tf_jfb.data.dead_leaves(1, 112, seed=seed)[0]
+        blurred = tf_jfb.operators.Blur(kernel)(scene[None])[0, 7:-7, 7:-7].numpy()
+        noisy = blurred + 0.01 * np.random.default_rng(seed).standard_normal(blurred.shape)
+        pixels = light.encode(np.float32(noisy))
+        write_image(tmp_path / "in" / f"{seed}.tif", Photo(pixels, bits=16))
+    options = ("--kernel", told, "--refine-kernel", "--noise", 0.01)
+    one = ("deblur", tmp_path / "in" / "1.tif", *options, "-o", tmp_path / "out.tif")
+    report = json.loads(command(*one, "--json").stdout)
+    assert report["kernel_scale"] == pytest.approx(1 / 1.1, abs=0.03)
+    assert report["kernel_cleaned"] is False
+    assert f"{report['kernel_scale']:.3f} times as wide as told" in command(*one).stdout
+    found = any_blur.told["kernel"]
+    assert np.linalg.norm(_centred(found, 21) - _centred(kernel, 21)) < 0.6 * np.linalg.norm(
+        _centred(np.load(told), 21) - _centred(kernel, 21)
+    )
+    ran = command("deblur", tmp_path / "in", *options, "-o", tmp_path / "out")
+    assert ran.returncode == 0, ran.stderr
+    scales = [row.kernel_scale for row in read_report(tmp_path / "out" / "report.csv").values()]
+    assert len(set(scales)) == 2 and f"{report['kernel_scale']:.3f}" in scales
+
+
+def _centred(kernel, side):
+    margin = (side - len(kernel)) // 2
+    return np.pad(kernel[-margin:margin] if margin < 0 else kernel, max(margin, 0))

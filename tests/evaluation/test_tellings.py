@@ -5,8 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
+from tf_jfb import data, operators, psf
 from tf_jfb.evaluation import PROTOCOLS, TELLINGS, Telling, evaluate
 from tf_jfb.evaluation.contest import Contest
+from tf_jfb.evaluation.degraded import Case
+from tf_jfb.evaluation.methods import Exported
 from tf_jfb.evaluation.quoted import quoted
 from tf_jfb.operators import kernels
 
@@ -88,6 +91,38 @@ def test_one_row_for_every_telling(told, levin, compared, monkeypatch):
     columns = "told | blurred | Richardson-Lucy | any | any: evaluations | any: converged"
     assert text[0] == f"| {columns} |" and len(text) == 2 + len(tables)
     assert text[3].startswith("| noise halved | ") and text[3].endswith("| 6 | 1 |")
+
+
+def test_models_refine_the_kernel_that_they_are_told(compared, levin, told):
+    class Untouched:
+        takes_kernel, takes_noise, rtol, max_evaluations = True, True, 1e-3, 5
+
+        def run(self, inputs, *rest):
+            self.kernels = inputs["kernel"]
+            names = ("residual", "evaluations", "status")
+            return {"restored": inputs["image"], **{n: np.zeros(2) for n in names}}
+
+    true = kernels.motion(15, 3)
+    scenes = [data.dead_leaves(1, 96, seed=seed)[0] for seed in (1, 2)]
+    d = operators.BlurFFT(true)(np.stack(scenes)).numpy()
+    d += 0.01 * np.random.default_rng(0).standard_normal(d.shape)
+    case = Case(None, kernels.stretched(true, 1.1), 0.01, "circular")
+    model = Untouched()
+    Exported(model, refine=True)(d, case)
+    for kernel, image in zip(model.kernels, d, strict=True):
+        expected = psf.refine(image, case.kernel, 0.01)
+        assert expected.scale < 0.95 and kernel.shape[0] % 2 == 1
+        margin = (len(kernel) - len(expected.kernel)) // 2
+        np.testing.assert_allclose(kernel, np.pad(expected.kernel, margin), atol=1e-6)
+    given = {"model": [told], "protocol": "real", "baselines": False, **levin}
+    assert compared(**given).is_as_published
+    assert not compared(**given, refine_kernel=True).is_as_published
+
+
+def test_a_model_of_one_blur_has_no_kernel_to_refine(compared, one):
+    comparison = compared(model=[one[1]], refine_kernel=True)
+    with pytest.raises(ValueError, match="`refine_kernel` must be left out"):
+        Contest(comparison, None, {})
 
 
 def test_published_rows_stand_only_beside_the_whole_protocol(told, levin, compared, monkeypatch):
