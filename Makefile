@@ -2,7 +2,9 @@
 PYTHON ?= $(or $(shell command -v python3.11),python3)
 VENV ?= .venv
 TESTS ?= not slow
-PARALLEL ?= --numprocesses=auto --dist=worksteal
+# One process more than cores: each stays the smaller, and the last tests wait for fewer.
+PROCESSES := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
+PARALLEL ?= --numprocesses=$(PROCESSES) --dist=worksteal
 PYTEST_FLAGS ?=
 CONSTRAINTS ?= constraints.txt
 EXTRAS ?= data,tune,test,notebooks

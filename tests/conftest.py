@@ -9,21 +9,29 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # CUDA_VISIBLE_DEVICES=0 as
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ["TF_JFB_CACHE"] = ""  # nothing is kept between runs of tests
 
-import keras
 import pytest
-import tensorflow as tf
-
-tf.config.experimental.enable_tensor_float_32_execution(False)
-# Most programs of a test run once, so that rewriting them costs more than it saves; what depends on
-# it turns it on. `make test-slow`, whose processes do not read this, and the demo run as users do.
-tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
-)
-
 
 GROWTH = 96 * 2**20  # bytes by which a process may grow before it gives back what is free
 _low = [0]  # what it had when it last did
+
+
+def pytest_configure(config):
+    """Not in the process that hands out tests: it needs no TensorFlow, which takes 6 s."""
+    if hasattr(config, "workerinput") or config.getoption("dist", "no") == "no":
+        _prepare_tensorflow()
+
+
+def _prepare_tensorflow() -> None:
+    import tensorflow as tf
+
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    # Most programs of a test run once, so that rewriting them costs more than it saves; what
+    # depends on it turns it on. `make test-slow`, whose processes do not read this, and the demo
+    # run as users do.
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+    )
 
 
 def pytest_collection_finish(session):
@@ -36,6 +44,9 @@ def pytest_collection_finish(session):
 @pytest.fixture(autouse=True)
 def fresh_keras():
     """Seeds Python, NumPy and TensorFlow, and undoes what a test may have set globally."""
+    import keras
+    import tensorflow as tf
+
     keras.backend.set_floatx("float32")
     keras.mixed_precision.set_global_policy("float32")
     keras.utils.set_random_seed(0)

@@ -7,7 +7,6 @@ import tempfile
 
 import keras
 import tensorflow as tf
-import yaml
 
 from tf_jfb._gradients import undifferentiated
 from tf_jfb._validate import check, refuse
@@ -210,6 +209,8 @@ def _about(path, told) -> str:
 
 def _told_by(extra) -> dict:
     """What the files beside the model tell of it: how it was trained."""
+    import yaml
+
     texts = {str(name): text for name, text in extra.items()}
     config = yaml.safe_load(texts.get(str(CONFIG_OF_EXPORT), "")) or {}
     protocol = {name: config[name] for name in PROTOCOL if config.get(name) is not None}
