@@ -193,6 +193,9 @@ def test_a_model_of_photographs_learns_from_frames(kind):
     untold.set_weights(model.get_weights())
     photo = untold.restore(d, boundary="photo", rtol=1e-2, max_evaluations=50, **options).image
     np.testing.assert_allclose(model.restore(d, **options).image, photo)
+    few = options | {"max_evaluations": 3}
+    wrapped = [m.restore(d, boundary="circular", **few).image for m in (model, untold)]
+    np.testing.assert_allclose(*wrapped)
     np.testing.assert_allclose(model.predict(inputs, verbose=0), photo, atol=2e-5)
     model.compile(keras.optimizers.Adam(1e-6))
     loss = model.fit(inputs, sharp, batch_size=4, verbose=0).history["loss"][0]

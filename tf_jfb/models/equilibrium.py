@@ -134,8 +134,9 @@ class Equilibrium(TrainedModel):
         return self.image_of(state) if solved.seen is None else self.frame_of(state, given.image)
 
     def problem(self, inputs, training: bool = False, folded=None) -> FixedPointProblem:
-        """The equation x = T(x; d) for what the model was given."""
-        m = self.scene(self.measurement(inputs))
+        """The equation x = T(x; d) for what the model was given; a `Measurement` as it stands."""
+        ready = isinstance(inputs, Measurement)
+        m = inputs if ready else self.scene(self.measurement(inputs))
         known = {} if folded is None else {"folded": folded}
         network = self.network.frozen(training=training, **known)
         x0, T, told = self.equilibrium_map(m, network)
