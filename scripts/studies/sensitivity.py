@@ -69,14 +69,18 @@ def main() -> None:
         return
     varied = [case for text in args.vary for case in cases(text)]
     check_options(base(args), varied)
+    kept, results = folder / "results.json", {}
+    if kept.exists():  # an interrupted study goes on
+        earlier = json.loads(kept.read_text())
+        if earlier["base"] != base(args):
+            raise ValueError(f"{kept} is of another base: choose another --output")
+        results = earlier["cases"]
     folder.mkdir(parents=True, exist_ok=True)
-    kept = folder / "results.json"
-    results = json.loads(kept.read_text()) if kept.exists() else {}  # an interrupted study goes on
     for case in varied:
         for seed in args.seeds:
             if str(seed) not in results.setdefault(case, {}):
                 results[case][str(seed)] = _cli.run_alone(case, seed)
-                kept.write_text(json.dumps(results, indent=1))
+                kept.write_text(json.dumps({"base": base(args), "cases": results}, indent=1))
     chosen = {case: results[case] for case in varied}
     print(table(chosen))
     draw(chosen, folder / "sensitivity.png")

@@ -34,6 +34,8 @@ def test_means_and_errors_over_the_seeds_that_did_not_fail(tmp_path, trainings):
     assert "| m=3 | 24.00 ± 1.00 | 1 | 1 of 3 |" in ran.stdout
     assert len(trainings) == 6 and (tmp_path / "sensitivity.png").stat().st_size > 5_000
     assert script(NAME, *options).stdout == ran.stdout and len(trainings) == 6  # all were kept
+    ran = script(NAME, *options, "--set", "steps=3")
+    assert ran.returncode == 2 and "is of another base" in ran.stderr
 
 
 def test_options_are_refused_before_a_training(tmp_path, trainings):
