@@ -5,6 +5,9 @@ from typing import NoReturn
 
 import numpy as np
 
+BOUNDARIES = ("photo", "circular")  # the scene goes on beyond the image, or images wrap around
+LEAST, MOST = -1.0, 2.0  # pixels lie between: noise and overshoot leave [0, 1], 8 bits do more
+
 
 def check(ok: bool, constraint: str, **received) -> None:
     """Raises `ValueError("<constraint> Received: name=value")` unless `ok`.
@@ -21,16 +24,10 @@ def refuse(constraint: str, **received) -> NoReturn:
     raise ValueError(f"{constraint} Received: {values}")
 
 
-BOUNDARIES = ("photo", "circular")  # the scene goes on beyond the image, or images wrap around
-
-
 def check_boundary(boundary: str) -> None:
     """Raises ValueError unless it is one of `BOUNDARIES`."""
     names = " or ".join(map(repr, BOUNDARIES))
     check(boundary in BOUNDARIES, f"`boundary` must be {names}.", boundary=boundary)
-
-
-LEAST, MOST = -1.0, 2.0  # pixels lie between: noise and overshoot leave [0, 1], 8 bits do more
 
 
 def is_integer(value) -> bool:

@@ -176,7 +176,7 @@ def _banks(config, count) -> dict:
     from tf_jfb.training import problem
 
     blurs, seed = problem.degradation(config).blurs, config.seed
-    return {"true": blurs.bank(count, seed), "told": blurs.bank_misjudged(count, seed)}
+    return {"true": blurs.bank(count, seed), "told": blurs.bank(count, seed, misjudged=True)}
 
 
 if __name__ == "__main__":

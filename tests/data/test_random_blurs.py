@@ -110,7 +110,7 @@ def test_a_share_is_told_wrong_as_users_tell():
     for now, before in (images, kernels_):
         np.testing.assert_array_equal(now[~moved], before[~moved])
     which = [int(np.argmin(np.abs(BLURS.bank(8) - k).sum((1, 2)))) for k in kernels_[0][moved]]
-    told_wrong = BLURS.bank_misjudged(8)[which]
+    told_wrong = BLURS.bank(8, misjudged=True)[which]
     np.testing.assert_allclose(kernels_[1][moved], told_wrong, atol=1e-7)
 
 

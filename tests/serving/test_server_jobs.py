@@ -14,7 +14,7 @@ from tf_jfb.exported import deblur_photo
 from tf_jfb.operators import kernels
 from tf_jfb.serving.server import Batcher, Job, Settings, Solver
 from tf_jfb.serving.server.calls import Call
-from tf_jfb.serving.server.jobs import batches, pad_kernel, records, solve, solve_each
+from tf_jfb.serving.server.jobs import batches, records, solve, solve_each
 from tf_jfb.serving.server.pace import Pace
 
 MOST = 1000
@@ -36,7 +36,7 @@ def test_padding_with_zeros_leaves_the_blur_as_it_was(shapes):
     small, large = shapes
     kernel = np.random.default_rng(0).random(small)
     image = photo().pixels[None]
-    blurred = [operators.BlurFFT(k)(image).numpy() for k in (kernel, pad_kernel(kernel, large))]
+    blurred = [operators.BlurFFT(k)(image).numpy() for k in (kernel, kernels.padded(kernel, large))]
     np.testing.assert_array_equal(*blurred)
 
 

@@ -53,13 +53,17 @@ def camera(args) -> PoissonGaussian | None:
     return PoissonGaussian(args.photons, args.gain, args.read_noise or 0.0)
 
 
+def photographs_of(args, path) -> list[Photo]:
+    """Those of a file that `args.pages` names, `args.white` being 1."""
+    if args.pages is None:
+        return [read_image(path, white=args.white)]
+    pages = int(args.pages) if args.pages.isdigit() else args.pages
+    return read_pages(path, pages, white=args.white)
+
+
 def _read(args, mask, path) -> list[Photo]:
     """The photographs of a file, with the mask of pixels that are left out."""
-    if args.pages is None:
-        photos = [read_image(path, white=args.white)]
-    else:
-        pages = int(args.pages) if args.pages.isdigit() else args.pages
-        photos = read_pages(path, pages, white=args.white)
+    photos = photographs_of(args, path)
     return [_masked(photo, mask, args.saturated) for photo in photos]
 
 

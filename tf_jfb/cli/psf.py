@@ -141,13 +141,9 @@ def _measured(args) -> tuple:
 
 
 def _photos(args, name) -> list:
-    from tf_jfb.data import read_image, read_pages
+    from tf_jfb.cli._deblur_shared import photographs_of
 
-    if args.pages is None:
-        photos = [read_image(name, white=args.white)]
-    else:
-        pages = int(args.pages) if args.pages.isdigit() else args.pages
-        photos = read_pages(name, pages, white=args.white)
+    photos = photographs_of(args, name)
     if any(photo.mask is not None for photo in photos):
         raise ValueError(f"The image must be finite: some of its pixels are none. Received: {name}")
     return photos

@@ -22,7 +22,6 @@ def verdicts(paths) -> list[Verdict]:
     is decoded. What cannot be used is looked at in every run: it may be for want of a package.
     """
     states = [_state(path) for path in paths]
-    sizes = {state: _known[state] for state in states if state in _known}
     asked = [s for s in states if isinstance(s, State) and s not in _known]
     recalled = {state: Verdict(size) for state, size in recall(asked).items()}
     new = list(dict.fromkeys(state for state in asked if state not in recalled))
@@ -30,8 +29,7 @@ def verdicts(paths) -> list[Verdict]:
         looked = dict(zip(new, pool.map(_verdict, new), strict=True))
     remember({state: found.size for state, found in looked.items() if found.size is not None})
     _known.update(recalled | looked)
-    sizes |= recalled | looked
-    return [state if isinstance(state, Verdict) else sizes[state] for state in states]
+    return [state if isinstance(state, Verdict) else _known[state] for state in states]
 
 
 def _state(path) -> State | Verdict:

@@ -8,7 +8,7 @@ import numpy as np
 
 from tf_jfb._validate import check, refuse
 
-_LINEAR, _OFFSET, _POWER, _SLOPE = 0.04045, 0.055, 2.4, 12.92  # of IEC 61966-2-1
+LINEAR, OFFSET, POWER, SLOPE = 0.04045, 0.055, 2.4, 12.92  # of IEC 61966-2-1
 FLAT = 1e-9  # least step of a curve that has an inverse
 _TABLE = 4097  # samples of a curve whose inverse has no formula
 
@@ -110,14 +110,14 @@ def _slope(pixels, icc) -> float:
 
 def _srgb_decode(stored):
     size = np.abs(stored)
-    curved = ((size + _OFFSET) / (1 + _OFFSET)) ** _POWER
-    return np.sign(stored) * np.where(size > _LINEAR, curved, size / _SLOPE)
+    curved = ((size + OFFSET) / (1 + OFFSET)) ** POWER
+    return np.sign(stored) * np.where(size > LINEAR, curved, size / SLOPE)
 
 
 def _srgb_encode(light):
     size = np.abs(light)
-    curved = (1 + _OFFSET) * size ** (1 / _POWER) - _OFFSET
-    return np.sign(light) * np.where(size > _LINEAR / _SLOPE, curved, size * _SLOPE)
+    curved = (1 + OFFSET) * size ** (1 / POWER) - OFFSET
+    return np.sign(light) * np.where(size > LINEAR / SLOPE, curved, size * SLOPE)
 
 
 def _interpolated(x, xs, ys):

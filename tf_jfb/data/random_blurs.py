@@ -11,6 +11,7 @@ from tf_jfb._numerics import per_image
 from tf_jfb._streams import Stream, generator
 from tf_jfb._validate import check, check_boundary
 from tf_jfb.data.folder import centre
+from tf_jfb.data.light import LINEAR, OFFSET, POWER, SLOPE
 from tf_jfb.operators import BlurEach, kernels
 
 FAMILIES = ("gaussian", "anisotropic", "motion", "disk", "box")
@@ -84,10 +85,11 @@ class RandomBlurs:
         kernel = _centred(getattr(self, f"_{family}")(rng), self.size)
         return kernel.astype(np.float32)
 
-    def bank(self, count: int = 4096, seed: int = 0) -> np.ndarray:
-        """The first `count` kernels of `seed`: [count, size, size] float32."""
+    def bank(self, count: int = 4096, seed: int = 0, misjudged: bool = False) -> np.ndarray:
+        """The first `count` kernels of `seed`, or what they are taken for: [count, size, size]."""
         check(count >= 1, "`count` must be >= 1.", count=count)
-        return np.stack([self.draw(index, seed) for index in range(count)])
+        draw = self.misjudged if misjudged else self.draw
+        return np.stack([draw(index, seed) for index in range(count)])
 
     def misjudged(self, index: int, seed: int = 0) -> np.ndarray:
         """What a user may take kernel number `index` for: [size, size] float32 of sum 1.
@@ -107,11 +109,6 @@ class RandomBlurs:
             noisy = kernel + level * rng.standard_normal(kernel.shape)
             kernel = np.maximum(noisy, 0) if rng.random() < 0.5 else noisy
         return (kernel / kernel.sum()).astype(np.float32)
-
-    def bank_misjudged(self, count: int = 4096, seed: int = 0) -> np.ndarray:
-        """What the kernels of `bank` may be taken for: [count, size, size] float32."""
-        check(count >= 1, "`count` must be >= 1.", count=count)
-        return np.stack([self.misjudged(index, seed) for index in range(count)])
 
     def _gaussian(self, rng):
         return kernels.gaussian(self.size, _log_uniform(rng, self.std))
@@ -184,7 +181,8 @@ def degrade_randomly(
     bank = told = None
     if blurs is not None:
         bank = tf.constant(blurs.bank(count, seed), spec.dtype)
-        told = tf.constant(blurs.bank_misjudged(count, seed), spec.dtype) if misjudged else bank
+        if misjudged:
+            told = tf.constant(blurs.bank(count, seed, misjudged=True), spec.dtype)
     edge = blurs.size // 2 if blurs is not None and boundary == "photo" else 0
     draws = _Draws(bank, told, low, high, seed, shard, edge, misjudged, linear)
     return dataset.enumerate(start).map(
@@ -217,30 +215,30 @@ class _Draws(NamedTuple):
         zeros = tf.zeros([images, *tf.unstack(tf.shape(sharp)[1:])], sharp.dtype)
         unit = self._own(noises.gaussian(zeros, 1.0, seeds[2]), sharp)
         error = per_image(std, sharp) * tf.ensure_shape(unit, sharp.shape)
-        wrong = tf.zeros_like(std, tf.bool)
+        told, blurred, which = {"noise": std}, sharp, None
+        if self.bank is not None:
+            shape, most = [images], self.bank.shape[0]
+            which = tf.random.stateless_uniform(shape, seeds[0], 0, most, tf.int32, alg="philox")
+            which = self._own(which, sharp)
+            told["kernel"] = tf.gather(self.bank, which)
+            blurred = BlurEach(told["kernel"])(sharp)
+        told["image"] = blurred + error
         if self.misjudged:
             wrong = self._uniform(seeds[4], sharp) < self.misjudged
-        told, blurred = {}, sharp
-        if self.bank is not None:
-            count = self.bank.shape[0]
-            which = tf.random.stateless_uniform(
-                [images], seeds[0], 0, count, tf.int32, alg="philox"
-            )
-            which = self._own(which, sharp)
-            kernel = tf.gather(self.bank, which)
-            blurred = BlurEach(kernel)(sharp)
-            told["kernel"] = tf.where(per_image(wrong, kernel), tf.gather(self.told, which), kernel)
-        image, told["noise"] = blurred + error, std
-        if self.misjudged:
-            share = per_image(self._uniform(seeds[5], sharp), sharp)
-            grown = tf.sqrt(1 - share + 2 * share * tf.clip_by_value(blurred, 0, 1))
-            stored = tf.round(255 * tf.clip_by_value(blurred + grown * error, 0, 1)) / 255
-            image = tf.where(per_image(wrong, sharp), stored, image)
-            off = 2 ** (2 * self._uniform(seeds[6], sharp) - 1)
-            told["noise"] = tf.where(wrong, off * std, std)
+            false = self._misjudged(told, which, blurred, error, seeds[5:])
+            told = {k: tf.where(per_image(wrong, v), false[k], v) for k, v in told.items()}
         if edge := self.edge:
-            image, sharp = (t[:, edge:-edge, edge:-edge] for t in (image, sharp))
-        return {"image": image, **told}, sharp
+            told["image"], sharp = (t[:, edge:-edge, edge:-edge] for t in (told["image"], sharp))
+        return told, sharp
+
+    def _misjudged(self, told, which, blurred, error, seeds) -> dict:
+        """What a camera stores of the same images, and a user tells of them."""
+        share = per_image(self._uniform(seeds[0], blurred), blurred)
+        grown = tf.sqrt(1 - share + 2 * share * tf.clip_by_value(blurred, 0, 1))
+        stored = tf.round(255 * tf.clip_by_value(blurred + grown * error, 0, 1)) / 255
+        off = 2 ** (2 * self._uniform(seeds[1], blurred) - 1)
+        false = {"image": stored, "noise": off * told["noise"]}
+        return false if which is None else {**false, "kernel": tf.gather(self.told, which)}
 
     def _uniform(self, seed, sharp) -> tf.Tensor:
         """A number in [0, 1) for every image of this worker's."""
@@ -269,8 +267,8 @@ def _range(name, values, most):
 
 def _srgb_decoded(images) -> tf.Tensor:
     """Linear light of sRGB values, both in [0, 1] (IEC 61966-2-1)."""
-    power = ((tf.maximum(images, 0.04045) + 0.055) / 1.055) ** 2.4
-    return tf.where(images <= 0.04045, images / 12.92, power)
+    power = ((tf.maximum(images, LINEAR) + OFFSET) / (1 + OFFSET)) ** POWER
+    return tf.where(images <= LINEAR, images / SLOPE, power)
 
 
 def _odd_sides(low, high):
@@ -288,5 +286,4 @@ def _centred(kernel, size):
         f"The kernel must fit into the size {size}.",
         kernel=kernel.shape,
     )
-    before = [size // 2 - k // 2 for k in kernel.shape]
-    return np.pad(kernel, [(b, size - k - b) for b, k in zip(before, kernel.shape, strict=True)])
+    return kernels.padded(kernel, (size, size))

@@ -10,7 +10,7 @@ from tf_jfb import psf
 from tf_jfb._types import Status
 from tf_jfb.exported import ExportedModel
 from tf_jfb.models.baselines import PlugAndPlay
-from tf_jfb.operators import BlurFFT, Frame
+from tf_jfb.operators import BlurFFT, Frame, kernels
 from tf_jfb.operators.frame import scene_of
 
 
@@ -128,16 +128,11 @@ class Exported(Method):
         return np.repeat(kernel[None], len(d), 0)
 
 
-def of_one_size(kernels) -> list:
+def of_one_size(each) -> list:
     """Padded with zeros about their origins, index size // 2."""
-    size = max(max(kernel.shape) for kernel in kernels)
+    size = max(max(kernel.shape) for kernel in each)
     size += 1 - size % 2
-    padded = []
-    for kernel in kernels:
-        before = [size // 2 - k // 2 for k in kernel.shape]
-        after = [size - k - b for k, b in zip(kernel.shape, before, strict=True)]
-        padded.append(np.pad(kernel, list(zip(before, after, strict=True))).astype(np.float32))
-    return padded
+    return [kernels.padded(kernel, (size, size)).astype(np.float32) for kernel in each]
 
 
 def millions(weights) -> float:

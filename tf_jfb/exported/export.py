@@ -198,12 +198,16 @@ def export_denoiser(
     return _write(served, {"serving_default": program}, path, extra, about)
 
 
+def _name(path) -> str:
+    """The model's, of NAME or NAME/VERSION."""
+    return path.parent.name if path.name.isdigit() else path.name
+
+
 def _about(path, told) -> str:
     """What the export is and what wrote it, as JSON."""
     known = {"format": FORMAT, "tf_jfb": __version__}
     known |= {"tensorflow": tf.__version__, "keras": keras.__version__}
-    version = path.name if path.name.isdigit() else None
-    known |= {"name": path.parent.name if version else path.name, "version": version}
+    known |= {"name": _name(path), "version": path.name if path.name.isdigit() else None}
     return json.dumps(known | told, indent=1) + "\n"
 
 
@@ -231,8 +235,7 @@ def _write(served, programs, path, extra, about) -> pathlib.Path:
             for name, text in texts.items():
                 (written / name).parent.mkdir(parents=True, exist_ok=True)
                 (written / name).write_bytes(text.encode() if isinstance(text, str) else text)
-            name = path.parent.name if path.name.isdigit() else path.name
-            write_warm_up(written / WARM_UP_OF_EXPORT, name, programs)
+            write_warm_up(written / WARM_UP_OF_EXPORT, _name(path), programs)
             written.rename(path)
     except OSError as error:
         refuse(f"`path` could not be written ({error.strerror}).", path=str(path))

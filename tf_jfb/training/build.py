@@ -3,7 +3,6 @@
 import dataclasses
 import os
 import pathlib
-import types
 
 import keras
 import yaml
@@ -14,10 +13,9 @@ from tf_jfb._weights import load_weights
 from tf_jfb.exported import CONFIG_OF_EXPORT
 from tf_jfb.operators import kernels
 from tf_jfb.solvers import Anderson, Picard, Solver
-from tf_jfb.training.config import Config, recorded_config
+from tf_jfb.training.config import Config, recorded_config, without_unused
 from tf_jfb.training.denoiser import Denoiser
 from tf_jfb.training.kernel_file import KEPT, as_bytes, with_kept_kernel
-from tf_jfb.training.options import unused
 
 SHAPE = (None, None, None, 3)
 
@@ -91,7 +89,7 @@ def config_for_export(run, **changes) -> str:
     """That of a run folder with `changes`, as YAML, its folders and its kernel by name alone."""
     config = recorded_config(_file_of(run))
     names = os.pathsep.join(pathlib.Path(folder).name for folder in config.folders) or None
-    config = _changed(config, path=names, **changes)
+    config = without_unused({**dataclasses.asdict(config), "path": names, **changes})
     if config.kernel_file:
         config = dataclasses.replace(config, blur=os.path.basename(config.blur))
     return yaml.safe_dump(dataclasses.asdict(config), sort_keys=False)
@@ -100,17 +98,10 @@ def config_for_export(run, **changes) -> str:
 def files_for_export(run, **changes) -> dict:
     """{path: content} to lie beside a model: its configuration, and a kernel that is a file's."""
     files: dict = {CONFIG_OF_EXPORT: config_for_export(run, **changes)}
-    config = _changed(config_of(run), **changes)
+    config = without_unused({**dataclasses.asdict(config_of(run)), **changes})
     if config.kernel_file:
         files[CONFIG_OF_EXPORT.with_name(KEPT)] = as_bytes(kernels.parse(config.blur))
     return files
-
-
-def _changed(config, **changes) -> Config:
-    """`config` with `changes`; what they make meaningless becomes the default."""
-    options = {**dataclasses.asdict(config), **changes}
-    ignored = unused(types.SimpleNamespace(**options))
-    return Config(**{name: value for name, value in options.items() if name not in ignored})
 
 
 def _load(build, run, precision="float32"):

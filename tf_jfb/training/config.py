@@ -177,7 +177,11 @@ DEFAULTS = {f.name: f.default for f in dataclasses.fields(Config)}
 
 def recorded_config(path) -> Config:
     """The configuration that a run folder holds; what an earlier version let it ignore is left."""
-    options = load_config(path)
+    return without_unused(load_config(path))
+
+
+def without_unused(options: dict) -> Config:
+    """That of `options`, those which it would ignore being left at their defaults."""
     ignored = unused(types.SimpleNamespace(**{**DEFAULTS, **options}))
     return Config(**{name: value for name, value in options.items() if name not in ignored})
 

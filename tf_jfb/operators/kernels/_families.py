@@ -140,6 +140,20 @@ def stretched(kernel, factor: float) -> np.ndarray:
     return wide / wide.sum()
 
 
+def padded(kernel: np.ndarray, shape) -> np.ndarray:
+    """`kernel` [k1, k2] in zeros of `shape`, its origin, index size // 2 of each axis, at theirs.
+
+    >>> padded(np.ones((1, 2)), (3, 3))
+    array([[0., 0., 0.],
+           [1., 1., 0.],
+           [0., 0., 0.]])
+    """
+    sizes = list(zip(kernel.shape, shape, strict=True))
+    before = [new // 2 - old // 2 for old, new in sizes]
+    widths = [(b, new - old - b) for b, (old, new) in zip(before, sizes, strict=True)]
+    return np.pad(kernel, widths)
+
+
 def shifted(kernel, rows: float, columns: float) -> np.ndarray:
     """`kernel` [k1, k2] moved down and to the right by parts of a pixel, of sum 1.
 

@@ -9,6 +9,7 @@ import numpy as np
 from tf_jfb._types import Status
 from tf_jfb.data import Photo
 from tf_jfb.exported import Restored, deblur_photos
+from tf_jfb.operators import kernels
 
 MULTIPLE = 8  # scenes of photographs have sides that are multiples of it
 OCTAVES = 2  # groups of deadlines per doubling of the time left
@@ -61,22 +62,6 @@ def _scene(side: int, kernel: int) -> int:
     return min(side + kernel + -(side + kernel) % MULTIPLE, 2 * side)
 
 
-def pad_kernel(kernel: np.ndarray, shape) -> np.ndarray:
-    """`kernel` with zeros around to `shape`, its origin, index size // 2 of each axis, at theirs.
-
-    >>> pad_kernel(np.ones((1, 2)), (3, 3))
-    array([[0., 0., 0.],
-           [1., 1., 0.],
-           [0., 0., 0.]])
-    """
-    before = [new // 2 - old // 2 for new, old in zip(shape, kernel.shape, strict=True)]
-    widths = [
-        (first, new - old - first)
-        for first, new, old in zip(before, shape, kernel.shape, strict=True)
-    ]
-    return np.pad(kernel, widths)
-
-
 def batches(jobs, max_batch: int, max_pixels: int, now: float) -> list[list]:
     """`jobs` as lists that can be solved together, those whose deadline is first coming first.
 
@@ -107,7 +92,7 @@ def solve(batch: list[Job], most: int) -> list[Restored]:
     options["rtol"] = [model.rtol if job.rtol is None else job.rtol for job in batch]
     if first.kernel is not None:
         shape = np.max([job.kernel.shape for job in batch], axis=0)
-        options["kernel"] = np.stack([pad_kernel(job.kernel, shape) for job in batch])
+        options["kernel"] = np.stack([kernels.padded(job.kernel, shape) for job in batch])
     if model.takes_noise:
         options["noise"] = [job.noise for job in batch]
     restored = deblur_photos(model, [job.photo for job in batch], **options)
