@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tf_jfb._streams import generator, unit_noise
+from tf_jfb._streams import Stream, generator, unit_noise
 from tf_jfb.data import Photo, dead_leaves, read_image
 from tf_jfb.data.image_io import encode_image
 from tf_jfb.exported import ExportedModel, deblur_photo
@@ -53,7 +53,7 @@ def pool(count: int, cap: int) -> list[Ask]:
         side, blur = SIDES[i % len(SIDES)], BLURS[i % len(BLURS)]
         sharp = dead_leaves(1, side, seed=i)[0]
         blurred = BlurFFT(kernels.parse(blur))(sharp[None])[0].numpy()
-        blurred = blurred + NOISE * unit_noise(i, 5, blurred.shape)
+        blurred = blurred + NOISE * unit_noise(i, Stream.NOISE, blurred.shape)
         content = encode_image(Photo(np.float32(np.clip(blurred, 0, 1)), bits=16), "photo.png")
         fields = {"image": content, "kernel": blur, "noise": str(NOISE), "rtol": "0.001"}
         asks.append(Ask(i, fields | {"max_evaluations": str(cap)}))
@@ -92,7 +92,7 @@ class Clients:
         return self.told
 
     def _work(self, number: int) -> None:
-        rng, count = generator(number, 0), 0
+        rng, count = generator(number, Stream.ORDER), 0
         while not self._ended.is_set():
             ask = self.asks[int(rng.integers(len(self.asks)))]
             lot = rng.random()
