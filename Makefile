@@ -2,8 +2,9 @@
 PYTHON ?= $(or $(shell command -v python3.11),python3)
 VENV ?= .venv
 TESTS ?= not slow
-# One process more than cores: each stays the smaller, and the last tests wait for fewer.
-PROCESSES := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
+# One process more than cores: each stays the smaller, and the last tests wait for fewer. Of a
+# selection most of the time is imports, so that one more costs more than it saves.
+PROCESSES := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + $(if $(findstring -k,$(PYTEST_FLAGS)),0,1) )))
 PARALLEL ?= --numprocesses=$(PROCESSES) --dist=worksteal
 PYTEST_FLAGS ?=
 CONSTRAINTS ?= constraints.txt
@@ -24,6 +25,7 @@ help:         ## list the targets
 demo: $(VENV)/demo.stamp        ## deblur a photograph with the shipped model, then train for a minute
 	$(RUN) scripts/demo.py
 
+test: export PYTHONDONTWRITEBYTECODE =  # to rewrite the assertions anew takes 4 s per process
 test: $(VENV)/test.stamp        ## run the tests; some of them: PYTEST_FLAGS="-k anderson"
 	$(RUN) -m pytest -m "$(TESTS)" $(PARALLEL) $(PYTEST_FLAGS)
 

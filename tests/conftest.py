@@ -18,6 +18,7 @@ _low = [0]  # what it had when it last did
 def pytest_configure(config):
     """Not in the process that hands out tests: it needs no TensorFlow, which takes 6 s."""
     if hasattr(config, "workerinput") or config.getoption("dist", "no") == "no":
+        gc.disable()  # until all is imported: nothing of it is garbage
         _prepare_tensorflow()
 
 
@@ -39,6 +40,7 @@ def pytest_collection_finish(session):
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 50)
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
