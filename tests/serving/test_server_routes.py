@@ -49,11 +49,20 @@ def test_options_of_the_form_reach_the_solve(client, model):
     told_back = answer.json()
     alone = deblur_photo(model, Photo(picture()), kernel=kernels.line(3, 0), rtol=0.0, **told)
     assert (told_back["evaluations"], told_back["status"]) == (3, "CAP")
+    assert (told_back["estimated"], told_back["doubt"]) == (False, None)
     restored = pixels_of(base64.b64decode(told_back["image"]["b64"]))
     np.testing.assert_allclose(restored, alone.photo.pixels, atol=0.51 / 255)
     image = io.BytesIO(png(kernels.gaussian(3, 1.0)[..., None]))
     by_file = deblur(client, kernel=("k.png", image.getvalue()), max_evaluations=2)
     assert by_file.status_code == 200 and by_file.headers["x-deblur-noise"]
+    assert by_file.headers["x-deblur-estimated"] == "true"
+
+
+def test_an_estimate_of_the_noise_comes_with_its_doubt(client):
+    noise = np.random.default_rng(0).normal(0, 0.05, (49, 49, 3))
+    correlated = sum((noise[1:, 1:], noise[:-1, 1:], noise[1:, :-1], noise[:-1, :-1])) / 4
+    answer = deblur(client, np.clip(0.5 + correlated, 0, 1), max_evaluations=1)
+    assert "correlated" in answer.headers["x-deblur-doubt"]
 
 
 def test_a_deadline_gives_the_best_so_far(client):

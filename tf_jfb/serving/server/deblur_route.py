@@ -41,6 +41,8 @@ async def _deblurred(request, name, version):
         "residual": restored.residual if math.isfinite(restored.residual) else None,
         "evaluations": restored.evaluations,
         "noise": restored.noise,
+        "estimated": restored.estimated,
+        "doubt": restored.doubt,
         "model": name,
         "version": model.version,
     }
@@ -49,7 +51,9 @@ async def _deblurred(request, name, version):
     if "application/json" in request.headers.get("accept", ""):
         picture = {"b64": base64.b64encode(png).decode()}
         return fastapi.responses.JSONResponse({**told, "image": picture})
-    headers = {f"X-Deblur-{key.title()}": str(v) for key, v in told.items() if v is not None}
+    texts = {key: str(v) for key, v in told.items() if v is not None}
+    texts["estimated"] = texts["estimated"].lower()
+    headers = {f"X-Deblur-{key.title()}": text for key, text in texts.items()}
     return fastapi.Response(png, media_type="image/png", headers=headers)
 
 

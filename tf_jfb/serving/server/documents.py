@@ -49,6 +49,8 @@ _TOLD = {
     "residual": {"type": ["number", "null"]},
     "evaluations": {"type": "integer"},
     "noise": {"type": ["number", "null"]},
+    "estimated": {"type": "boolean", "description": "whether the noise was estimated"},
+    "doubt": {"type": ["string", "null"], "description": "why not to trust the estimate"},
     "model": {"type": "string"},
     "version": {"type": "integer"},
 }
