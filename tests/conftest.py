@@ -11,7 +11,7 @@ os.environ["TF_JFB_CACHE"] = ""  # nothing is kept between runs of tests
 
 import pytest
 
-GROWTH = 48 * 2**20  # bytes by which a process may grow before it gives back what is free
+GROWTH = 96 * 2**20  # bytes by which a process may grow before it gives back what is free
 _low = [0]  # what it had when it last did
 
 
