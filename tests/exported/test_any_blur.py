@@ -180,6 +180,8 @@ def test_a_gain_counts_from_the_white_of_the_file(folder):
     gain = noise.PoissonGaussian(gain=2.0)
     result = deblur_photo(loaded, d, noise=gain, **told)
     assert result.noise == pytest.approx(noise.PoissonGaussian(400).std(d.pixels))
+    with pytest.raises(ValueError, match="`light` must be one of"):
+        deblur_photo(loaded, d, light="linaer", **told)
     with pytest.raises(ValueError, match="`gain` is of values that count light"):
         deblur_photo(loaded, d, noise=gain, light="linear", **told)
     with pytest.raises(ValueError, match="`gain` needs values as the file counts them"):

@@ -14,8 +14,9 @@ import pytest
 import tensorflow as tf
 
 import tf_jfb
+from tf_jfb import Status
 from tf_jfb.data import Photo, read_image, write_image
-from tf_jfb.exported import ExportedModel, deblur_photo, export
+from tf_jfb.exported import ExportedModel, Restored, deblur_photo, export
 from tf_jfb.serving import bulk
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -75,6 +76,7 @@ def stamps(folder):
         ({"model": ""}, "`model` must not be empty"),
         ({"rtol": -1.0}, "`rtol` must be a finite number >= 0. Received: rtol=-1.0"),
         ({"max_evaluations": 0}, "`max_evaluations` must be an integer >= 1"),
+        ({"light": "linaer"}, "`light` must be one of"),
         ({"batch": 0}, "`batch` must be >= 1"),
         ({"noise": 0.0}, "`noise` must lie in"),
         ({"kernel": "/no/such.png"}, "such.png"),
@@ -156,7 +158,7 @@ def test_every_image_is_restored_as_alone(ran, photos, model):
         "ERROR": 4,
     }
     for path in good:
-        alone, row = deblur_photo(loaded, read_image(path)), rows[str(path)]
+        alone, row = deblur_photo(loaded, read_image(path), light="linear"), rows[str(path)]
         output = pathlib.Path(job.output) / "images" / path.relative_to(photos)
         assert row["output"] == str(output) and row["error"] is None
         assert row["status"] == "CONVERGED" and row["residual"] <= 1e-3
@@ -336,6 +338,32 @@ def test_an_image_that_fails_does_not_fail_its_batch(pipeline, restore, monkeypa
     assert records[1]["error"] == "too large"
 
 
+def test_a_record_tells_what_was_estimated_and_the_doubt(pipeline, restore, monkeypatch):
+    told = {"noise": 0.02, "estimated": True, "doubt": "correlated"}
+
+    def solve(model, photos, light, **_):
+        assert light == "encoded"
+        return [Restored(photo, 3, 1e-4, Status.CONVERGED, **told) for photo in photos]
+
+    monkeypatch.setattr(pipeline, "load", lambda path: ExportedModel(Spy()))
+    monkeypatch.setattr(pipeline, "deblur_photos", solve)
+    (record,) = restore(None, {"a.png": (8, 8)}, light="encoded")
+    assert record["status"] == "CONVERGED" and record.items() >= told.items()
+
+
+def test_work_of_an_earlier_version_counts_as_encoded(pipeline, tmp_path):
+    write(tmp_path / "in" / "a.png", 16, 16)
+    output = tmp_path / "out"
+    job = bulk.Job(f"{tmp_path}/in/*", "/m", output, light="encoded")
+    pipeline._prepare(job)
+    settings = json.loads((output / "settings.json").read_text())
+    assert settings.pop("light") == "encoded"
+    (output / "settings.json").write_text(json.dumps(settings))
+    pipeline._prepare(job)
+    with pytest.raises(ValueError, match="holds work with other settings"):
+        pipeline._prepare(bulk.Job(f"{tmp_path}/in/*", "/m", output))
+
+
 def test_colour_is_refused_by_a_model_of_grey_images(pipeline, restore, monkeypatch):
     monkeypatch.setattr(pipeline, "load", lambda path: ExportedModel(Spy(channels=1)))
     (record,) = restore(None, {"a.png": (8, 8)})
@@ -359,7 +387,9 @@ def test_a_model_of_any_blur_is_told_the_kernel(pipeline, tmp_path):
         max_evaluations=4,
         kernel=job.blur,
         noise=0.01,
+        light="linear",
     )
+    assert rows[f"{tmp_path}/in/a.png"]["noise"] == 0.01
     found = read_image(tmp_path / "out" / "images" / "a.png").pixels
     np.testing.assert_allclose(found, alone.photo.pixels, atol=1.1 / 255)
     with pytest.raises(ValueError, match="`kernel` must be given"):

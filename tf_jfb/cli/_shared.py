@@ -82,6 +82,17 @@ def run_alone(*case) -> dict:
     return json.loads(ran.stdout.splitlines()[-1])
 
 
+def add_light(p) -> None:
+    """The option of what was blurred, of photographs."""
+    p.add_argument(
+        "--light",
+        choices=("linear", "encoded"),
+        default="linear",
+        help="linear: light was blurred, then encoded as sRGB or by the file's profile, as cameras "
+        "do; encoded: the values themselves were blurred (%(default)s)",
+    )
+
+
 def add_command(make, module, *name, **options) -> Parser:
     """The parser of a command, by `make(*name, ...)`.
 

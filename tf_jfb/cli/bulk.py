@@ -2,13 +2,13 @@
 
 import json
 
-from tf_jfb.cli._shared import import_tensorflow
+from tf_jfb.cli._shared import add_light, import_tensorflow
 
 FLAGS = True  # those of Beam
 EXAMPLE = """
 examples:
   %(prog)s --images "photos/**.jpg" --model saved_models/celeba-g5s5 \\
-      --output restored
+      --light encoded --output restored
   %(prog)s --images "photos/**.jpg" --model saved_models/deblur \\
       --kernel psf.png --output restored
   %(prog)s --images "gs://bucket/photos/**" --model gs://bucket/model \\
@@ -30,6 +30,7 @@ def add_arguments(p) -> None:
     p.add_argument(
         "--noise", type=float, help="std in [0, 1] units, for such a model; else estimated"
     )
+    add_light(p)
     p.add_argument("--batch", type=int, default=16, help="images of one size per batch, at most")
     p.add_argument("--pixels", type=int, default=1 << 20, help="pixels per batch, at most")
 

@@ -6,7 +6,7 @@ report.csv that names status, residual, evaluations, noise and seconds of each.
 
 import pathlib
 
-from tf_jfb.cli._shared import check_figure, check_folders, import_tensorflow
+from tf_jfb.cli._shared import add_light, check_figure, check_folders, import_tensorflow
 
 EXAMPLE = """
 examples:
@@ -19,7 +19,6 @@ examples:
 
 The exit code is 0; 1 where some of several failed; 2 where the input was refused.
 """
-LIGHTS = ("linear", "encoded")
 LEAST = {"rtol": 0, "max_evaluations": 1, "noise": 0, "tile": 1, "read_noise": 0}
 
 
@@ -39,13 +38,7 @@ def add_arguments(p) -> None:
         help="std where white is 1, of --simulate (else 0) and told to a model that takes it "
         "(else estimated)",
     )
-    p.add_argument(
-        "--light",
-        choices=LIGHTS,
-        default="linear",
-        help="linear: light was blurred, then encoded as sRGB or by the file's profile, as cameras "
-        "do; encoded: the values themselves were blurred (%(default)s)",
-    )
+    add_light(p)
     _add_camera(p.add_argument_group("photon noise, in place of --noise"))
     solve = p.add_argument_group("the solve")
     solve.add_argument("--rtol", type=float, help="relative tolerance; else the model's")

@@ -8,9 +8,15 @@ import numpy as np
 
 from tf_jfb._validate import check, refuse
 
+LIGHTS = ("linear", "encoded")  # what was blurred: light, which was then encoded; or the values
 LINEAR, OFFSET, POWER, SLOPE = 0.04045, 0.055, 2.4, 12.92  # of IEC 61966-2-1
 FLAT = 1e-9  # least step of a curve that has an inverse
 _TABLE = 4097  # samples of a curve whose inverse has no formula
+
+
+def check_light(light) -> None:
+    """Raises ValueError unless `light` is one of `LIGHTS`."""
+    check(light in LIGHTS, f"`light` must be one of {LIGHTS}.", light=light)
 
 
 class Curve(NamedTuple):

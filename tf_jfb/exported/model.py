@@ -12,7 +12,6 @@ from tf_jfb.noise import PoissonGaussian
 from tf_jfb.solvers import Solution
 
 OUTPUTS = {"restored", "residual", "evaluations", "status"}
-LIGHTS = ("encoded", "linear")
 
 
 class ExportedModel:
@@ -176,7 +175,7 @@ class ExportedModel:
     def _told(self, image, kernel, noise, boundary, light, mask) -> tuple:
         """({name: array} of what the signature takes but the options, shape of `image`)."""
         check_boundary(boundary)
-        check(light in LIGHTS, f"`light` must be in {LIGHTS}.", light=light)
+        lights.check_light(light)
         check(
             self.takes_kernel == (kernel is not None),
             "`kernel` must be given: the model takes any blur."

@@ -111,6 +111,7 @@ def _solved_for(
 ) -> tuple:
     """(values [H, W, C] to solve for, options of `restore` for them, `Told`, `Refined` or None)."""
     check_options(noise=noise)
+    lights.check_light(light)
     decoded = light == "linear" and not photo.linear
     if isinstance(noise, PoissonGaussian):
         check(

@@ -45,6 +45,7 @@ SETTINGS = (  # what outputs depend on
     "max_evaluations",
     "kernel",
     "noise",
+    "light",
 )
 WAITING = 4  # times `job.pixels`: what may wait, decoded, for a batch of its size to fill
 
@@ -174,7 +175,8 @@ class Restore(beam.DoFn):
 
     def _solve(self, photos) -> list:
         """A `Restored`, or the exception instead, per photograph: no image fails its neighbours."""
-        options = {name: getattr(self.job, name) for name in ("rtol", "max_evaluations", "noise")}
+        names = ("rtol", "max_evaluations", "noise", "light")
+        options = {name: getattr(self.job, name) for name in names}
         try:
             return deblur_photos(self.model, photos, kernel=self.blur, **options)
         except (tf.errors.OpError, ValueError) as error:
@@ -190,9 +192,15 @@ class Restore(beam.DoFn):
             publish(self.job.partials, target, encode_image(result.photo, target))
         except (OSError, ValueError) as error:
             return failure(path, error)
-        residual = result.residual if math.isfinite(result.residual) else None
-        values = (path, target, result.status.name, residual, result.evaluations, None)
-        return dict(zip(COLUMNS, values, strict=True))
+        told = {name: getattr(result, name) for name in ("noise", "estimated", "doubt")}
+        return _record(
+            path,
+            target,
+            result.status.name,
+            residual=result.residual if math.isfinite(result.residual) else None,
+            evaluations=result.evaluations,
+            **told,
+        )
 
 
 def load(path: str) -> ExportedModel:
@@ -216,8 +224,11 @@ def _load(path: str):
 
 def failure(path: str, error) -> dict:
     """The record of an image that has no output."""
-    values = (path, None, "ERROR", None, None, " ".join(str(error).split()))
-    return dict(zip(COLUMNS, values, strict=True))
+    return _record(path, None, "ERROR", error=" ".join(str(error).split()))
+
+
+def _record(path, output, status, **others) -> dict:
+    return dict.fromkeys(COLUMNS) | {"path": path, "output": output, "status": status} | others
 
 
 def _prepare(job: Job) -> None:
@@ -226,7 +237,7 @@ def _prepare(job: Job) -> None:
     settings = {name: getattr(job, name) for name in SETTINGS} | contents
     path = f"{job.output}/settings.json"
     # Work of an earlier version, which had fewer settings, had none of the others.
-    unset = dict.fromkeys(SETTINGS) | contents
+    unset = dict.fromkeys(SETTINGS) | {"light": "encoded"} | contents
     earlier = unset | json.loads(read_file(path)) if FileSystems.exists(path) else settings
     check(
         earlier == settings,
@@ -262,7 +273,7 @@ def _digest(content: bytes) -> str:
 
 def _read_records(found):
     for line in read_file(found.path).decode().splitlines():
-        record = json.loads(line)
+        record = dict.fromkeys(COLUMNS) | json.loads(line)  # of an earlier version: fewer
         yield record["output"], record
 
 

@@ -8,11 +8,22 @@ import re
 import numpy as np
 
 from tf_jfb._validate import check
+from tf_jfb.data.light import check_light
 from tf_jfb.exported import check_options
 from tf_jfb.operators import kernels
 
 # One record of the manifest, in this order.
-COLUMNS = ("path", "output", "status", "residual", "evaluations", "error")
+COLUMNS = (
+    "path",
+    "output",
+    "status",
+    "residual",
+    "evaluations",
+    "noise",
+    "estimated",
+    "doubt",
+    "error",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +44,8 @@ class Job:
             file, which is read where the job is started.
         noise: standard deviation in [0, 1] units, for a model that is told it; None to estimate
             that of every image.
+        light: "linear" where light was blurred, then encoded as sRGB or by the file's profile, as
+            cameras do; "encoded" where the values themselves were.
         batch: images of one size to solve together, at most.
         pixels: of a batch, at most; a larger image is solved alone.
 
@@ -49,6 +62,7 @@ class Job:
     max_evaluations: int | None = None
     kernel: str | None = None
     noise: float | None = None
+    light: str = "linear"
     batch: int = 16
     pixels: int = 1 << 20
 
@@ -67,6 +81,7 @@ class Job:
             images=self.images,
         )
         check_options(self.rtol, self.max_evaluations, self.noise)
+        check_light(self.light)
         for name in ("batch", "pixels"):
             value = getattr(self, name)
             check(value is None or value >= 1, f"`{name}` must be >= 1.", **{name: value})

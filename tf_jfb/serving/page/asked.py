@@ -7,6 +7,7 @@ import numpy as np
 
 from tf_jfb._validate import check
 from tf_jfb.data import Photo
+from tf_jfb.data.light import check_light
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Asked:
     middle: int | None = None
 
     def __post_init__(self):
-        check(self.light in ("linear", "encoded"), "`light` is unknown.", light=self.light)
+        check_light(self.light)
         noise = number("noise", self.noise, 0.0, 0.5) if self.noise is not None else None
         check(noise is None or noise > 0, "`noise` must be positive.", noise=noise)
         number("rtol", self.rtol, 0.0, 1.0)
