@@ -2,7 +2,6 @@
 
 import collections
 import functools
-import hashlib
 import json
 import math
 import pathlib
@@ -27,26 +26,10 @@ from tf_jfb.data import Photo, read_image
 from tf_jfb.data.image_io import EXTENSIONS, encode_image
 from tf_jfb.exported import ExportedModel, deblur_photos
 from tf_jfb.serving._flags import pipeline_options
-from tf_jfb.serving._storage import (
-    STALE,
-    check_nothing_missed,
-    clear,
-    make_folder,
-    publish,
-    read_file,
-)
+from tf_jfb.serving._job_settings import prepare
+from tf_jfb.serving._storage import STALE, check_nothing_missed, clear, publish, read_file
 from tf_jfb.serving.bulk import COLUMNS, Job
 
-SETTINGS = (  # what outputs depend on
-    "folder",
-    "model",
-    "png",
-    "rtol",
-    "max_evaluations",
-    "kernel",
-    "noise",
-    "light",
-)
 WAITING = 4  # times `job.pixels`: what may wait, decoded, for a batch of its size to fill
 
 _LOADING = threading.Lock()
@@ -72,7 +55,7 @@ def run(job: Job, flags: list) -> dict:
         "`noise` must be left out: the model was made for one level.",
         noise=job.noise,
     )
-    _prepare(job)
+    prepare(job)
     local = options.view_as(StandardOptions).runner is None
     pipeline = beam.Pipeline(runner=FnApiRunner() if local else None, options=options)
     records = restored(pipeline, job)
@@ -229,46 +212,6 @@ def failure(path: str, error) -> dict:
 
 def _record(path, output, status, **others) -> dict:
     return dict.fromkeys(COLUMNS) | {"path": path, "output": output, "status": status} | others
-
-
-def _prepare(job: Job) -> None:
-    """Holds the folder to one kind of work, and clears what a killed run left half done."""
-    contents = _contents(job)
-    settings = {name: getattr(job, name) for name in SETTINGS} | contents
-    path = f"{job.output}/settings.json"
-    # Work of an earlier version, which had fewer settings, had none of the others.
-    unset = dict.fromkeys(SETTINGS) | {"light": "encoded"} | contents
-    earlier = unset | json.loads(read_file(path)) if FileSystems.exists(path) else settings
-    check(
-        earlier == settings,
-        f"`output` holds work with other settings, {earlier}: repeat them, or use another folder.",
-        **settings,
-    )
-    for name in ("images", "records", "partial", "manifest"):
-        make_folder(f"{job.output}/{name}")
-    clear(f"{job.output}/partial/*", STALE)
-    clear(f"{job.output}/manifest/**")
-    publish(job.partials, path, json.dumps(settings, indent=1).encode())
-
-
-def _contents(job: Job) -> dict:
-    """Digests of what two settings only name: the files of the kernel and of the model."""
-    kernel = None if job.blur is None else _digest(job.blur.tobytes())
-    patterns = [f"{job.model}/{below}fingerprint.pb" for below in ("", "*/")]
-    found = FileSystems.match(patterns)
-    prints = [metadata.path for match in found for metadata in match.metadata_list]
-    newest = max(prints, key=_version, default=None)
-    model = None if newest is None else _digest(read_file(newest))
-    return {"kernel content": kernel, "model content": model}
-
-
-def _version(path: str) -> int:
-    name = path.split("/")[-2]
-    return int(name) if name.isdigit() else -1
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def _read_records(found):
