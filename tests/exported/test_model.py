@@ -116,7 +116,7 @@ def test_what_is_masked_may_be_nan(model):
         ({"max_evaluations": 0}, "`max_evaluations` must be an integer >= 1"),
         ({"max_evaluations": 2.5}, "`max_evaluations` must be an integer >= 1"),
         ({"boundary": "zero"}, "`boundary` must be 'photo' or 'circular'"),
-        ({"light": "dark"}, "`light` must be in"),
+        ({"light": "dark"}, "`light` must be one of"),
         ({"mask": np.zeros((12, 14))}, "`mask` must hold 0 and 1, and leave"),
         ({"mask": np.ones((12, 13))}, "as the images"),
     ],

@@ -18,6 +18,7 @@ from tf_jfb.training import Config, Denoiser, train, train_denoiser
 from tf_jfb.training.build import build_denoiser
 from tf_jfb.training.config import DEFAULTS
 
+pytestmark = pytest.mark.slow
 DNCNN = {"depth": 2, "channels": 2, "crop": 8, "size": 16}
 DNCNN |= {"batch_size": 2, "epochs": 2, "steps": 2, "validation": 2, "noise": 0.01}
 UNET = {name: DNCNN[name] for name in DNCNN if name not in ("depth", "channels")}
