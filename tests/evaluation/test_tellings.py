@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from tf_jfb import data, operators, psf
-from tf_jfb.evaluation import PROTOCOLS, TELLINGS, Telling, evaluate
+from tf_jfb.evaluation import PROTOCOLS, Telling, evaluate
 from tf_jfb.evaluation.contest import Contest
 from tf_jfb.evaluation.degraded import Case
 from tf_jfb.evaluation.methods import Exported
 from tf_jfb.evaluation.quoted import quoted
+from tf_jfb.evaluation.tellings import FALSE
 from tf_jfb.operators import kernels
 
 NOISE = 2.55 / 255
@@ -67,6 +68,8 @@ def test_a_telling_refuses():
         Telling(width=0)
     with pytest.raises(ValueError, match="`kernel_noise` must be >= 0"):
         Telling(kernel_noise=-0.1)
+    with pytest.raises(ValueError, match="`decoded` needs images of `light`"):
+        Telling(decoded=True)
 
 
 def test_one_row_for_every_telling(told, levin, compared, monkeypatch):
@@ -75,7 +78,7 @@ def test_one_row_for_every_telling(told, levin, compared, monkeypatch):
     given = {"model": [told], "protocol": "real", "batch": 1, **levin}
     tried = {"Richardson-Lucy": {"iterations": (2,)}}
     tables = evaluate.compare(compared(**given), candidates=tried)
-    assert list(tables) == list(TELLINGS) and len(tables) == 10
+    assert list(tables) == list(FALSE) and len(tables) == 10
     right = tables["told right"]
     assert set(right) == {"blurred", "Richardson-Lucy", "any"}
     # `Told` takes off the noise that it is told; the others are told none.
@@ -91,6 +94,27 @@ def test_one_row_for_every_telling(told, levin, compared, monkeypatch):
     columns = "told | blurred | Richardson-Lucy | any | any: evaluations | any: converged"
     assert text[0] == f"| {columns} |" and len(text) == 2 + len(tables)
     assert text[3].startswith("| noise halved | ") and text[3].endswith("| 6 | 1 |")
+
+
+def test_a_camera_blurs_light_and_stores_it_encoded(told, levin, compared, monkeypatch):
+    few = dataclasses.replace(PROTOCOLS["camera"], blurs=("k2",))
+    monkeypatch.setitem(PROTOCOLS, "camera", few)
+    contest = Contest(compared(model=[told], protocol="camera", batch=1, **levin), None, {})
+    (noise, decoded), (_, stored) = contest.settings.values()
+    batches = {}
+    for telling in (decoded, stored):
+        images = contest.degraded(noise, telling)
+        batches[telling.decoded] = images.batch(images.slots(1, 1)[0])
+    (sharp, d, case), (same, equal, other) = batches[True], batches[False]
+    np.testing.assert_array_equal(d, equal)
+    whole = data.centre(contest.images[0], contest.protocol.side)
+    np.testing.assert_allclose(sharp[0], whole, atol=1e-6)
+    light = operators.BlurFFT(contest.kernels[0])(data.light.decode(sharp)).numpy()
+    assert np.std(case.given(d) - np.clip(light, 0, 1)) == pytest.approx(noise, rel=0.1)
+    np.testing.assert_allclose(case.stored(case.given(d)), d, atol=1e-6)
+    assert case.noise == noise and other.given(d) is d
+    assert other.noise == pytest.approx(data.light.noise_in_pixels(noise, d))
+    assert np.array_equal(d * 255, np.round(d * 255)) and np.array_equal(same, sharp)
 
 
 def test_models_refine_the_kernel_that_they_are_told(compared, levin, told):

@@ -398,6 +398,7 @@ def test_convolution_bias_and_relu_are_one_kernel_in_the_loop():
     assert [list(n.attr["fused_ops"].list.s) for n in fused] == 3 * [[b"BiasAdd", b"Relu"]]
 
 
+@pytest.mark.slow
 def test_exact_gradient_equals_unrolling_and_finite_differences():
     """In float64, of a loss by every weight, on a map that contracts."""
     (blurred, sharp), tape_of = [p.astype(np.float64)[:2, :8, :8] for p in pairs()], {}

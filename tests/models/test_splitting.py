@@ -105,6 +105,7 @@ def test_fit_predict_evaluate_and_save(kind, tmp_path):
 
 
 @tried(models.DEADMM)
+@pytest.mark.slow
 def test_the_exact_gradient_is_that_of_finite_differences(kind):
     network = networks.DnCNN(2, 3, gain=0.01, dtype="float64")
     solver = solvers.Anderson(rtol=1e-13, max_evaluations=300)
@@ -179,6 +180,7 @@ def test_a_universal_model_trains_and_predicts_from_dicts(kind):
 
 
 @tried(models.DEHQS)
+@pytest.mark.slow
 def test_a_model_of_photographs_learns_from_frames(kind):
     """What it returns has their shape, and is what `photo` gives of any model."""
     model, scene = universal(kind, boundary="photo"), images(4, side=18)

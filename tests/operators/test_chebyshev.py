@@ -39,6 +39,7 @@ def derivatives(rho):
 
 
 @pytest.mark.parametrize("rho", [[0.05, 2.0]])
+@pytest.mark.slow
 def test_it_is_that_of_the_polynomial_to_second_order(rho):
     rho = tf.constant(rho, tf.float64)
     calls = tf.function(lambda: derivatives(rho), autograph=False)

@@ -38,6 +38,7 @@ def test_denoiser_then_model_resumed_and_loaded(tmp_path):
     np.testing.assert_allclose(first, second, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_model_of_photographs_is_trained_with_a_penalty_and_loaded(tmp_path, no_figures):
     penalty = {"jacobian_weight": 0.01, "jacobian_bound": 0.1}
     config = Config(**TINY, **penalty, model="de-hqs", boundary="photo", epochs=1)

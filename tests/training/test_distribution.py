@@ -87,6 +87,7 @@ class Agreement(keras.callbacks.Callback):
             np.testing.assert_array_equal(*copies, err_msg=variable.name)
 
 
+@pytest.mark.slow
 def test_two_devices_equal_one(alone, tmp_path, mirrored):
     model = train(CONFIG, tmp_path, verbose=0, callbacks=[Agreement()], strategy=mirrored)
     assert_same(alone, tmp_path)

@@ -48,7 +48,7 @@ def fitted(name):
 
 @pytest.mark.parametrize(
     "name",
-    [n if n in ("jfb", "implicit") else pytest.param(n, marks=pytest.mark.slow) for n in NAMES],
+    [n if n == "jfb" else pytest.param(n, marks=pytest.mark.slow) for n in NAMES],
 )
 def test_plain_and_compiled_agree(name):
     history, plain = fitted(name)

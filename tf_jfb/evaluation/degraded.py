@@ -6,6 +6,7 @@ import numpy as np
 
 from tf_jfb._streams import Stream, generator, unit_noise
 from tf_jfb.data import centre
+from tf_jfb.data import light as lights
 from tf_jfb.evaluation.protocols import Protocol
 from tf_jfb.evaluation.tellings import Telling, to_eight_bits
 from tf_jfb.operators import Operator
@@ -18,6 +19,15 @@ class Case(NamedTuple):
     kernel: np.ndarray  # [k1, k2]
     noise: float
     boundary: str
+    light: bool = False  # whether images are restored as light
+
+    def given(self, d) -> np.ndarray:
+        """What a method gets of stored images."""
+        return lights.decode(d) if self.light else d
+
+    def stored(self, image) -> np.ndarray:
+        """What it returns, as the images were stored."""
+        return lights.encode(image) if self.light else image
 
 
 class Slot(NamedTuple):
@@ -60,10 +70,7 @@ class Degraded:
 
     def batch(self, slot: Slot) -> tuple:
         """(sharp, d, Case), sharp and d [B, H, W, C]."""
-        kernel = self.kernels[slot.kernel]
-        sharp, blurred = blurred_images(
-            self.images, slot.images, self.protocol, self.blurs[slot.kernel], kernel
-        )
+        sharp, blurred = self._blurred(slot)
         d = [
             self.telling.measured(
                 image,
@@ -72,13 +79,26 @@ class Degraded:
             )
             for image, index in zip(blurred, slot.images, strict=True)
         ]
-        return sharp, np.stack(d), self.cases[slot.kernel]
+        d, case = np.stack(d), self.cases[slot.kernel]
+        if self.telling.light and not self.telling.decoded:
+            case = case._replace(noise=lights.noise_in_pixels(case.noise, d))
+        return sharp, d, case
+
+    def _blurred(self, slot) -> tuple:
+        """(sharp, blurred) [B, H, W, C]: both as stored, or light of what is sharp as stored."""
+        kernel, blur, light = self.kernels[slot.kernel], self.blurs[slot.kernel], self.telling.light
+        images = {i: self.images[i] for i in slot.images}
+        if light:
+            images = {i: lights.decode(image) for i, image in images.items()}
+        sharp, blurred = blurred_images(images, slot.images, self.protocol, blur, kernel)
+        return lights.encode(sharp) if light else sharp, blurred
 
     def _case(self, number) -> Case:
         true = self.kernels[number]
         told = self.telling.kernel(true, generator(self.seed, Stream.PSF, number))
         operator = self.blurs[number] if told is true else self.protocol.operator(told)
-        return Case(operator, told, self.noise * self.telling.noise, self.protocol.boundary)
+        noise, boundary = self.noise * self.telling.noise, self.protocol.boundary
+        return Case(operator, told, noise, boundary, self.telling.decoded)
 
     def _unit(self, shape, kernel, index):
         if self.protocol.own_seed is None:

@@ -25,8 +25,8 @@ class Clock:
             method.warm_up(d, case)
             self._warm.add(key)
         start = time.perf_counter()
-        restored, extra = method(d, case)
-        return restored, extra, (time.perf_counter() - start) / len(d)
+        restored, extra = method(case.given(d), case)
+        return case.stored(restored), extra, (time.perf_counter() - start) / len(d)
 
 
 def measured(clock: Clock, name, method, eight_bits: bool, sharp, d, case) -> dict:

@@ -9,10 +9,11 @@ def draw(comparison, models, methods, batch) -> None:
     """The files that `comparison` asks for, of the first images."""
     sharp, d, case = batch
     if comparison.figure:
-        shown = {name: method(d, case)[0][:SHOWN] for name, method in methods.items()}
+        given = case.given(d)
+        shown = {n: case.stored(m(given, case)[0])[:SHOWN] for n, m in methods.items()}
         image_grid(comparison.figure, sharp[:SHOWN], shown, details=True)
     if comparison.curves:
-        plot_traces(comparison.curves, {name: m.trace(d, case) for name, m in models.items()})
+        plot_traces(comparison.curves, {n: m.trace(case.given(d), case) for n, m in models.items()})
 
 
 def plot_traces(path, traces: dict) -> None:

@@ -6,6 +6,7 @@ import io
 import numpy as np
 
 from tf_jfb._validate import check
+from tf_jfb.data import light as lights
 from tf_jfb.operators import kernels
 
 
@@ -20,11 +21,19 @@ class Telling:
     photons: int | None = None  # whose shot noise a white pixel has too, of which nothing is told
     eight_bits: bool = False  # whether the image is rounded to 8 bits
     jpeg: int | None = None  # quality of the JPEG file that it comes from
+    light: bool = False  # whether light was blurred, and what came of it encoded as sRGB
+    decoded: bool = False  # whether such an image is restored as light
 
     def __post_init__(self):
         for name in ("width", "noise"):
             factor = getattr(self, name)
             check(0 < factor < 100, f"`{name}` must lie in (0, 100).", **{name: factor})
+        check(
+            self.light or not self.decoded,
+            "`decoded` needs images of `light`.",
+            light=self.light,
+            decoded=self.decoded,
+        )
         check(
             self.kernel_noise >= 0, "`kernel_noise` must be >= 0.", kernel_noise=self.kernel_noise
         )
@@ -46,6 +55,8 @@ class Telling:
         if self.photons:
             blurred = rng.poisson(np.maximum(blurred, 0.0) * self.photons) / self.photons
         image = np.asarray(blurred + noise, np.float32)
+        if self.light:
+            image = lights.encode(image)
         if self.eight_bits:
             image = to_eight_bits(image)
         return image if self.jpeg is None else _through_jpeg(image, self.jpeg)
@@ -69,7 +80,7 @@ def _through_jpeg(image, quality):
     return decoded.reshape(image.shape)
 
 
-TELLINGS = {
+FALSE = {
     "told right": Telling(),
     "noise halved": Telling(noise=0.5),
     "noise doubled": Telling(noise=2.0),
@@ -81,3 +92,8 @@ TELLINGS = {
     "1000 photons": Telling(photons=1000),
     "8 bits": Telling(eight_bits=True),
 }
+CAMERA = {  # of one that blurs light
+    "restored as light": Telling(light=True, decoded=True, eight_bits=True),
+    "restored as stored": Telling(light=True, eight_bits=True),
+}
+TELLINGS = FALSE | CAMERA

@@ -44,40 +44,47 @@ def chebyshev(make, tensors: tuple, g, rho, bound, iterations: int) -> tf.Tensor
 def _polynomial(operator, g, rho, bound, iterations):
     half = 0.5 * bound
     middle = half + rho
-    x = g / middle
+    enter, normal, leave = operator.normal_map(g)
+    g = enter(g)
+    x = _times(1.0 / middle, g)
 
     def body(x, step, ratio):
-        residual = g - (operator.apply_adjoint(operator.apply(x)) + rho * x)
+        residual = g - (normal(x) + _times(rho, x))
         new = 1.0 / (2.0 * middle / half - ratio)
-        step = new * ratio * step + 2.0 * new / half * residual
+        step = _times(new * ratio, step) + _times(2.0 * new / half, residual)
         return shaped(x + step, x.shape), shaped(step, x.shape), new
 
     # A loop: unrolled, ten steps of a blur by shifts make a graph of thousands of operations.
-    return _repeat(body, (x, x, half / middle), iterations - 1)
+    return leave(_repeat(body, (x, x, half / middle), iterations - 1))
 
 
 def _slope(operator, g, rho, bound, iterations):
     r"""$\partial p / \partial\rho\; g$: the recurrence, and beside every value its derivative."""
     half = 0.5 * bound
     middle = half + rho
-    ratio, x = half / middle, g / middle
+    enter, normal, leave = operator.normal_map(g)
+    g = enter(g)
+    ratio, x = half / middle, _times(1.0 / middle, g)
 
     def body(dx, dstep, dratio, x, step, ratio):
-        def normal(x):
-            return operator.apply_adjoint(operator.apply(x)) + rho * x
-
-        residual, dresidual = g - normal(x), -(normal(dx) + x)
+        residual = g - (normal(x) + _times(rho, x))
+        dresidual = -(normal(dx) + _times(rho, dx) + x)
         new = 1.0 / (2.0 * middle / half - ratio)
         dnew = -new * new * (2.0 / half - dratio)
-        dstep = (dnew * ratio + new * dratio) * step + new * ratio * dstep
-        dstep += 2.0 / half * (dnew * residual + new * dresidual)
-        step = new * ratio * step + 2.0 * new / half * residual
+        dstep = _times(dnew * ratio + new * dratio, step) + _times(new * ratio, dstep)
+        dstep += _times(2.0 / half * dnew, residual) + _times(2.0 / half * new, dresidual)
+        step = _times(new * ratio, step) + _times(2.0 * new / half, residual)
         images = (dx + dstep, dstep, x + step, step)
         dx, dstep, x, step = (shaped(image, g.shape) for image in images)
         return dx, dstep, dnew, x, step, new
 
-    start = (-x / middle, -x / middle, -ratio / middle, x, x, ratio)
-    return _repeat(body, start, iterations - 1)
+    dx = _times(-1.0 / middle, x)
+    return leave(_repeat(body, (dx, dx, -ratio / middle, x, x, ratio), iterations - 1))
+
+
+def _times(factor, x):
+    """A real factor times real or complex values."""
+    return tf.cast(factor, x.dtype) * x
 
 
 def _repeat(body, start, times):

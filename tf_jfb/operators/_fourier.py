@@ -12,22 +12,24 @@ from tf_jfb._numerics import shaped
 
 def fft(x):
     """[B, H, W, C] -> [B, C, H, W // 2 + 1]."""
-    return _forward(tf.transpose(x, [0, 3, 1, 2]))
+    return fft_planes(tf.transpose(x, [0, 3, 1, 2]))
 
 
 def ifft(spectrum, like):
     """Back to the shape of `like` [B, H, W, C]."""
-    image = tf.transpose(_inverse(spectrum, tf.shape(like)[1:3]), [0, 2, 3, 1])
+    image = tf.transpose(ifft_planes(spectrum, tf.shape(like)[1:3]), [0, 2, 3, 1])
     return shaped(image, like.shape)
 
 
-def _forward(x):
+def fft_planes(x):
+    """[B, C, H, W] -> [B, C, H, W // 2 + 1]."""
     if is_plain("fourier"):
         return tf.signal.rfft2d(x)
     return _differentiable_forward(x)
 
 
-def _inverse(spectrum, size):
+def ifft_planes(spectrum, size):
+    """[B, C, H, W // 2 + 1] -> [B, C, H, W] of `size` (H, W)."""
     if is_plain("fourier"):
         return tf.signal.irfft2d(spectrum, size)
     return _differentiable_inverse(spectrum, size)
@@ -38,7 +40,7 @@ def _differentiable_forward(x):
     def gradient(g):
         size = tf.shape(x)[-2:]
         pixels = tf.cast(tf.reduce_prod(size), x.dtype)
-        return pixels * _inverse(g / _weights(size, g.dtype), size)
+        return pixels * ifft_planes(g / _weights(size, g.dtype), size)
 
     return tf.signal.rfft2d(x), gradient
 
@@ -47,7 +49,7 @@ def _differentiable_forward(x):
 def _differentiable_inverse(spectrum, size):
     def gradient(g):
         pixels = tf.cast(tf.reduce_prod(size), spectrum.dtype)
-        return _weights(size, spectrum.dtype) / pixels * _forward(g), None
+        return _weights(size, spectrum.dtype) / pixels * fft_planes(g), None
 
     return tf.signal.irfft2d(spectrum, size), gradient
 

@@ -118,6 +118,18 @@ class Operator:
 
         return inverse
 
+    def normal_map(self, like) -> tuple:
+        r"""(enter, N, leave), $A^T A\, x$ = leave(N(enter(x))) for images of the size of `like`.
+
+        N and its sums with the identity may be applied again and again in between: where A is made
+        of Fourier transforms, they are left there.
+        """
+
+        def normal(x):
+            return self.apply_adjoint(self.apply(x))
+
+        return _itself, normal, _itself
+
     def prox_map(self, d, rho) -> tuple:
         r"""$z \mapsto \arg\min_x |A x - d|^2 + \rho\,|x - z|^2$, prepared for many z.
 
@@ -155,6 +167,10 @@ class Operator:
     @classmethod
     def from_config(cls, config: dict) -> "Operator":
         return cls(**config)
+
+
+def _itself(x):
+    return x
 
 
 def image_batch(name: str, x) -> tf.Tensor:

@@ -5,6 +5,7 @@ import tensorflow as tf
 from tf_jfb._numerics import cast
 from tf_jfb._validate import check
 from tf_jfb.operators._chebyshev import chebyshev
+from tf_jfb.operators._fourier import fft, fft_planes, ifft, ifft_planes
 from tf_jfb.operators.base import PROX_ITERATIONS, Operator, image_batch
 from tf_jfb.operators.blur_each import BlurEach
 from tf_jfb.operators.blur_fft import BlurFFT
@@ -47,6 +48,17 @@ class Frame(Operator):
 
     def apply_adjoint(self, y):
         return self.blur.apply_adjoint(tf.cast(self.seen, y.dtype) * y)
+
+    def normal_map(self, like) -> tuple:
+        r"""$N = \overline{\hat k}\, F\, m\, F^* \hat k$ between two Fourier transforms F."""
+        transfer, size = self.blur.transfer(like), tf.shape(like)[1:3]
+        seen = tf.transpose(tf.cast(self.seen, like.dtype), [0, 3, 1, 2])
+
+        def normal(spectrum):
+            blurred = seen * ifft_planes(transfer * spectrum, size)
+            return tf.math.conj(transfer) * fft_planes(blurred)
+
+        return fft, normal, lambda spectrum: ifft(spectrum, like)
 
     def prox_map(self, d, rho) -> tuple:
         r"""As every operator's; values of d that were not seen do not matter."""
