@@ -13,7 +13,7 @@ PUBLIC = {
     "tf_jfb.cli": "main",
     "tf_jfb.data": "DeadLeaves Degradation Drawn Fixed FolderSource Mixture Photo RandomBlurs "
     "celeba centre dead_leaves degrade degrade_randomly examples find_images folder light "
-    "list_images read_image read_pages split_folder write_image",
+    "list_images read_image read_pages simulate split_folder write_image",
     "tf_jfb.gradients": "Estimator Implicit JFB Neumann Phantom Unrolled named",
     "tf_jfb.layers": "FixedPoint",
     "tf_jfb.losses": "SquaredError",

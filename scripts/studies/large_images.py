@@ -93,8 +93,7 @@ def seams(args, height: int, width: int) -> list:
     import numpy as np
 
     _cli.import_tensorflow()
-    from tf_jfb.data import DeadLeaves, Photo, light, read_image
-    from tf_jfb.evaluation import report
+    from tf_jfb.data import DeadLeaves, Photo, light, read_image, simulate
     from tf_jfb.exported import ExportedModel, deblur_photo
     from tf_jfb.operators import kernels
 
@@ -105,7 +104,7 @@ def seams(args, height: int, width: int) -> list:
     for name in ("encoded", "linear"):
         values = light.decode(sharp) if name == "linear" else sharp
         photo = Photo(values, dtype="float32")
-        blurred = report.simulate(photo, args.kernel, args.noise, black=False)[1]
+        blurred = simulate(photo, args.kernel, args.noise, black=False)[1]
         told = {"kernel": kernel, "noise": args.noise, "light": "encoded"}
 
         def restored(rtol, tile=None, blurred=blurred, told=told):

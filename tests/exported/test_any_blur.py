@@ -9,8 +9,7 @@ import tensorflow as tf
 import tf_jfb
 from tf_jfb import data, metrics, models, networks, noise, operators
 from tf_jfb._weights import load_weights, named_weights
-from tf_jfb.data import Photo
-from tf_jfb.evaluation import report
+from tf_jfb.data import Photo, simulate
 from tf_jfb.exported import (
     ExportedModel,
     _noise,
@@ -35,7 +34,7 @@ def photo(channels=3, side=40):
 
 
 def blurred(channels=3):
-    return report.simulate(photo(channels), "gaussian:5:1.0", 0.0005)[1]
+    return simulate(photo(channels), "gaussian:5:1.0", 0.0005)[1]
 
 
 def test_the_exported_model_restores_as_the_model_does(model, folder):
@@ -135,19 +134,6 @@ def test_what_is_missing_or_too_much_is_said(folder):
         deblur_photo(loaded, photo(side=8), kernel=np.ones((9, 9)))
     with pytest.raises(ValueError, match="`noise` must lie in"):
         deblur_photo(loaded, photo(), kernel=KERNEL, noise=5.0)
-
-
-def test_a_simulated_camera_sees_what_lies_beyond_the_image():
-    """Of the larger scene its middle, blurred as that alone can tell."""
-    scene = photo()._replace(alpha=np.ones((40, 40, 1), np.float32))
-    sharp, seen = report.simulate(scene, "box:7", 0.0, black=False)
-    np.testing.assert_array_equal(sharp.pixels, scene.pixels[3:-3, 3:-3])
-    assert seen.alpha.shape[:2] == seen.pixels.shape[:2] == (34, 34)
-    np.testing.assert_allclose(
-        seen.pixels[0, 5], scene.pixels[:7, 5:12].mean(axis=(0, 1)), atol=1e-6
-    )
-    with pytest.raises(ValueError, match="must not be larger than the image"):
-        report.simulate(photo(side=8), "disk:3.7", 0.0, black=False)
 
 
 @pytest.mark.parametrize("level", [0.003, 0.02])

@@ -10,6 +10,7 @@ from tf_jfb.data.folder import FolderSource, centre, folder, split_folder
 from tf_jfb.data.image_io import Photo, read_image, read_pages, write_image
 from tf_jfb.data.mixture import Mixture
 from tf_jfb.data.random_blurs import RandomBlurs, degrade_randomly
+from tf_jfb.data.simulated import simulate
 from tf_jfb.data.sources import examples
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "list_images",
     "read_image",
     "read_pages",
+    "simulate",
     "split_folder",
     "write_image",
 ]

@@ -1,48 +1,9 @@
 """What a person wants to see of one restoration: figures of merit, and a picture."""
 
-import numpy as np
-import tensorflow as tf
-
 from tf_jfb._plots import pyplot, show
-from tf_jfb._streams import Stream, unit_noise
-from tf_jfb._validate import check
 from tf_jfb.data import Photo
 from tf_jfb.exported import Restored
 from tf_jfb.metrics import psnr, ssim
-from tf_jfb.operators import Blur, kernels
-
-
-def simulate(
-    photo: Photo, blur: str, noise: float, seed: int = 0, black: bool = True
-) -> tuple[Photo, Photo]:
-    """(sharp, blurred): `photo` and what a camera sees of it, with noise of std `noise`.
-
-    Args:
-        photo: sharp.
-        blur: name of a kernel, for `kernels.parse`.
-        noise: standard deviation in [0, 1] units.
-        seed: of the noise, >= 0.
-        black: whether all is black beyond `photo`. Otherwise both lose the edge, half the kernel
-            wide, where the blur mixes in what is beyond.
-
-    Raises ValueError if an argument is outside its range, or `photo` is too small for the kernel.
-    """
-    check(noise >= 0, "`noise` must be >= 0.", noise=noise)
-    check(seed >= 0, "`seed` must be >= 0.", seed=seed)
-    kernel = kernels.parse(blur)
-    unit = unit_noise(seed, Stream.NOISE, photo.pixels.shape)
-    pixels = Blur(kernel)(tf.constant(photo.pixels[None]))[0].numpy() + np.float32(noise) * unit
-    blurred = photo._replace(pixels=pixels)
-    if black:
-        return photo, blurred
-    edge = [size // 2 for size in kernel.shape]
-    return _without_edge(photo, edge), _without_edge(blurred, edge)
-
-
-def _without_edge(photo, edge) -> Photo:
-    inner = tuple(slice(e, n - e) for e, n in zip(edge, photo.pixels.shape, strict=False))
-    alpha = None if photo.alpha is None else photo.alpha[inner]
-    return photo._replace(pixels=photo.pixels[inner], alpha=alpha)
 
 
 def describe(result: Restored, blurred: Photo, sharp: Photo | None) -> dict:

@@ -10,11 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from tf_jfb import noise as noises
-from tf_jfb._streams import Stream, unit_noise
 from tf_jfb._validate import check
-from tf_jfb.data import Photo, light
+from tf_jfb.data import Photo, light, simulate
+from tf_jfb.data.simulated import cut
 from tf_jfb.exported import Restored
-from tf_jfb.operators import Blur
 from tf_jfb.serving.page.asked import Asked, Limits, need
 from tf_jfb.serving.photographs import Restorer
 from tf_jfb.serving.server import pictures
@@ -91,25 +90,12 @@ def restored(model, asked: Asked, limits: Limits, progress=None):
 def middle(photo: Photo, side: int) -> Photo:
     """The square of `side` in its middle, or as much as there is."""
     starts = [max(0, (n - side) // 2) for n in photo.pixels.shape[:2]]
-    return _part(photo, *(slice(s, s + side) for s in starts))
+    return cut(photo, *(slice(s, s + side) for s in starts))
 
 
 def simulated(photo: Photo, asked: Asked) -> tuple[Photo, Photo]:
-    """(sharp, blurred): what a camera would see of `photo`, the noise that of the values.
-
-    Both lose the edge, half the kernel wide, where the blur mixes in what lies beyond.
-    """
-    decoded = asked.light == "linear" and not photo.linear
-    pixels = light.decode(photo.pixels, photo.icc) if decoded else photo.pixels
-    pixels = Blur(asked.kernel)(tf.constant(pixels[None]))[0].numpy()
-    pixels = light.encode(pixels, photo.icc) if decoded else pixels
-    unit = unit_noise(0, Stream.NOISE, pixels.shape)
-    blurred = photo._replace(pixels=pixels + np.float32(asked.noise or 0.0) * unit)
-    ends = zip(asked.kernel.shape, pixels.shape, strict=False)
-    inner = [slice(k // 2, n - k // 2) for k, n in ends]
-    least = 8 + max(asked.kernel.shape)
-    need(min(pixels.shape[:2]) >= least, "The photograph is too small for this blur.")
-    return _part(photo, *inner), _part(blurred, *inner)
+    """(sharp, blurred): what a camera would see of `photo`, without the edge."""
+    return simulate(photo, asked.kernel, asked.noise or 0.0, black=False, light=asked.light)
 
 
 def shown(photo: Photo) -> np.ndarray:
@@ -122,11 +108,3 @@ def shown(photo: Photo) -> np.ndarray:
         pixels = pixels.reshape(*size[::-1], -1)
     levels = np.uint8(np.round(pixels * 255))
     return np.repeat(levels, 3, -1) if levels.shape[-1] == 1 else levels
-
-
-def _part(photo, rows, columns) -> Photo:
-    def cut(array):
-        return None if array is None else array[rows, columns]
-
-    fields = {name: cut(getattr(photo, name)) for name in ("pixels", "alpha", "mask")}
-    return photo._replace(**fields)
