@@ -130,5 +130,7 @@ def test_bands_of_a_large_image_give_the_whole(monkeypatch, shape, known, jit_co
         autograph=False,
     )
     np.testing.assert_allclose(frozen(x), whole, atol=1e-6)
-    in_bands = not known or shape[1] > max(600 // (shape[0] * shape[2]), 4 * network.depth)
+    in_bands = not known or shape[1] > max(
+        600 // (shape[0] * shape[2]), _bands.HALOS * network.depth
+    )
     assert (calls[0][1] is None) == in_bands

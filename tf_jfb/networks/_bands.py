@@ -2,16 +2,17 @@
 
 import tensorflow as tf
 
-# Per band, halo aside. 64 channels in float32 take 96 MiB, and a convolution holds two of them.
-MOST_PIXELS = 3 * 2**17
+# Per band, halo aside. 64 channels in float32 take 256 MiB, and a convolution holds two of them.
+MOST_PIXELS = 2**20
+HALOS = 8  # of rows that a band has at least: the two that it shares are a quarter of its work
 
 
 def by_bands(f, x: tf.Tensor, halo: int, multiple: int = 1) -> tf.Tensor:
     """f(x) for a map [B, H, W, C] -> [B, H, W, C'] that sees no further than `halo` rows.
 
     Every band is computed with its halo, which is cut off, so that the result is that of the
-    whole image, its borders included. Bands hold `MOST_PIXELS`, but never fewer rows than four
-    halos; a smaller image is one band. `halo` and H are multiples of `multiple`, and so are the
+    whole image, its borders included. Bands hold `MOST_PIXELS`, but never fewer rows than
+    `HALOS` halos; a smaller image is one band. `halo` and H are multiples of `multiple`, and so are the
     first rows of all bands.
     """
     shape = tf.shape(x)
@@ -41,7 +42,8 @@ def by_bands(f, x: tf.Tensor, halo: int, multiple: int = 1) -> tf.Tensor:
 def _most_rows(shape, halo):
     """Rows of a band; `shape` in integers or tensors."""
     rows = MOST_PIXELS // (shape[0] * shape[2])
-    return tf.maximum(rows, 4 * halo) if tf.is_tensor(rows) else max(rows, 4 * halo)
+    least = HALOS * halo
+    return tf.maximum(rows, least) if tf.is_tensor(rows) else max(rows, least)
 
 
 def _joined(bands, shape, rows):
