@@ -25,7 +25,11 @@ LEAST = {"rtol": 0, "max_evaluations": 1, "noise": 0, "tile": 1, "read_noise": 0
 def add_arguments(p) -> None:
     p.add_argument("photos", nargs="+", metavar="PHOTO", help="image, folder or quoted pattern")
     p.add_argument("-o", "--output", required=True, help="image to write; of several, a folder")
-    p.add_argument("--model", default="deblur", help="exported model: a name or folder (deblur)")
+    p.add_argument(
+        "--model",
+        default="deblur",
+        help="a name or folder (deblur); deblur-robust for a kernel that was measured or guessed",
+    )
     p.add_argument("--kernel", help="the blur, for a model that takes any: gaussian:5:5.0, FILE")
     p.add_argument(
         "--refine-kernel",

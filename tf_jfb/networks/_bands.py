@@ -12,8 +12,8 @@ def by_bands(f, x: tf.Tensor, halo: int, multiple: int = 1) -> tf.Tensor:
 
     Every band is computed with its halo, which is cut off, so that the result is that of the
     whole image, its borders included. Bands hold `MOST_PIXELS`, but never fewer rows than
-    `HALOS` halos; a smaller image is one band. `halo` and H are multiples of `multiple`, and so are the
-    first rows of all bands.
+    `HALOS` halos; a smaller image is one band. `halo` and H are multiples of `multiple`, and so
+    are the first rows of all bands.
     """
     shape = tf.shape(x)
     if x.shape.num_elements() is not None and x.shape[1] <= _most_rows(x.shape, halo):
