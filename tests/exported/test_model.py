@@ -173,7 +173,9 @@ def test_kernels_of_any_positive_sum_are_normalised_inside(model):
 
 def test_shipped_models_are_found_by_name_from_any_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert {"celeba-g5s5", "celeba-g5s5-unet", "deblur", "denoiser"} <= set(shipped())
+    assert {"celeba-g5s5", "celeba-g5s5-unet", "deblur", "deblur-robust", "denoiser"} <= set(
+        shipped()
+    )
     model = tf_jfb.load("celeba-g5s5")
     assert model.folder == shipped()["celeba-g5s5"] and not model.takes_kernel
     with pytest.raises(ValueError, match="folder with a SavedModel, or one of .*deblur"):
