@@ -31,7 +31,7 @@ ROWS = (  # key of the results, fault, what is measured, how it is written
     ("stop_residual", "", "residual reached, of an η of 1", ".2g"),
     ("stop_psnr", "", "PSNR (dB)", ".2f"),
     ("batch_evaluations", "stops on the batch's largest residual", "evaluations", ".1f"),
-    ("ridge_0.001", "Anderson's ridge is absolute", "evaluations to 1e-3", ".1f"),
+    ("ridge_0.001", "Anderson's ridge is absolute", "evaluations to 1e-3, 100 at most", ".1f"),
     ("ridge_0.0001", "", "to 1e-4", ".1f"),
     ("ridge_1e-05", "", "to 1e-5", ".1f"),
     ("train_eta", "optimizer made before the network", "PSNR gained (dB)", ".2f"),
@@ -112,7 +112,7 @@ def case(args, seed: int) -> dict:
     else:
         source = data.DeadLeaves(args.images, args.side, seed=1_000_003)
     sharp = np.stack([source[i] for i in range(args.images)])
-    measured = data.Fixed(config.operator, config.noise).measure(sharp, 0)[0]
+    measured = data.Fixed(config.operator, config.noise).measure(sharp, seed)[0]
     d = tf.constant(measured, tf.float32)
 
     def score() -> float:
@@ -193,7 +193,7 @@ def table(results: list) -> str:
         cells = []
         for side in (0, 1):
             mean, error = summary([result[key][side] for result in results])
-            error = "" if math.isnan(error) else f" ± {error:{form}}"
+            error = f" ± {error:{form}}" if error > 0 else ""
             cells.append(f"{mean:{form}}{error}")
         lines.append(f"| {fault} | {measured} | {' | '.join(cells)} |")
     mean, _ = summary([result["start_psnr"] for result in results])
