@@ -84,6 +84,7 @@ def main() -> None:
             kept.write_text(json.dumps({"asked": asked, "results": results}, indent=1))
     chosen = [results[str(seed)] for seed in args.seeds]
     print(table(chosen))
+    _cli.import_tensorflow()
     draw(chosen, folder / "faults.png")
 
 
@@ -228,6 +229,7 @@ def draw(results: list, path) -> None:
     for axis in axes:
         axis.grid(alpha=0.3)
         axis.legend()
+    axes[0].legend(loc=(0.42, 0.08))  # between the curves
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
