@@ -229,7 +229,7 @@ def draw(results: list, path) -> None:
     for axis in axes:
         axis.grid(alpha=0.3)
         axis.legend()
-    axes[0].legend(loc=(0.42, 0.08))  # between the curves
+    axes[0].legend(loc=(0.42, 0.11))  # between the curves
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
