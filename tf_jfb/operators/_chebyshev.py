@@ -84,7 +84,9 @@ def _slope(operator, g, rho, bound, iterations):
 
 def _times(factor, x):
     """A real factor times real or complex values."""
-    return tf.cast(factor, x.dtype) * x
+    if x.dtype.is_complex:
+        factor = tf.complex(factor, tf.zeros_like(factor))
+    return factor * x
 
 
 def _repeat(body, start, times):
