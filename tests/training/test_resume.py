@@ -231,11 +231,15 @@ def test_shipped_configurations_are_valid(file):
 
 def test_an_export_made_for_one_blur_records_it(tmp_path):
     options = {"data": "folder", "path": "/home/me/photos", "model": "de-hqs", "network": "unet"}
-    save_config(tmp_path / "config.yaml", Config(**options, blur="any", boundary="photo"))
+    places = {"pretrained": "/home/me/denoiser", "kernel_files": "/home/me/a.npz:k1,/b.npy"}
+    any_blur = Config(**options, **places, initial="/r/run", blur="any", boundary="photo")
+    save_config(tmp_path / "config.yaml", any_blur)
     (tmp_path / "best.npz").touch()
     changes = {"blur": "gaussian:5:1.0", "boundary": "circular", "rtol": 1e-2}
     text = config_for_export(tmp_path, **changes)
-    assert Config(**yaml.safe_load(text)) == Config(**options | {"path": "photos"} | changes)
+    named = {"path": "photos", "pretrained": "denoiser", "initial": "run"}
+    assert Config(**yaml.safe_load(text)) == Config(**options | named | changes)
+    assert yaml.safe_load(config_for_export(tmp_path))["kernel_files"] == "a.npz:k1,b.npy"
 
 
 def test_the_kernel_of_a_file_is_kept(tmp_path, monkeypatch):

@@ -86,10 +86,19 @@ def _file_of(run) -> pathlib.Path:
 
 
 def config_for_export(run, **changes) -> str:
-    """That of a run folder with `changes`, as YAML, its folders and its kernel by name alone."""
+    """That of a run folder with `changes`, as YAML, its folders and files by name alone."""
     config = recorded_config(_file_of(run))
-    names = os.pathsep.join(pathlib.Path(folder).name for folder in config.folders) or None
-    config = without_unused({**dataclasses.asdict(config), "path": names, **changes})
+    places = {
+        "path": (os.pathsep, config.folders),
+        "kernel_files": (",", config.blur_files),
+        "pretrained": ("", [config.pretrained or ""]),
+        "initial": ("", [config.initial or ""]),
+    }
+    named = {
+        name: joint.join(pathlib.Path(path).name for path in paths) or None
+        for name, (joint, paths) in places.items()
+    }
+    config = without_unused({**dataclasses.asdict(config), **named, **changes})
     if config.kernel_file:
         config = dataclasses.replace(config, blur=os.path.basename(config.blur))
     return yaml.safe_dump(dataclasses.asdict(config), sort_keys=False)
