@@ -13,7 +13,7 @@ from tf_jfb.operators import kernels
 from tf_jfb.serving.photographs import Restorer
 
 # Of a solve, measured with the shipped models: what it takes whatever the size, and per pixel.
-FIXED, PER_PIXEL = 400 << 20, 600
+FIXED, PER_PIXEL = 512 << 20, 600
 
 
 def restorer(args) -> Restorer:
