@@ -2,9 +2,9 @@
 PYTHON ?= $(or $(shell command -v python3.11),python3)
 VENV ?= .venv
 TESTS ?= not slow
-# Two processes more than cores: each stays the smaller, and the last tests wait for fewer. Of a
+# Three processes more than cores: each stays the smaller, and the last tests wait for fewer. Of a
 # selection most of the time is imports, so that one more costs more than it saves.
-PROCESSES := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + $(if $(findstring -k,$(PYTEST_FLAGS)),0,2) )))
+PROCESSES := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + $(if $(findstring -k,$(PYTEST_FLAGS)),0,3) )))
 PARALLEL ?= --numprocesses=$(PROCESSES) --dist=worksteal
 PYTEST_FLAGS ?=
 CONSTRAINTS ?= constraints.txt
