@@ -10,6 +10,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import _cli
+import _kept
 
 EXAMPLE = """
 example:
@@ -59,21 +60,11 @@ def main() -> None:
         print(json.dumps(case(args, trained, tested, args.one[0], int(args.one[1]))))
         return
     folder = pathlib.Path(args.output)
-    folder.mkdir(parents=True, exist_ok=True)
     names = ("train", "test", "epochs", "steps", "images", "side")
     asked = {name: getattr(args, name) for name in names}
-    kept, results = folder / "results.json", {}
-    if kept.exists():  # an interrupted study goes on
-        earlier = json.loads(kept.read_text())
-        if earlier["asked"] != asked:
-            raise ValueError(f"{kept} is of other options: choose another --output")
-        results = earlier["results"]
-    for name in trained:
-        for seed in args.seeds:
-            if str(seed) not in results.setdefault(name, {}):
-                results[name][str(seed)] = _cli.run_alone(name, seed)
-                kept.write_text(json.dumps({"asked": asked, "results": results}, indent=1))
-    chosen = {name: [results[name][str(seed)] for seed in args.seeds] for name in trained}
+    cases = [(name, seed) for name in trained for seed in args.seeds]
+    found = _kept.measured(folder, asked, cases)
+    chosen = {name: [found[name, seed] for seed in args.seeds] for name in trained}
     print(table(chosen, list(tested)))
     draw(chosen, list(tested), folder / "datasets.png")
 

@@ -15,6 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import _cli
+import _kept
 
 EXAMPLE = """
 examples:
@@ -71,18 +72,7 @@ def main() -> None:
     folder = pathlib.Path(args.output)
     names = ("path", "denoiser_steps", "steps", "learning_rate", "images", "side")
     asked = {name: getattr(args, name) for name in names}
-    kept, results = folder / "results.json", {}
-    if kept.exists():  # an interrupted study goes on
-        earlier = json.loads(kept.read_text())
-        if earlier["asked"] != asked:
-            raise ValueError(f"{kept} is of other options: choose another --output")
-        results = earlier["results"]
-    folder.mkdir(parents=True, exist_ok=True)
-    for seed in args.seeds:
-        if str(seed) not in results:
-            results[str(seed)] = _cli.run_alone(seed)
-            kept.write_text(json.dumps({"asked": asked, "results": results}, indent=1))
-    chosen = [results[str(seed)] for seed in args.seeds]
+    chosen = list(_kept.measured(folder, asked, [(seed,) for seed in args.seeds]).values())
     print(table(chosen))
     _cli.import_tensorflow()
     draw(chosen, folder / "faults.png")

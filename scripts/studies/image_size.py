@@ -9,6 +9,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import _cli
+import _kept
 
 EXAMPLE = """
 examples:
@@ -46,20 +47,10 @@ def main() -> None:
         print(json.dumps(measure(args, int(args.one))))
         return
     folder = pathlib.Path(args.output)
-    folder.mkdir(parents=True, exist_ok=True)
     names = ("model", "pixels", "exact", "rtol", "seed")
     asked = {name: getattr(args, name) for name in names}
-    kept, results = folder / "results.json", {}
-    if kept.exists():  # an interrupted study goes on
-        earlier = json.loads(kept.read_text())
-        if earlier["asked"] != asked:
-            raise ValueError(f"{kept} is of other options: choose another --output")
-        results = earlier["results"]
-    for size in args.sizes:
-        if str(size) not in results:
-            results[str(size)] = _cli.run_alone(size)
-            kept.write_text(json.dumps({"asked": asked, "results": results}, indent=1))
-    chosen = {size: results[str(size)] for size in args.sizes}
+    found = _kept.measured(folder, asked, [(size,) for size in args.sizes])
+    chosen = {size: row for (size,), row in found.items()}
     print(table(chosen))
     draw(chosen, folder / "image_size.png")
 

@@ -1,0 +1,26 @@
+"""What a study has measured, kept beside its figure: the same command goes on where it stopped."""
+
+import json
+import pathlib
+
+import _cli
+
+
+def measured(folder, asked: dict, cases) -> dict:
+    """{case: what `_cli.run_alone(*case)` returns}, every result kept in FOLDER/results.json.
+
+    Raises ValueError where the results kept there are not of the options `asked`.
+    """
+    file, results = pathlib.Path(folder) / "results.json", {}
+    if file.exists():
+        earlier = json.loads(file.read_text())
+        if earlier["asked"] != asked:
+            raise ValueError(f"{file} is of other options: choose another --output")
+        results = earlier["results"]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    names = {case: " ".join(map(str, case)) for case in cases}
+    for case, name in names.items():
+        if name not in results:
+            results[name] = _cli.run_alone(*case)
+            file.write_text(json.dumps({"asked": asked, "results": results}, indent=1))
+    return {case: results[name] for case, name in names.items()}
