@@ -183,4 +183,4 @@ class Truth:
         photo = read_image(ask.fields["image"])
         options = {"kernel": kernels.parse(ask.fields["kernel"]), "noise": NOISE, "rtol": 1e-3}
         options["max_evaluations"] = evaluations or int(ask.fields["max_evaluations"])
-        return deblur_photo(self.model, photo, **options).photo.pixels
+        return deblur_photo(self.model, photo, light="linear", **options).photo.pixels

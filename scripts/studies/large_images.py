@@ -1,4 +1,7 @@
-"""Large photographs: what an evaluation costs per megapixel by size, and what tiles change."""
+"""Large photographs: what an evaluation costs per megapixel by size, and what tiles change.
+
+With --memory a file is restored by `tf-jfb deblur` within it, reading and writing included.
+"""
 
 import argparse
 import json
@@ -13,8 +16,10 @@ EXAMPLE = """
 examples:
   python scripts/studies/large_images.py --sizes 256x256 1024x1024 2000x3000
   python scripts/studies/large_images.py --sizes 1024x1536 --tile 512 --photo PHOTO
+  python scripts/studies/large_images.py --sizes 4000x6000 --memory 4
 """
 FEW, MORE = 3, 9  # evaluations; the difference of two solves leaves out what comes once
+CAP = 6  # evaluations of a file that is restored
 
 
 def parser() -> argparse.ArgumentParser:
@@ -25,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--sizes", nargs="+", default=["256x256", "512x512"], metavar="HxW")
     p.add_argument("--boundary", default="photo", choices=("photo", "circular"))
     p.add_argument("--tile", type=int, help="compare tiles of this side with the whole instead")
+    p.add_argument("--memory", type=float, metavar="GIB", help="restore a file within it instead")
     p.add_argument("--photo", help="sharp photograph to compare on; default dead leaves")
     p.add_argument(
         "--rtol", type=float, nargs="+", default=[1e-3, 1e-4], help="tolerances to compare at"
@@ -36,14 +42,14 @@ def parser() -> argparse.ArgumentParser:
 def main() -> None:
     args = parser().parse_args()
     if args.one:
-        measure = cost if args.tile is None else seams
+        measure = seams if args.tile else command if args.memory else cost
         print(json.dumps(measure(args, *map(int, args.one.split("x")))))
         return
     if args.tile is None:
         print("| size | seconds per evaluation and megapixel | peak memory (MiB) |\n|---|---|---|")
         for size in args.sizes:
-            row = _cli.run_alone(size)
-            print(f"| {size} | {row['seconds']:.2f} | {row['mib']:.0f} |", flush=True)
+            found = _cli.run_alone(size)
+            print(f"| {size} | {found['seconds']:.2f} | {found['mib']:.0f} |", flush=True)
         return
     print("| size | light | tolerance | largest | 99.9 % below | rms | rms to the limit |")
     print("|---" * 7 + "|")
@@ -55,7 +61,6 @@ def main() -> None:
 
 def cost(args, height: int, width: int) -> dict:
     """Of a solve that goes on whatever its residual."""
-    import resource
     import time
 
     _cli.import_tensorflow(keep_memory=True)
@@ -76,8 +81,38 @@ def cost(args, height: int, width: int) -> dict:
     image = tiled(DeadLeaves(1, 512)[0], height, width)
     repeats = max(1, round(3e5 / (height * width)))
     few, more = (min(seconds(image, n) for _ in range(repeats)) for n in (FEW, MORE))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": (more - few) / (MORE - FEW) / (height * width / 1e6), "mib": peak}
+    return row((more - few) / (MORE - FEW), height, width)
+
+
+def command(args, height: int, width: int) -> dict:
+    """Of a file by the command in a process of its own, at a cap of `CAP` evaluations."""
+    import subprocess
+    import tempfile
+    import time
+
+    _cli.import_tensorflow()
+    from tf_jfb.data import DeadLeaves, Photo, simulate, write_image
+
+    sharp = Photo(tiled(DeadLeaves(1, 512)[0], height, width), dtype="uint8")
+    with tempfile.TemporaryDirectory() as folder:
+        blurred, restored = (f"{folder}/{name}.png" for name in ("blurred", "restored"))
+        write_image(blurred, simulate(sharp, args.kernel, args.noise, black=False)[1])
+        told = ("--model", args.model, "--kernel", args.kernel, "--noise", str(args.noise))
+        solve = ("--memory", str(args.memory), "--rtol", "0", "--max-evaluations", str(CAP))
+        script = pathlib.Path(__file__).resolve().parents[1] / "deblur.py"
+        start = time.perf_counter()
+        run = (sys.executable, str(script), blurred, "-o", restored, *told, *solve)
+        subprocess.run(run, check=True, stdout=sys.stderr)
+        return row((time.perf_counter() - start) / CAP, height, width, of_children=True)
+
+
+def row(seconds: float, height: int, width: int, of_children: bool = False) -> dict:
+    """Per megapixel, and the most memory that this process had, or one that it started."""
+    import resource
+
+    whose = resource.RUSAGE_CHILDREN if of_children else resource.RUSAGE_SELF
+    peak = resource.getrusage(whose).ru_maxrss / 1024
+    return {"seconds": seconds / (height * width / 1e6), "mib": peak}
 
 
 def tiled(image, height: int, width: int):

@@ -10,6 +10,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import _cli
+import _kept
 
 EXAMPLE = """
 examples:
@@ -67,23 +68,13 @@ def main() -> None:
     if args.one:
         print(json.dumps(train(base(args), folder, args.one[0], int(args.one[1]))))
         return
-    varied = [case for text in args.vary for case in cases(text)]
+    varied = [case for text in args.vary for case in values(text)]
     check_options(base(args), varied)
-    kept, results = folder / "results.json", {}
-    if kept.exists():  # an interrupted study goes on
-        earlier = json.loads(kept.read_text())
-        if earlier["base"] != base(args):
-            raise ValueError(f"{kept} is of another base: choose another --output")
-        results = earlier["cases"]
-    folder.mkdir(parents=True, exist_ok=True)
-    for case in varied:
-        for seed in args.seeds:
-            if str(seed) not in results.setdefault(case, {}):
-                results[case][str(seed)] = _cli.run_alone(case, seed)
-                kept.write_text(json.dumps({"base": base(args), "cases": results}, indent=1))
-    chosen = {case: results[case] for case in varied}
-    print(table(chosen))
-    draw(chosen, folder / "sensitivity.png")
+    cases = [(case, seed) for case in varied for seed in args.seeds]
+    found = _kept.measured(folder, base(args), cases)
+    results = {case: {seed: found[case, seed] for seed in args.seeds} for case in varied}
+    print(table(results))
+    draw(results, folder / "sensitivity.png")
 
 
 def base(args) -> dict:
@@ -109,7 +100,7 @@ def read(text: str) -> tuple:
     return name, number(name, yaml.safe_load(value))
 
 
-def cases(text: str) -> list[str]:
+def values(text: str) -> list[str]:
     """Every NAME=VALUE of NAME=V1,V2,..."""
     name, _, values = text.partition("=")
     return [f"{name}={value}" for value in values.split(",")]

@@ -1,30 +1,21 @@
 """The study of data sets: what it runs and keeps, and the matrix that it prints."""
 
-import sys
-
 import pytest
-from commands import SCRIPTS, script
+from commands import script
 
 NAME = "studies/datasets.py"
 
 
 @pytest.fixture
-def trainings(monkeypatch):
+def trainings(alone):
     """(name, seed) of the trainings asked for; each is best on its own images."""
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-    asked = []
 
-    def run_alone(name, seed):
-        asked.append((name, seed))
+    def trained(name, seed):
         tests = ("dead leaves", "faces")
         psnr = {test: 30.0 + seed + (test == name) for test in tests}
         return {"psnr": psnr, "converged": 0.5}
 
-    import _cli
-
-    monkeypatch.setattr(_cli, "run_alone", run_alone)
-    yield asked
-    sys.modules.pop("studies.datasets", None)
+    return alone(trained)
 
 
 def test_every_training_on_every_test_set_and_no_training_twice(tmp_path, trainings):

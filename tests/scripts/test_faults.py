@@ -15,25 +15,18 @@ NAME = "studies/faults.py"
 
 
 @pytest.fixture
-def cases(monkeypatch):
+def cases(alone):
     """Seeds asked for; every figure is 20 + seed with its fault and 30 + 3 seed without."""
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-    asked = []
-    rows = importlib.import_module("studies.faults").ROWS
 
-    def run_alone(seed):
-        asked.append(seed)
+    def measured(seed):
+        rows = importlib.import_module("studies.faults").ROWS
         found = {key: [20.0 + seed, 30.0 + 3 * seed] for key, *_ in rows}
         curves = [[1.0, 0.1 + seed], [0.5, float("nan")]]
         trainings = {"accumulated": [1.0, 2.0], "eta": [1.0, 1.0], "none": [1.0, 3.0]}
         curves = {"ridge_curves": curves, "adjoint_curves": curves, "train_curves": trainings}
         return found | curves | {"start_psnr": 25.0}
 
-    import _cli
-
-    monkeypatch.setattr(_cli, "run_alone", run_alone)
-    yield asked
-    sys.modules.pop("studies.faults", None)
+    return alone(measured)
 
 
 def test_means_and_errors_over_the_seeds(tmp_path, cases):
@@ -42,7 +35,7 @@ def test_means_and_errors_over_the_seeds(tmp_path, cases):
     assert ran.returncode == 0, ran.stderr
     assert "| gradients accumulate | PSNR gained (dB) | 21.00 ± 1.00 | 33.00 ± 3.00 |" in ran.stdout
     assert "start at 25.00 dB" in ran.stdout
-    assert cases == [0, 2] and (tmp_path / "faults.png").stat().st_size > 5_000
+    assert cases == [(0,), (2,)] and (tmp_path / "faults.png").stat().st_size > 5_000
     ran = script(NAME, *options, "--steps", "50")
     assert ran.returncode == 2 and "is of other options" in ran.stderr
     ran = script(NAME, "--seeds", "2", "--output", tmp_path)

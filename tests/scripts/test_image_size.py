@@ -1,10 +1,9 @@
 """The study of image sizes: what it runs, keeps and prints, and one size measured for real."""
 
 import json
-import sys
 
 import pytest
-from commands import SCRIPTS, script
+from commands import script
 
 NAME = "studies/image_size.py"
 ROW = {"psnr": 30.0, "psnr_error": 0.1, "evaluations": 9.5, "converged": 1.0}
@@ -12,20 +11,9 @@ ROW |= {"seconds": 1.25, "mib": 700.4}
 
 
 @pytest.fixture
-def measured(monkeypatch):
+def measured(alone):
     """The sizes asked for."""
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-    asked = []
-
-    def run_alone(size):
-        asked.append(size)
-        return ROW | ({"cosine": 0.98, "radius": 0.9} if size == 16 else {})
-
-    import _cli
-
-    monkeypatch.setattr(_cli, "run_alone", run_alone)
-    yield asked
-    sys.modules.pop("studies.image_size", None)
+    return alone(lambda size: ROW | ({"cosine": 0.98, "radius": 0.9} if size == 16 else {}))
 
 
 def test_a_row_for_every_size_and_none_twice(tmp_path, measured):
@@ -34,8 +22,8 @@ def test_a_row_for_every_size_and_none_twice(tmp_path, measured):
     assert ran.returncode == 0, ran.stderr
     assert "| 16 | 30.00 ± 0.10 | 9.5 | 100% | 1.25 | 700 | 0.98 | 0.9 |" in ran.stdout
     assert "| 32 | 30.00 ± 0.10 | 9.5 | 100% | 1.25 | 700 |  |  |" in ran.stdout
-    assert measured == [16, 32] and (tmp_path / "image_size.png").stat().st_size > 5_000
-    assert script(NAME, *options).stdout == ran.stdout and measured == [16, 32]
+    assert measured == [(16,), (32,)] and (tmp_path / "image_size.png").stat().st_size > 5_000
+    assert script(NAME, *options).stdout == ran.stdout and measured == [(16,), (32,)]
     ran = script(NAME, *options, "--rtol", "1e-3")
     assert ran.returncode == 2 and "is of other options" in ran.stderr
 

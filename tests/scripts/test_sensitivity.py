@@ -1,29 +1,20 @@
 """The study of options: what it runs, what it keeps, and the means that it prints."""
 
-import sys
-
 import pytest
-from commands import SCRIPTS, script
+from commands import script
 
 NAME = "studies/sensitivity.py"
 
 
 @pytest.fixture
-def trainings(monkeypatch):
+def trainings(alone):
     """(case, seed) of the trainings asked for; their PSNR is 20 + m + seed."""
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-    asked = []
 
-    def run_alone(case, seed):
-        asked.append((case, seed))
+    def trained(case, seed):
         value = 20.0 + float(case.partition("=")[2]) + seed
         return {"failure": "it diverged" if seed == 9 else None, "psnr": value, "converged": 1.0}
 
-    import _cli
-
-    monkeypatch.setattr(_cli, "run_alone", run_alone)
-    yield asked
-    sys.modules.pop("studies.sensitivity", None)
+    return alone(trained)
 
 
 def test_means_and_errors_over_the_seeds_that_did_not_fail(tmp_path, trainings):
@@ -35,7 +26,7 @@ def test_means_and_errors_over_the_seeds_that_did_not_fail(tmp_path, trainings):
     assert len(trainings) == 6 and (tmp_path / "sensitivity.png").stat().st_size > 5_000
     assert script(NAME, *options).stdout == ran.stdout and len(trainings) == 6  # all were kept
     ran = script(NAME, *options, "--set", "steps=3")
-    assert ran.returncode == 2 and "is of another base" in ran.stderr
+    assert ran.returncode == 2 and "is of other options" in ran.stderr
 
 
 def test_options_are_refused_before_a_training(tmp_path, trainings):

@@ -33,7 +33,7 @@ def test_a_picture_comes_back_as_the_model_restores_it(client, model):
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "image/png"
     kernel = kernels.gaussian(5, 1.0)
-    alone = deblur_photo(model, Photo(picture()), kernel=kernel, **told)
+    alone = deblur_photo(model, Photo(picture()), kernel=kernel, light="linear", **told)
     np.testing.assert_allclose(pixels_of(answer.content), alone.photo.pixels, atol=0.51 / 255)
     assert answer.headers["x-deblur-status"] == alone.status.name
     assert int(answer.headers["x-deblur-evaluations"]) == alone.evaluations
@@ -41,7 +41,7 @@ def test_a_picture_comes_back_as_the_model_restores_it(client, model):
 
 
 def test_options_of_the_form_reach_the_solve(client, model):
-    told = {"noise": 0.02, "boundary": "circular", "light": "linear", "max_evaluations": 3}
+    told = {"noise": 0.02, "boundary": "circular", "light": "encoded", "max_evaluations": 3}
     npy = io.BytesIO()
     np.save(npy, kernels.line(3, 0) * 7)
     accept = {"accept": "application/json"}

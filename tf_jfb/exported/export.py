@@ -20,7 +20,9 @@ from tf_jfb.models import Equilibrium
 from tf_jfb.operators import Operator
 
 # Of the configuration of a training: what the measurements were that it was trained on.
-PROTOCOL = ("data", "blur", "families", "kernel_size", "noise", "noise_high", "boundary", "crop")
+PROTOCOL = ("data", "blur", "noise", "noise_high", "crop")
+OF_ANY_BLUR = ("families", "kernel_size", "boundary")
+OF_A_DENOISER = ("data", "denoiser_noise", "denoiser_noise_high", "crop")
 
 
 class _Served(tf.Module):
@@ -168,6 +170,7 @@ def export(
     served = _Served(model)
     own = {"channels": channels, "rtol": float(model.solver.rtol)}
     own |= {"max_evaluations": int(model.solver.max_evaluations)}
+    own |= _told_by(extra, PROTOCOL + (OF_ANY_BLUR if model.takes_kernel else ()))
     programs = _programs(model, served, channels)
     return _write(served, programs, path, extra, own | (about or {}))
 
@@ -194,7 +197,7 @@ def export_denoiser(
         return {"restored": restored}
 
     program = tf.function(denoise, input_signature=inputs, autograph=False)
-    about = {"channels": channels} | (about or {})
+    about = {"channels": channels} | _told_by(extra, OF_A_DENOISER) | (about or {})
     return _write(served, {"serving_default": program}, path, extra, about)
 
 
@@ -211,13 +214,13 @@ def _about(path, told) -> str:
     return json.dumps(known | told, indent=1) + "\n"
 
 
-def _told_by(extra) -> dict:
-    """What the files beside the model tell of it: how it was trained."""
+def _told_by(extra, names) -> dict:
+    """What the files beside the model tell of it: the options `names` that it was trained with."""
     import yaml
 
-    texts = {str(name): text for name, text in extra.items()}
+    texts = {str(name): text for name, text in (extra or {}).items()}
     config = yaml.safe_load(texts.get(str(CONFIG_OF_EXPORT), "")) or {}
-    protocol = {name: config[name] for name in PROTOCOL if config.get(name) is not None}
+    protocol = {name: config[name] for name in names if config.get(name) is not None}
     return {"protocol": protocol or None}
 
 
@@ -225,8 +228,7 @@ def _write(served, programs, path, extra, about) -> pathlib.Path:
     path = pathlib.Path(path)
     check(not path.exists(), "`path` must not exist yet: raise the version.", path=str(path))
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-    told = _told_by(extra or {}) | about
-    texts = {str(ABOUT_OF_EXPORT): _about(path, told), **(extra or {})}
+    texts = {str(ABOUT_OF_EXPORT): _about(path, about), **(extra or {})}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".partial-") as folder:

@@ -24,7 +24,7 @@ class Job:
     kernel: np.ndarray | None = None  # [k1, k2]
     noise: float | None = None  # in the units of the pixels; None: estimated
     boundary: str = "photo"
-    light: str = "encoded"
+    light: str = "linear"
     rtol: float | None = None
     max_evaluations: int | None = None
     deadline: float = math.inf  # of `time.monotonic`
