@@ -49,6 +49,7 @@ class Options:
     blocks: int = _option(2, "of a U-Net: residual blocks per scale and direction")
     rho: float = _option(0.25, "of de-hqs and de-admm, at first, at noise 0.01")
     level: float = _option(0.02, "what a U-Net is told of the noise, at first, at noise 0.01")
+    continuation: int = _option(0, "evaluations at falling levels that make the start of a solve")
     depth: int = _option(17, "of a DnCNN: convolutions")
     channels: int = _option(64, "of a DnCNN: their width")
     lipschitz: float | None = _option(None, "bound on every folded layer's operator norm")

@@ -56,6 +56,7 @@ class FixedPointProblem(NamedTuple):
     recorded: Callable | None = None  # f where it is evaluated with effects, once per training step
     remade: Callable | None = None  # of (x, *sources): f, made from variables and `sources` alone
     sources: tuple = ()  # tensors
+    spent: object = 0  # evaluations that x0 has cost, one number for all or [B]
 
     def at(self, x: tf.Tensor) -> tf.Tensor:
         """f(x) of these inputs."""

@@ -415,6 +415,20 @@ def test_overrides_may_be_tensors(graph):
 
 
 @pytest.mark.parametrize("compact", [False, True])
+def test_what_the_start_has_cost_counts(compact):
+    x0, spent = tf.ones([3, 2]), [0, 2, 7]
+    s = solve(lambda x: 0.5 * x, x0, Picard(rtol=0.0, max_evaluations=4), spent=spent, trace=True)
+    own = solve(
+        lambda x: 0.5 * x, x0, Picard(rtol=0.0, max_evaluations=4), spent=spent, compact=compact
+    )
+    np.testing.assert_array_equal(s.evaluations, [4, 4, 7])
+    np.testing.assert_array_equal(own.evaluations, [4, 4, 7])
+    np.testing.assert_array_equal(np.isfinite(s.trace), [[1, 1, 1, 1], [0, 0, 1, 1], [0, 0, 0, 0]])
+    np.testing.assert_array_equal(own.x[:, 0], [0.125, 0.5, 1.0])
+    np.testing.assert_array_equal(s.x, own.x)
+
+
+@pytest.mark.parametrize("compact", [False, True])
 def test_every_image_may_have_its_own_tolerance_and_cap(compact):
     offset = tf.constant([[1.0, 2.0], [0.5, 0.1], [3.0, 1.0]])
     caps, rtols = [50, 2, 50], [1e-2, 1e-8, 1e-6]

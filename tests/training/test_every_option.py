@@ -49,6 +49,7 @@ OTHERS = {
     "blocks": (UNET, 2),
     "rho": (UNET, 0.3),
     "level": (UNET, 0.03),
+    "continuation": (UNET, 2),
     "lipschitz": (DNCNN, 0.02),
     "precondition": (DNCNN, 0.1),
     "gradient": (DNCNN, "neumann:2"),

@@ -1,7 +1,5 @@
 """Export the best model of a training run as a SavedModel that still iterates; or its denoiser."""
 
-import dataclasses
-
 from tf_jfb.cli._shared import import_tensorflow
 
 EXAMPLE = """
@@ -21,14 +19,21 @@ def add_arguments(p) -> None:
     p.add_argument("--rtol", type=float, help="default tolerance of the export; else the run's")
     p.add_argument("--max-evaluations", type=int, help="default cap of the export; else the run's")
     p.add_argument(
+        "--continuation",
+        type=int,
+        help="evaluations at falling levels that make the start of a solve; else the run's",
+    )
+    p.add_argument(
         "--data-licence", metavar="TEXT", help="terms of the training images, to be told"
     )
     p.add_argument("--blur", help="for a model of any blur: one for this blur, zero-padded")
 
 
 def run(args) -> None:
-    if args.denoiser and (args.rtol or args.max_evaluations or args.blur):
-        raise ValueError("a denoiser takes neither --rtol nor --max-evaluations nor --blur")
+    solve = ("rtol", "max_evaluations", "continuation")
+    options = {name: getattr(args, name) for name in solve if getattr(args, name) is not None}
+    if args.denoiser and (options or args.blur):
+        raise ValueError("a denoiser takes no --blur and no option of a solve")
     import_tensorflow()
     from tf_jfb.exported import export, export_denoiser, for_blur
     from tf_jfb.operators import Blur, kernels
@@ -40,12 +45,9 @@ def run(args) -> None:
         told["about"] = {"data_licence": args.data_licence}
         print(f"wrote {export_denoiser(load_denoiser(args.run_folder), args.output, **told)}")
         return
-    model = load_run(args.run_folder)
+    model = load_run(args.run_folder, **options)
     if args.blur is not None:
         model = for_blur(model, Blur(kernels.parse(args.blur)))
-    options = {"rtol": args.rtol, "max_evaluations": args.max_evaluations}
-    options = {name: value for name, value in options.items() if value is not None}
-    model.solver = dataclasses.replace(model.solver, **options)
     own = {} if args.blur is None else {"blur": args.blur, "boundary": "circular"}
     told = {"extra": files_for_export(args.run_folder, **options, **own)}
     told["about"] = {"data_licence": args.data_licence}

@@ -38,7 +38,13 @@ class Estimator:
         in `attach`, `compact` as in `solve`.
         """
         solution = solve(
-            problem.f, problem.x0, solver, problem.inputs, compact=compact, pending=True
+            problem.f,
+            problem.x0,
+            solver,
+            problem.inputs,
+            compact=compact,
+            pending=True,
+            spent=problem.spent,
         )
         values = []
 
@@ -51,6 +57,7 @@ class Estimator:
 
     def solution(self, problem: FixedPointProblem, solver: Solver, **options) -> Solution:
         """What `fixed_point` finds, without a gradient; `options` as in `solve`."""
+        options["spent"] = problem.spent
         return solve(problem.f, problem.x0, solver, problem.inputs, **options)
 
     def attach(self, f, x_star: tf.Tensor, recorded=None, report=None) -> tf.Tensor:

@@ -1,20 +1,39 @@
 """Half-quadratic splitting: an exact data step, then the denoiser."""
 
+import tensorflow as tf
+
 from tf_jfb._compat import register
-from tf_jfb._validate import check, plain
+from tf_jfb._numerics import per_image, shaped
+from tf_jfb._validate import check, is_integer, plain
 from tf_jfb.models._laws import PowerLaw
 from tf_jfb.models.equilibrium import Equilibrium
 
+FIRST_LEVEL = 0.2  # of a continued start: the most noise that our denoisers are trained on
+
 
 class Splitting(Equilibrium):
-    r"""What `DEHQS` and `DEADMM` share: the weights of $\rho$ and of the denoiser's level."""
+    r"""What `DEHQS` and `DEADMM` share: the weights of $\rho$ and of the level, and the start."""
 
-    def __init__(self, operator, network, *, rho=0.25, level=0.02, learned=True, **kwargs):
+    def __init__(
+        self, operator, network, *, rho=0.25, level=0.02, learned=True, continuation=0, **kwargs
+    ):
         super().__init__(operator, network, **kwargs)
-        rho, level = plain(rho), plain(level)
+        rho, level, continuation = plain(rho), plain(level), plain(continuation)
         check(rho > 0, "`rho` must be positive.", rho=rho)
         check(level > 0, "`level` must be positive.", level=level)
+        check(
+            is_integer(continuation) and continuation >= 0,
+            "`continuation` must be an integer >= 0.",
+            continuation=continuation,
+        )
+        check(
+            not continuation or (network.conditional and not self.warm_start),
+            "`continuation` needs a network that is told the noise, and no `warm_start`.",
+            continuation=continuation,
+            warm_start=self.warm_start,
+        )
         self.options = {"rho": rho, "level": level, "learned": learned}
+        self.options |= {"continuation": continuation}
         self._rho = PowerLaw(self, "log_rho", rho, 1.0, learned)
         told = learned and network.conditional
         self._level = PowerLaw(self, "log_level", level, 0.5, told)
@@ -33,6 +52,36 @@ class Splitting(Equilibrium):
         operator = make(*tensors)
         step, prepared = operator.prox_map(m.image, self._rho(self.noise_of(m)))
         return step(self.backprojection(m, operator), *prepared), step, prepared
+
+    def continued(self, m, network, x0, cap):
+        most = self.options["continuation"]
+        if not most:
+            return x0, 0
+        spent = tf.clip_by_value(tf.cast(cap, tf.int32) - 1, 0, most)
+        spent = tf.broadcast_to(spent, tf.shape(m.image)[:1])
+        if not tf.executing_eagerly():
+            return tf.stop_gradient(self._annealed(m, network, x0, spent)), spent
+        with tf.init_scope():  # pauses the tape
+            return self._annealed(m, network, x0, spent), spent
+
+    def _annealed(self, m, network, x0, spent):
+        """The state after `spent` [B] evaluations of T at levels that fall to its own."""
+        make, tensors = self.forward_model(m)
+        operator, noise = make(*tensors), self.noise_of(m)
+        rho, last = self._rho(noise), self._level(noise)
+        first = tf.maximum(last, FIRST_LEVEL)
+        count = tf.cast(tf.maximum(spent, 1), last.dtype)
+
+        def body(i, x):
+            level = first * (last / first) ** (tf.cast(i, last.dtype) / count)
+            step, prepared = operator.prox_map(m.image, rho * tf.square(last / level))
+            z = self.denoise(network, step(x, *prepared), level, False)
+            return i + 1, shaped(tf.where(per_image(i < spent, x), z, x), x.shape)
+
+        most = self.options["continuation"]
+        start = (tf.constant(0), self.image_of(x0))
+        run = tf.while_loop(lambda i, _: i < most, body, start, maximum_iterations=most)
+        return self.state_of(run[1])
 
     def get_config(self) -> dict:
         return {**super().get_config(), **self.options}
@@ -57,11 +106,15 @@ class DEHQS(Splitting):
         rho: $e^{w_0}$ at first, > 0.
         level: $e^{u_0}$ at first, > 0: the denoiser's noise at a noise of 0.01.
         learned: whether w and u are trained.
+        continuation: evaluations of T, >= 0, that make the start, at levels $\sigma_D'$ that fall
+            geometrically from 0.2 towards $\sigma_D$, with $\rho\,(\sigma_D/\sigma_D')^2$. They
+            count; the fixed points stay the same. The network must know such levels.
 
     Raises:
         ValueError: an argument is of the wrong kind or range.
 
-    Source: Geman and Yang (1995); with a denoiser: Zhang et al. (2021), arXiv 2008.13751.
+    Source: Geman and Yang (1995); with a denoiser, and the falling levels: Zhang et al. (2021),
+    arXiv 2008.13751.
     """
 
     def equilibrium_map(self, m, network):

@@ -13,12 +13,7 @@ from tf_jfb.gradients import JFB, Estimator
 from tf_jfb.layers.solve_metrics import log_solve
 from tf_jfb.models._kept import Folds, Memory
 from tf_jfb.models._measurement import Measurement, as_scene
-from tf_jfb.models.restoring import (
-    Options,
-    check_images,
-    checked_inputs,
-    checked_options,
-)
+from tf_jfb.models.restoring import Options, check_images, checked_inputs, checked_options
 from tf_jfb.models.trained import TrainedModel
 from tf_jfb.networks import Network
 from tf_jfb.operators import Operator
@@ -35,7 +30,7 @@ class Equilibrium(TrainedModel):
     knows of the images: tensors with one entry per image. `m` is a `Measurement`; `network` is
     the network with its normalisations computed. `observe=True` marks the one recorded evaluation
     of a training step, in which batch statistics may move. Where x is more than the image, the
-    subclass also supplies `state_of` and `image_of`.
+    subclass also supplies `state_of` and `image_of`; `continued` where there is a better start.
 
     The model takes d, or a dict of `image` = d and of what else it needs: `kernel` [B, k1, k2]
     where `operator` is None, for circular blurs that come with the images; `noise` [B], the
@@ -133,13 +128,21 @@ class Equilibrium(TrainedModel):
         """`image_of`; where a scene was `solved` for, the frame of it that was `given`."""
         return self.image_of(state) if solved.seen is None else self.frame_of(state, given.image)
 
-    def problem(self, inputs, training: bool = False, folded=None) -> FixedPointProblem:
-        """The equation x = T(x; d) for what the model was given; a `Measurement` as it stands."""
+    def continued(self, m: Measurement, network, x0, cap) -> tuple:
+        """A start from x0 that takes evaluations, fewer than `cap`, and how many they are."""
+        return x0, 0
+
+    def problem(self, inputs, training=False, folded=None, cap=None) -> FixedPointProblem:
+        """The equation x = T(x; d) for what the model was given; a `Measurement` as it stands.
+
+        With the `cap` of the solve, one number for all or [B], its start is `continued`.
+        """
         ready = isinstance(inputs, Measurement)
         m = inputs if ready else self.scene(self.measurement(inputs))
         known = {} if folded is None else {"folded": folded}
         network = self.network.frozen(training=training, **known)
         x0, T, told = self.equilibrium_map(m, network)
+        x0, spent = (x0, 0) if cap is None else self.continued(m, network, x0, cap)
         names = [n for n in ("image", "kernel", "noise", "seen") if getattr(m, n) is not None]
 
         def remade(x, *sources):
@@ -148,7 +151,7 @@ class Equilibrium(TrainedModel):
 
         recorded = functools.partial(T, observe=True) if training else None
         sources = tuple(getattr(m, name) for name in names)
-        return FixedPointProblem(T, x0, told, recorded, remade, sources)
+        return FixedPointProblem(T, x0, told, recorded, remade, sources, spent)
 
     def denoise(self, network, x, level, observe) -> tf.Tensor:
         """D(x) = x - R(x); a conditional network is told the level [B]."""
@@ -161,7 +164,7 @@ class Equilibrium(TrainedModel):
     def call(self, inputs, training=None):
         given = self.measurement(inputs)
         m = self.scene(given)
-        problem = self.problem(m, bool(training))
+        problem = self.problem(m, bool(training), cap=self.solver.max_evaluations)
         warm = training and self.warm_start
         if warm:
             check(
@@ -249,7 +252,9 @@ class Equilibrium(TrainedModel):
         if (options.boundary or self.boundary) == "photo":
             m = as_scene(m, options.mask)
             start = None if start is None else as_scene(given._replace(image=start)).image
-        problem = self.problem(m, folded=options.folded)
+        cap = options.max_evaluations
+        cap = self.solver.max_evaluations if cap is None else cap
+        problem = self.problem(m, folded=options.folded, cap=cap if start is None else None)
         if start is not None:
             problem = problem._replace(x0=self.state_of(tf.cast(start, problem.x0.dtype)))
         names = ("rtol", "max_evaluations", "trace", "compact")
@@ -261,9 +266,8 @@ class Equilibrium(TrainedModel):
         parts = {name: getattr(self, name) for name in _PARTS}
         saved = {k: keras.saving.serialize_keras_object(v) for k, v in parts.items()}
         penalties = [keras.saving.serialize_keras_object(r) for r in self.regularizers]
-        own = {"warm_start": self.warm_start, "boundary": self.boundary, "name": self.name}
-        own |= {"dtype": self.variable_dtype, "trainable": self.trainable}
-        own |= {"unconverged_weight": self.unconverged_weight}
+        names = ("warm_start", "boundary", "name", "trainable", "unconverged_weight")
+        own = {n: getattr(self, n) for n in names} | {"dtype": self.variable_dtype}
         return {**saved, "regularizers": penalties, **own}
 
     @classmethod

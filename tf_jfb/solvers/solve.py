@@ -15,14 +15,13 @@ BLOW_UP = 1e6
 
 
 class _Carry(NamedTuple):
-    evaluation: tf.Tensor  # int32 []
     active: tf.Tensor  # bool [B], still iterating
     x: tf.Tensor  # [B, ...] iterate to evaluate next
     best: tf.Tensor  # [B, ...] finite iterate with the smallest absolute residual
     residual: tf.Tensor  # [B] relative residual of `best`
     smallest: tf.Tensor  # [B] absolute residual of `best`
     first: tf.Tensor  # [B] absolute residual of the start
-    evaluations: tf.Tensor  # int32 [B]
+    evaluations: tf.Tensor  # int32 [B], of the next one's column in `trace`
     status: tf.Tensor  # int32 [B]
     trace: tf.Tensor  # [B, cap] or [B, 0]
     rtol: tf.Tensor  # [B], does not change
@@ -41,6 +40,7 @@ def solve(
     trace: bool = False,
     compact: bool = False,
     pending: bool = False,
+    spent=0,
 ) -> Solution:
     r"""Finds $x = f(x, *inputs)$ for every image of a batch, starting from `x0`.
 
@@ -65,6 +65,8 @@ def solve(
         pending: leave the last evaluation to the caller, who needs f(x) recorded, and tells
             `with_last` of it. An image that does not converge makes one evaluation less, and its
             `x` is the iterate to evaluate next, or the best where that was not the last.
+        spent: evaluations that `x0` has cost already, one number for all or [B]; they count, and
+            have no residual in the trace.
 
     Returns:
         A `Solution`; `x` is the evaluated iterate whose `residual` is reported.
@@ -90,9 +92,9 @@ def solve(
     run = functools.partial(_run_compact if compact else _run, pending=pending)
     if tf.executing_eagerly():
         with tf.init_scope():  # pauses the tape: an eager loop would record every evaluation
-            return run(f, inputs, solver, _start(x0, solver, rtol, cap, columns))
+            return run(f, inputs, solver, _start(x0, solver, rtol, cap, spent, columns))
     x0, inputs = tf.nest.map_structure(tf.stop_gradient, (x0, inputs))
-    solution = run(f, inputs, solver, _start(x0, solver, rtol, cap, columns))
+    solution = run(f, inputs, solver, _start(x0, solver, rtol, cap, spent, columns))
     return solution._replace(
         x=tf.stop_gradient(solution.x), residual=tf.stop_gradient(solution.residual)
     )
@@ -182,25 +184,24 @@ def _any_batch(t: tf.Tensor) -> tf.TensorShape:
     return t.shape if t.shape.rank in (0, None) else tf.TensorShape([None, *t.shape[1:]])
 
 
-def _start(x0, solver, rtol, cap, columns) -> _Carry:
+def _start(x0, solver, rtol, cap, spent, columns) -> _Carry:
     batch = tf.shape(x0)[0]
-    rtol, cap = (
+    rtol, cap, spent = (
         tf.ensure_shape(tf.broadcast_to(tf.cast(option, dtype), [batch]), x0.shape[:1])
-        for option, dtype in ((rtol, x0.dtype), (cap, tf.int32))
+        for option, dtype in ((rtol, x0.dtype), (cap, tf.int32), (spent, tf.int32))
     )
 
     def fill(value, dtype):
         return tf.fill([batch], tf.constant(value, dtype))
 
     return _Carry(
-        evaluation=tf.constant(0),
-        active=cap > 0,
+        active=cap > spent,
         x=x0,
         best=x0,
         residual=fill(float("inf"), x0.dtype),
         smallest=fill(float("inf"), x0.dtype),
         first=fill(float("inf"), x0.dtype),
-        evaluations=fill(0, tf.int32),
+        evaluations=spent,
         status=fill(int(Status.CAP), tf.int32),
         trace=tf.fill([batch, columns], tf.constant(float("nan"), x0.dtype)),
         rtol=rtol,
@@ -217,14 +218,13 @@ def _iterate(f, c: _Carry, solver: Solver, pending) -> _Carry:
     converged = c.active & finite & (step <= solver.atol + c.rtol * size)
     better = c.active & finite & ((step < c.smallest) | converged)
     active = c.active & ~(converged | diverged)
-    goes_on = active & (c.evaluation + 1 < c.cap)
+    goes_on = active & (c.evaluations + 1 < c.cap)
     x_next, state = solver.step(c.x, fx, c.state)
     best = tf.where(per_image(better, c.x), c.x, c.best)
     moves = active & (goes_on | better) if pending else goes_on
     stays = tf.where(per_image(c.active, c.x), best, c.x)
     status = tf.where(converged, int(Status.CONVERGED), c.status)
     return c._replace(
-        evaluation=c.evaluation + 1,
         active=goes_on,
         x=tf.where(per_image(moves, c.x), x_next, stays),
         best=best,
@@ -233,7 +233,7 @@ def _iterate(f, c: _Carry, solver: Solver, pending) -> _Carry:
         first=first,
         evaluations=c.evaluations + tf.cast(c.active, tf.int32),
         status=tf.where(diverged, int(Status.DIVERGED), status),
-        trace=_record(c.trace, c.evaluation, tf.where(c.active, relative, float("nan"))),
+        trace=_record(c.trace, c.evaluations, tf.where(c.active, relative, float("nan"))),
         state=state,
     )
 
@@ -266,9 +266,9 @@ def _tiny(like):
     return tf.constant(1.2e-38 if like.dtype == tf.float32 else 2.3e-308, like.dtype)
 
 
-def _record(trace, evaluation, residual):
-    column = tf.range(tf.shape(trace)[1]) == evaluation
-    return tf.where(column[None, :], residual[:, None], trace)
+def _record(trace, evaluations, residual):
+    column = tf.range(tf.shape(trace)[1])[None, :] == evaluations[:, None]
+    return tf.where(column, residual[:, None], trace)
 
 
 def _keep_shapes(new: _Carry, old: _Carry) -> _Carry:

@@ -53,9 +53,12 @@ def build_denoiser(config: Config) -> Denoiser:
     return model
 
 
-def load_run(run, precision: str = "float32") -> models.Equilibrium:
-    """The best model of a run folder, or the model that a folder of `scripts/export.py` holds."""
-    return _load(build_model, run, precision)
+def load_run(run, precision: str = "float32", **changes) -> models.Equilibrium:
+    """The best model of a run folder, or the model that a folder of `scripts/export.py` holds.
+
+    `changes` are options of its `Config` that leave its weights as they are.
+    """
+    return _load(build_model, run, precision=precision, **changes)
 
 
 def load_denoiser(run) -> Denoiser:
@@ -113,9 +116,9 @@ def files_for_export(run, **changes) -> dict:
     return files
 
 
-def _load(build, run, precision="float32"):
-    config = config_of(run)
-    model = build(dataclasses.replace(config, precision=precision, pretrained=None, initial=None))
+def _load(build, run, precision="float32", **changes):
+    changes = {"precision": precision, "pretrained": None, "initial": None} | changes
+    model = build(dataclasses.replace(config_of(run), **changes))
     load_weights(run, model)
     return model
 
@@ -128,12 +131,13 @@ def _de_prox(config, shared):
     return models.DEProx(**shared, eta=config.eta, level=config.level)
 
 
-def _de_hqs(config, shared):
-    return models.DEHQS(**shared, rho=config.rho, level=config.level)
+def _de_hqs(config, shared, kind=models.DEHQS):
+    laws = {"rho": config.rho, "level": config.level}
+    return kind(**shared, **laws, continuation=config.continuation)
 
 
 def _de_admm(config, shared):
-    return models.DEADMM(**shared, rho=config.rho, level=config.level)
+    return _de_hqs(config, shared, models.DEADMM)
 
 
 _MODELS = {"de-grad": _de_grad, "de-prox": _de_prox, "de-hqs": _de_hqs, "de-admm": _de_admm}

@@ -47,7 +47,7 @@ _NUMBERS = (  # options, their type, what they must do, whether one does
     (_NOT_NEGATIVE, _REAL, "be >= 0", lambda x: x >= 0),
     ("size crop", int | None, "be an integer >= 1, or null", lambda x: x is None or x >= 1),
     (_OPTIONAL, _REAL | None, "be positive, or null", lambda x: x is None or x > 0),
-    ("seed", int, "be an integer >= 0", lambda x: x >= 0),
+    ("seed continuation", int, "be an integer >= 0", lambda x: x >= 0),
     ("momentum unconverged_weight misjudged linear", _REAL, "lie in [0, 1]", lambda x: 0 <= x <= 1),
     ("grain", _REAL, f"lie in [0, {MOST_GRAIN}]", lambda x: 0 <= x <= MOST_GRAIN),
     ("beta shrink", _REAL, "lie in (0, 1]", lambda x: 0 < x <= 1),

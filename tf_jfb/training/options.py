@@ -13,6 +13,11 @@ _NEEDS = (
     ("eta", "model de-grad or de-prox", lambda c: c.model in ("de-grad", "de-prox")),
     ("precondition", "model de-grad", lambda c: c.model == "de-grad"),
     ("rho", "model de-hqs or de-admm", lambda c: c.model in ("de-hqs", "de-admm")),
+    (
+        "continuation",
+        "model de-hqs or de-admm, and network unet",
+        lambda c: c.model in ("de-hqs", "de-admm") and c.network == "unet",
+    ),
     ("scales blocks level denoiser_noise_high", "network unet", lambda c: c.network == "unet"),
     ("depth channels momentum", "network dncnn", lambda c: c.network == "dncnn"),
     ("kernel_size families kernel_files boundary", "blur any", lambda c: c.blur == "any"),
