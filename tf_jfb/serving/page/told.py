@@ -44,8 +44,11 @@ def refusal(error: Exception) -> str:
 
 
 def _next(result) -> str:
-    trace, steps = result.trace, result.evaluations
-    falls = trace is None or (steps > 2 and trace[-1] < FALLING * trace[-1 - max(1, steps // 4)])
+    steps = result.evaluations
+    trace = None if result.trace is None else result.trace[np.isfinite(result.trace)]
+    falls = (
+        trace is None or len(trace) < 3 or trace[-1] < FALLING * trace[-1 - max(1, len(trace) // 4)]
+    )
     if falls and steps < MANY:
         more = min(MANY, max(20, 2 * steps))
         return f"the residual still falls. Under *The solve*, raise the cap to {more}."
