@@ -15,7 +15,7 @@ import _cli
 
 EXAMPLE = """
 example:
-  python scripts/studies/leaving.py saved_models/deblur/2 --crop 96 --batch 8
+  python scripts/studies/leaving.py saved_models/deblur/3 --crop 96 --batch 8
 """
 
 
