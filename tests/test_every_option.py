@@ -57,7 +57,7 @@ def evaluated(model):
     keras.utils.set_random_seed(0)
     model.build((None, None, None, 3))
     alone = isinstance(model, models.DEGrad)
-    problem = model.problem(IMAGES if alone else {"image": IMAGES, "noise": LEVELS})
+    problem = model.problem(IMAGES if alone else {"image": IMAGES, "noise": LEVELS}, cap=3)
     return problem.f(problem.x0, *problem.inputs), len(model.trainable_variables)
 
 
@@ -177,8 +177,8 @@ CASES = [  # what is made, from what, what each option is turned to, what is loo
         evaluated,
     ),
     (models.DEProx, SPLITTING, LAWS | {"eta": 0.5}, evaluated),
-    (models.DEHQS, SPLITTING, LAWS | {"rho": 0.5}, evaluated),
-    (models.DEADMM, SPLITTING, LAWS | {"rho": 0.5}, evaluated),
+    (models.DEHQS, SPLITTING, LAWS | {"rho": 0.5, "continuation": 2}, evaluated),
+    (models.DEADMM, SPLITTING, LAWS | {"rho": 0.5, "continuation": 2}, evaluated),
     (
         data.DeadLeaves,
         {"length": 4, "size": 9},

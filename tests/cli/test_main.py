@@ -39,7 +39,7 @@ def test_the_list_of_commands():
         (["models", "--no-such"], "unrecognized arguments: --no-such"),
         (["deblur", "photo.jpg"], "the following arguments are required: -o/--output"),
         (["deblur", "no.jpg", "-o", "out.png"], "The image file must exist"),
-        (["export", "RUN", "-o", "x", "--denoiser", "--rtol", "1"], "a denoiser takes neither"),
+        (["export", "RUN", "-o", "x", "--denoiser", "--rtol", "1"], "a denoiser takes no"),
         (["serve", "--models", "none"], "`models` must be a folder"),
         (["serve", "--models", ".", "--plain", "--replicas", "2"], "--plain takes neither"),
         (["serve", "--models", ".", "--token-file", "none"], "No such file"),
