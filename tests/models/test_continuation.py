@@ -102,3 +102,17 @@ def test_in_training_the_start_is_within_the_cap(model):
 def test_what_cannot_be_continued_is_refused(network, options):
     with pytest.raises(ValueError, match="`continuation`"):
         models.DEHQS(None, network, **options)
+
+
+@pytest.mark.parametrize("cap, evaluated", [(1, 0), (3, 2), (50, MOST), ([1, 3, 2], 2)])
+def test_no_more_is_evaluated_than_the_caps_ask_for(model, monkeypatch, cap, evaluated):
+    levels, denoise = [], type(model).denoise
+
+    def counted(self, network, x, level, observe):
+        levels.append(float(level[0]))
+        return denoise(self, network, x, level, observe)
+
+    monkeypatch.setattr(type(model), "denoise", counted)
+    model.problem(INPUTS, cap=cap)
+    assert len(levels) == evaluated
+    assert levels == sorted(levels, reverse=True) and all(level > 0 for level in levels)

@@ -78,9 +78,9 @@ class Splitting(Equilibrium):
             z = self.denoise(network, step(x, *prepared), level, False)
             return i + 1, shaped(tf.where(per_image(i < spent, x), z, x), x.shape)
 
+        largest, start = tf.reduce_max(spent), (tf.constant(0), self.image_of(x0))
         most = self.options["continuation"]
-        start = (tf.constant(0), self.image_of(x0))
-        run = tf.while_loop(lambda i, _: i < most, body, start, maximum_iterations=most)
+        run = tf.while_loop(lambda i, _: i < largest, body, start, maximum_iterations=most)
         return self.state_of(run[1])
 
     def get_config(self) -> dict:
