@@ -14,7 +14,7 @@ def measured(folder, asked: dict, cases) -> dict:
     file, results = pathlib.Path(folder) / "results.json", {}
     if file.exists():
         earlier = json.loads(file.read_text())
-        if earlier["asked"] != asked:
+        if earlier.get("asked") != asked:
             raise ValueError(f"{file} is of other options: choose another --output")
         results = earlier["results"]
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -52,7 +52,7 @@ def estimate(pixels: np.ndarray, mask: np.ndarray | None = None) -> Estimate:
     Raises:
         ValueError: `pixels` is not a finite [H, W, C].
     """
-    pixels = np.asarray(pixels, np.float64)
+    pixels = np.asarray(pixels)
     check(pixels.ndim == 3, "`pixels` must be [H, W, C].", shape=pixels.shape)
     check(bool(np.isfinite(pixels).all()), "`pixels` must be finite.", shape=pixels.shape)
     blocks = _blocks(pixels, mask)
@@ -98,7 +98,7 @@ def _blocks(pixels, mask) -> np.ndarray:
     ]
     where = np.argwhere(windows[1].all((-1, -2)))
     some = where[np.linspace(0, len(where) - 1, min(MOST, len(where))).astype(int)]
-    blocks = windows[0][tuple(some.T)]
+    blocks = windows[0][tuple(some.T)].astype(np.float64)
     # Where nothing changes there is no noise: surroundings that were never seen.
     return blocks[np.ptp(blocks, axis=(-1, -2)) > 0]
 
@@ -149,7 +149,7 @@ def _differences(pixels) -> float:
     """Where blocks are too few: from the mean size of second differences (Immerkær, 1996)."""
     if min(pixels.shape[:2]) < 3:
         return 0.0
-    rows = np.diff(pixels, 2, axis=0)
+    rows = np.diff(pixels.astype(np.float64), 2, axis=0)
     return float(np.sqrt(np.pi / 2) * np.abs(np.diff(rows, 2, axis=1)).mean() / 6.0)
 
 

@@ -39,7 +39,7 @@ class Solution(NamedTuple):
     evaluations: tf.Tensor  # int32 [B], evaluations of f spent on the image
     residual: tf.Tensor  # [B], |f(x) - x| / |f(x)| at the returned x; inf where none was finite
     status: tf.Tensor  # int32 [B], a Status
-    trace: tf.Tensor | None = None  # [B, max_evaluations] residual per evaluation, NaN once frozen
+    trace: tf.Tensor | None = None  # [B, max_evaluations] residual per evaluation, NaN where none
 
     @property
     def image(self):

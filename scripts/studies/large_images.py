@@ -18,8 +18,7 @@ examples:
   python scripts/studies/large_images.py --sizes 1024x1536 --tile 512 --photo PHOTO
   python scripts/studies/large_images.py --sizes 4000x6000 --memory 4
 """
-FEW, MORE = 3, 9  # evaluations; the difference of two solves leaves out what comes once
-CAP = 6  # evaluations of a file that is restored
+CAP = 9  # evaluations of a file that is restored
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,6 +33,14 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--photo", help="sharp photograph to compare on; default dead leaves")
     p.add_argument(
         "--rtol", type=float, nargs="+", default=[1e-3, 1e-4], help="tolerances to compare at"
+    )
+    p.add_argument(
+        "--evaluations",
+        nargs=2,
+        type=int,
+        default=(9, 15),
+        metavar=("FEW", "MORE"),
+        help="of two solves, whose difference leaves out what comes once (%(default)s)",
     )
     p.add_argument("--one", metavar="HxW", help=argparse.SUPPRESS)
     return p
@@ -77,11 +84,11 @@ def cost(args, height: int, width: int) -> dict:
         return time.perf_counter() - start
 
     small = DeadLeaves(1, 64)[0]
-    seconds(small, FEW)  # the graph is optimised
+    seconds(small, min(args.evaluations))  # the graph is optimised
     image = tiled(DeadLeaves(1, 512)[0], height, width)
     repeats = max(1, round(3e5 / (height * width)))
-    few, more = (min(seconds(image, n) for _ in range(repeats)) for n in (FEW, MORE))
-    return row((more - few) / (MORE - FEW), height, width)
+    few, more = (min(seconds(image, n) for _ in range(repeats)) for n in args.evaluations)
+    return row((more - few) / (args.evaluations[1] - args.evaluations[0]), height, width)
 
 
 def command(args, height: int, width: int) -> dict:

@@ -75,7 +75,8 @@ def step(model, compact: bool):
 
     def run(batch):
         measured, sharp = batch
-        problem = model.problem(model.measurement(measured), training=True)
+        cap = model.solver.max_evaluations
+        problem = model.problem(model.measurement(measured), training=True, cap=cap)
         with tf.GradientTape() as tape:
             x, solution = model.gradient.fixed_point(problem, model.solver, compact=compact)
             loss = tf.reduce_mean((model.frame_of(x, sharp) - sharp) ** 2)

@@ -1,5 +1,7 @@
 """Export the best model of a training run as a SavedModel that still iterates; or its denoiser."""
 
+import dataclasses
+
 from tf_jfb.cli._shared import import_tensorflow
 
 EXAMPLE = """
@@ -21,7 +23,8 @@ def add_arguments(p) -> None:
     p.add_argument(
         "--continuation",
         type=int,
-        help="evaluations at falling levels that make the start of a solve; else the run's",
+        help="evaluations that make the start of a solve, at levels that fall from 0.2, which the "
+        "denoiser must know; else the run's",
     )
     p.add_argument(
         "--data-licence", metavar="TEXT", help="terms of the training images, to be told"
@@ -30,9 +33,10 @@ def add_arguments(p) -> None:
 
 
 def run(args) -> None:
-    solve = ("rtol", "max_evaluations", "continuation")
-    options = {name: getattr(args, name) for name in solve if getattr(args, name) is not None}
-    if args.denoiser and (options or args.blur):
+    stops = {name: getattr(args, name) for name in ("rtol", "max_evaluations")}
+    stops = {name: value for name, value in stops.items() if value is not None}
+    start = {} if args.continuation is None else {"continuation": args.continuation}
+    if args.denoiser and (stops or start or args.blur):
         raise ValueError("a denoiser takes no --blur and no option of a solve")
     import_tensorflow()
     from tf_jfb.exported import export, export_denoiser, for_blur
@@ -45,10 +49,11 @@ def run(args) -> None:
         told["about"] = {"data_licence": args.data_licence}
         print(f"wrote {export_denoiser(load_denoiser(args.run_folder), args.output, **told)}")
         return
-    model = load_run(args.run_folder, **options)
+    model = load_run(args.run_folder, **start)
+    model.solver = dataclasses.replace(model.solver, **stops)
     if args.blur is not None:
         model = for_blur(model, Blur(kernels.parse(args.blur)))
     own = {} if args.blur is None else {"blur": args.blur, "boundary": "circular"}
-    told = {"extra": files_for_export(args.run_folder, **options, **own)}
+    told = {"extra": files_for_export(args.run_folder, **stops, **start, **own)}
     told["about"] = {"data_licence": args.data_licence}
     print(f"wrote {export(model, args.output, **told)}")

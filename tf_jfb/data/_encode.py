@@ -6,6 +6,7 @@ import numpy as np
 
 from tf_jfb._raster import fits, out
 from tf_jfb._validate import check
+from tf_jfb.data._rows import blocks
 
 TIFF = {".tif", ".tiff"}
 EXTENSIONS = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".webp"} | TIFF | fits.SUFFIXES
@@ -103,8 +104,11 @@ def _planes(photo, suffix) -> np.ndarray:
 
 def _levels(planes, bits) -> np.ndarray:
     """[0, 1] as unsigned integers of full scale, values beyond clipped."""
-    levels = np.round(np.clip(np.asarray(planes, np.float64), 0.0, 1.0) * (2**bits - 1))
-    return levels.astype(f"uint{bits}")
+    levels = np.empty(planes.shape, f"uint{bits}")
+    for rows in blocks(len(planes)):
+        some = np.asarray(planes[rows], np.float64)
+        levels[rows] = np.round(np.clip(some, 0.0, 1.0) * (2**bits - 1))
+    return levels
 
 
 def _check_equal(photos, path):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tf_jfb._validate import check, refuse
+from tf_jfb.data._rows import blocks
 
 LIGHTS = ("linear", "encoded")  # what was blurred: light, which was then encoded; or the values
 LINEAR, OFFSET, POWER, SLOPE = 0.04045, 0.055, 2.4, 12.92  # of IEC 61966-2-1
@@ -97,15 +98,17 @@ def curves(icc: bytes | None, channels: int) -> tuple[Curve, ...]:
 
 def _per_channel(what, values, icc) -> np.ndarray:
     values = np.asarray(values)
-    pairs = zip(curves(icc, values.shape[-1]), np.moveaxis(values, -1, 0), strict=True)
-    planes = [getattr(curve, what)(np.asarray(plane, np.float64)) for curve, plane in pairs]
-    return np.stack(planes, -1).astype(np.float32)
+    result = np.empty(values.shape, np.float32)
+    for channel, curve in enumerate(curves(icc, values.shape[-1])):
+        for rows in blocks(len(values)):
+            plane = np.asarray(values[rows, ..., channel], np.float64)
+            result[rows, ..., channel] = getattr(curve, what)(plane)
+    return result
 
 
 def _slope(pixels, icc) -> float:
     """Mean over the channels of the curves' derivatives at the channels' medians."""
-    pixels = np.asarray(pixels, np.float64)
-    medians = np.median(pixels.reshape(-1, pixels.shape[-1]), axis=0)
+    medians = [float(np.median(pixels[..., channel])) for channel in range(pixels.shape[-1])]
     step = 1 / 255
     slopes = [
         (curve.decode(m + step / 2) - curve.decode(m - step / 2)) / step

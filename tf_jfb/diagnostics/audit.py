@@ -162,8 +162,9 @@ def auditor(
 def _measure(model, d, sharp, solver, exact, in_use, iterations) -> dict:
     d, sharp = tf.nest.map_structure(tf.stop_gradient, (d, sharp))
     weights = [value(v) for v in model.trainable_variables]
-    problem = model.problem(d)
-    forward, T = solve(problem.at, problem.x0, solver), problem.at
+    problem = model.problem(d, cap=solver.max_evaluations)
+    T, start = problem.at, problem.x0
+    forward = solve(T, start, solver, spent=problem.spent)
     with tf.GradientTape(persistent=True) as tape:
         fx = model.problem(d).at(forward.x)  # folds the weights within the tape
     with tf.GradientTape() as loss_tape:

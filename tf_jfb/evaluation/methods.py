@@ -103,7 +103,7 @@ class Exported(Method):
         self._solve(d, case, self.rtol, 1)
 
     def trace(self, d, case) -> np.ndarray:
-        """Relative residual of every evaluation, [B, evaluations], NaN once an image stopped."""
+        """Relative residual of every evaluation, [B, evaluations], NaN where there is none."""
         return self._solve(d, case, trace=True)["trace"]
 
     def _solve(self, d, case, rtol=None, max_evaluations=None, trace=False) -> dict:

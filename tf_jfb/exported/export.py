@@ -142,7 +142,7 @@ def export(
     Signatures: `serving_default(image)` with the model's own tolerance and cap, and
     `restore(image, rtol, max_evaluations)`, both options [B]; they return `restored`
     [B, H, W, C], `residual` [B], `evaluations` [B] and `status` [B]. `trace`, called as `restore`,
-    also returns the residual per evaluation, `trace` [B, largest cap], NaN once an image stopped.
+    also returns the residual per evaluation, `trace` [B, largest cap], NaN where there is none.
     A model that is told the blur takes `kernel` [B, k1, k2] and `noise` [B] after `image`, and its
     `restore` is called `deblur`. Its images wrap around; `deblur_photo` and `trace_photo` are for
     scenes that go on beyond the image, and also take `mask` [B, H, W, 1], 1 where a pixel is to be

@@ -149,7 +149,7 @@ class ExportedModel:
         return _record(out, shape, light)
 
     def trace(self, *arguments, **options) -> Solution:
-        """`restore` with `trace`, the residual of every evaluation, NaN once the image stopped.
+        """`restore` with `trace`, the residual of every evaluation, NaN where there is none.
 
         [evaluations], or [B, most evaluations]; None for the first exports, which tell none.
         """

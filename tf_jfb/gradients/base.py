@@ -57,8 +57,8 @@ class Estimator:
 
     def solution(self, problem: FixedPointProblem, solver: Solver, **options) -> Solution:
         """What `fixed_point` finds, without a gradient; `options` as in `solve`."""
-        options["spent"] = problem.spent
-        return solve(problem.f, problem.x0, solver, problem.inputs, **options)
+        known = (problem.f, problem.x0, solver, problem.inputs)
+        return solve(*known, spent=problem.spent, **options)
 
     def attach(self, f, x_star: tf.Tensor, recorded=None, report=None) -> tf.Tensor:
         """Returns x* [B, ...] with the estimator's backward pass; the argument gets no gradient.

@@ -64,7 +64,7 @@ class Unrolled(Estimator):
     def _judged(self, problem, solver, x, **options) -> Solution:
         x, options = tf.stop_gradient(x), options | {"max_evaluations": 1}
         last = solve(problem.f, x, solver, problem.inputs, **options)
-        return last._replace(evaluations=last.evaluations + self.steps + problem.spent)
+        return last._replace(evaluations=last.evaluations + self.steps)
 
     def _recomputing(self, problem):
         """Gives f its dependencies as arguments: the gradients by a closure's would be lost."""

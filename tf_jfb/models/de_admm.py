@@ -13,8 +13,9 @@ class DEADMM(Splitting):
     $$x = \arg\min_x |A x - d|^2 + \rho\,|x - (z - u)|^2, \quad
       z^+ = D_\theta(x + u), \quad u^+ = u + x - z^+, \quad D = I - R_\theta,$$
     so that a fixed point has $x = z$: the restored image is z. Started at the data step from
-    $A^T d$, with u = 0. Arguments, laws of $\rho$ and level, and errors as in `DEHQS`. ADMM
-    converges if D is a proximal map; of a learned D that is not ensured: measure it.
+    $A^T d$, `continued` by steps of `DEHQS`, with u = 0. Arguments, laws of $\rho$ and
+    level, and errors as in `DEHQS`. ADMM converges if D is a proximal map; of a learned D that is
+    not ensured: measure it.
 
     Source: Boyd et al. (2011); as an equilibrium model: Gilton, Ongie and Willett (2021).
     """

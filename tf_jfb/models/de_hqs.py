@@ -3,12 +3,12 @@
 import tensorflow as tf
 
 from tf_jfb._compat import register
-from tf_jfb._numerics import per_image, shaped
+from tf_jfb._numerics import per_image, per_image_norm, shaped
 from tf_jfb._validate import check, is_integer, plain
 from tf_jfb.models._laws import PowerLaw
 from tf_jfb.models.equilibrium import Equilibrium
 
-FIRST_LEVEL = 0.2  # of a continued start: the most noise that our denoisers are trained on
+FIRST_LEVEL = 0.2  # of a continued start: the most noise that scripts/configs/denoiser.yaml has
 
 
 class Splitting(Equilibrium):
@@ -27,13 +27,16 @@ class Splitting(Equilibrium):
             continuation=continuation,
         )
         check(
-            not continuation or (network.conditional and not self.warm_start),
-            "`continuation` needs a network that is told the noise, and no `warm_start`.",
+            not continuation
+            or (network.conditional and not self.warm_start and self.gradient.at_fixed_point),
+            "`continuation` needs a network that is told the noise, a gradient at a fixed point, "
+            "and no `warm_start`.",
             continuation=continuation,
+            gradient=self.gradient,
             warm_start=self.warm_start,
         )
-        self.options = {"rho": rho, "level": level, "learned": learned}
-        self.options |= {"continuation": continuation}
+        laws = {"rho": rho, "level": level, "learned": learned}
+        self.options = laws | {"continuation": continuation}
         self._rho = PowerLaw(self, "log_rho", rho, 1.0, learned)
         told = learned and network.conditional
         self._level = PowerLaw(self, "log_level", level, 0.5, told)
@@ -76,12 +79,11 @@ class Splitting(Equilibrium):
             level = first * (last / first) ** (tf.cast(i, last.dtype) / count)
             step, prepared = operator.prox_map(m.image, rho * tf.square(last / level))
             z = self.denoise(network, step(x, *prepared), level, False)
-            return i + 1, shaped(tf.where(per_image(i < spent, x), z, x), x.shape)
+            taken = (i < spent) & tf.math.is_finite(per_image_norm(z))
+            return i + 1, shaped(tf.where(per_image(taken, x), z, x), x.shape)
 
         largest, start = tf.reduce_max(spent), (tf.constant(0), self.image_of(x0))
-        most = self.options["continuation"]
-        run = tf.while_loop(lambda i, _: i < largest, body, start, maximum_iterations=most)
-        return self.state_of(run[1])
+        return self.state_of(tf.while_loop(lambda i, _: i < largest, body, start)[1])
 
     def get_config(self) -> dict:
         return {**super().get_config(), **self.options}

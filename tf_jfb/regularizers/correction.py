@@ -13,7 +13,8 @@ from tf_jfb.solvers import solve
 @register
 @dataclasses.dataclass(frozen=True)
 class Correction(Regularizer):
-    r"""Mean of the model's loss at $f(x_k)$, $x_k$ the iterate after k evaluations from x0.
+    r"""Mean of the model's loss at $f(x_k)$, $x_k$ the iterate after k evaluations from x0,
+    beside those that made x0.
 
     It asks for iterates that are good early, so that a solve may stop early. Each k costs k
     evaluations of f and one recorded application of it.

@@ -15,8 +15,12 @@ _NEEDS = (
     ("rho", "model de-hqs or de-admm", lambda c: c.model in ("de-hqs", "de-admm")),
     (
         "continuation",
-        "model de-hqs or de-admm, and network unet",
-        lambda c: c.model in ("de-hqs", "de-admm") and c.network == "unet",
+        "model de-hqs or de-admm, network unet, and no unrolled gradient",
+        lambda c: (
+            c.model in ("de-hqs", "de-admm")
+            and c.network == "unet"
+            and not c.gradient.startswith("unrolled")
+        ),
     ),
     ("scales blocks level denoiser_noise_high", "network unet", lambda c: c.network == "unet"),
     ("depth channels momentum", "network dncnn", lambda c: c.network == "dncnn"),

@@ -45,13 +45,13 @@ def refusal(error: Exception) -> str:
 
 def _next(result) -> str:
     steps = result.evaluations
-    trace = None if result.trace is None else result.trace[np.isfinite(result.trace)]
-    falls = (
-        trace is None or len(trace) < 3 or trace[-1] < FALLING * trace[-1 - max(1, len(trace) // 4)]
-    )
+    known = None if result.trace is None else result.trace[np.isfinite(result.trace)]
+    more = f"Under *The solve*, raise the cap to {min(MANY, max(20, 2 * steps))}."
+    if steps < MANY and known is not None and len(known) < 3:
+        return f"these evaluations were too few to tell. {more}"
+    falls = known is None or known[-1] < FALLING * known[-1 - max(1, len(known) // 4)]
     if falls and steps < MANY:
-        more = min(MANY, max(20, 2 * steps))
-        return f"the residual still falls. Under *The solve*, raise the cap to {more}."
+        return f"the residual still falls. {more}"
     return (
         "more evaluations will hardly help. Try more noise, check the blur, or allow a larger"
         " tolerance under *The solve*."

@@ -42,7 +42,10 @@ _FIELDS = {
     "rtol": _number("number", "relative tolerance; else the model's"),
     "max_evaluations": _number("integer", "cap of the solve; else the model's", minimum=1),
     "deadline_ms": _number("number", "milliseconds for the whole; sets a lower cap if need be"),
-    **{name: {"type": "string", "enum": list(values)} for name, values in CHOICES.items()},
+    **{
+        name: {"type": "string", "enum": list(values), "default": values[0]}
+        for name, values in CHOICES.items()
+    },
 }
 _TOLD = {
     "status": {"type": "string", "enum": ["CONVERGED", "CAP", "DIVERGED"]},

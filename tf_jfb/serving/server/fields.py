@@ -10,7 +10,7 @@ from tf_jfb.serving.server import pictures
 from tf_jfb.serving.server.jobs import Job
 from tf_jfb.serving.server.refused import RefusedError
 
-CHOICES = {"boundary": ("photo", "circular"), "light": ("encoded", "linear")}
+CHOICES = {"boundary": ("photo", "circular"), "light": ("linear", "encoded")}  # first the defaults
 NUMBERS = {"noise": float, "rtol": float, "max_evaluations": int, "deadline_ms": float}
 FIELDS = ("image", "kernel", *CHOICES, *NUMBERS)
 
