@@ -26,6 +26,21 @@ def show(axis, image: np.ndarray, title: str, sharp: np.ndarray | None = None) -
     axis.axis("off")
 
 
+def residuals(axis, trace: np.ndarray, **style) -> None:
+    """Draws the residual of every evaluation; those that make the start have none, but a shade."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.semilogy(range(1, len(trace) + 1), trace, marker=".", **style)
+    known = np.flatnonzero(np.isfinite(trace))
+    if len(known) and known[0] > 0:
+        axis.axvspan(0.5, known[0] + 0.5, color="0.93", zorder=0)
+        middle = (known[0] + 1) / 2
+        axis.annotate("start", (middle, 0.5), xycoords=("data", "axes fraction"), ha="center")
+    axis.set_xlim(0.5, len(trace) + 0.5)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.grid(alpha=0.3)
+
+
 def image_grid(path, sharp: np.ndarray, methods: dict, details: bool = False) -> pathlib.Path:
     """Writes a figure, one row per image: `sharp` [B, H, W, C], then each of `methods`.
 

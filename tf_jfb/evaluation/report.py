@@ -1,6 +1,6 @@
 """What a person wants to see of one restoration: figures of merit, and a picture."""
 
-from tf_jfb._plots import pyplot, show
+from tf_jfb._plots import pyplot, residuals, show
 from tf_jfb.data import Photo
 from tf_jfb.exported import Restored
 from tf_jfb.metrics import psnr, ssim
@@ -67,8 +67,7 @@ def plot(path, result: Restored, blurred: Photo, sharp: Photo | None) -> None:
         reference = None if sharp is None or name == "sharp" else sharp.pixels
         show(axis, photo.pixels, name, reference)
     if traced:
-        axes[-1].semilogy(range(1, len(result.trace) + 1), result.trace, marker=".")
+        residuals(axes[-1], result.trace)
         axes[-1].set(xlabel="evaluations of T", title="relative residual |T(x) - x| / |T(x)|")
-        axes[-1].grid(alpha=0.3)
     figure.savefig(path, dpi=110)
     plt.close(figure)

@@ -7,6 +7,7 @@ import tempfile
 
 import numpy as np
 
+from tf_jfb._plots import residuals
 from tf_jfb._types import Status
 from tf_jfb._version import __version__
 from tf_jfb.data import write_image
@@ -76,19 +77,16 @@ def quality(step: Step) -> dict:
 def curve(step: Step, rtol: float):
     """A figure of the residual per evaluation; None where the solve tells none."""
     from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
 
     trace = step.result.trace
     if trace is None or not np.isfinite(trace).any():
         return None
     figure = Figure(figsize=(6, 2.6), layout="constrained")
     axis = figure.subplots()
-    axis.semilogy(range(1, len(trace) + 1), trace, marker=".", label="residual")
+    residuals(axis, trace, label="residual")
     axis.axhline(max(rtol, 1e-12), color="gray", linestyle="--", label="tolerance")
     axis.set(xlabel="evaluations", ylabel="relative residual")
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.legend()
-    axis.grid(alpha=0.3)
     return figure
 
 
