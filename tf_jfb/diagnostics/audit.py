@@ -163,8 +163,8 @@ def _measure(model, d, sharp, solver, exact, in_use, iterations) -> dict:
     d, sharp = tf.nest.map_structure(tf.stop_gradient, (d, sharp))
     weights = [value(v) for v in model.trainable_variables]
     problem = model.problem(d, cap=solver.max_evaluations)
-    T, start = problem.at, problem.x0
-    forward = solve(T, start, solver, spent=problem.spent)
+    T = problem.at
+    forward = solve(T, problem.x0, solver, spent=problem.spent)
     with tf.GradientTape(persistent=True) as tape:
         fx = model.problem(d).at(forward.x)  # folds the weights within the tape
     with tf.GradientTape() as loss_tape:

@@ -46,14 +46,19 @@ class Splitting(Equilibrium):
         self._rho.set_at(noise, rho)
         self._level.set_at(noise, level)
 
+    def _told(self, m) -> tuple:
+        r"""(A, noise [B], $\rho$ [B]) of the images."""
+        make, tensors = self.forward_model(m)
+        noise = self.noise_of(m)
+        return make(*tensors), noise, self._rho(noise)
+
     def data_step(self, m) -> tuple:
         r"""(x0, P, inputs): $P(z, *inputs) = \arg\min_x |A x - d|^2 + \rho\,|x - z|^2$.
 
         x0 is the data step from $A^T d$.
         """
-        make, tensors = self.forward_model(m)
-        operator = make(*tensors)
-        step, prepared = operator.prox_map(m.image, self._rho(self.noise_of(m)))
+        operator, _, rho = self._told(m)
+        step, prepared = operator.prox_map(m.image, rho)
         return step(self.backprojection(m, operator), *prepared), step, prepared
 
     def continued(self, m, network, x0, cap):
@@ -69,9 +74,8 @@ class Splitting(Equilibrium):
 
     def _annealed(self, m, network, x0, spent):
         """The state after `spent` [B] evaluations of T at levels that fall to its own."""
-        make, tensors = self.forward_model(m)
-        operator, noise = make(*tensors), self.noise_of(m)
-        rho, last = self._rho(noise), self._level(noise)
+        operator, noise, rho = self._told(m)
+        last = self._level(noise)
         first = tf.maximum(last, FIRST_LEVEL)
         count = tf.cast(tf.maximum(spent, 1), last.dtype)
 

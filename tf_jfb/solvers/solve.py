@@ -21,7 +21,7 @@ class _Carry(NamedTuple):
     residual: tf.Tensor  # [B] relative residual of `best`
     smallest: tf.Tensor  # [B] absolute residual of `best`
     first: tf.Tensor  # [B] absolute residual of the start
-    evaluations: tf.Tensor  # int32 [B], of the next one's column in `trace`
+    evaluations: tf.Tensor  # int32 [B], so far: the column of the next in `trace`
     status: tf.Tensor  # int32 [B]
     trace: tf.Tensor  # [B, cap] or [B, 0]
     rtol: tf.Tensor  # [B], does not change
