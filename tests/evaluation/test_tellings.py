@@ -117,15 +117,18 @@ def test_a_camera_blurs_light_and_stores_it_encoded(told, levin, compared, monke
     assert np.array_equal(d * 255, np.round(d * 255)) and np.array_equal(same, sharp)
 
 
+class Untouched:
+    """A model that keeps what it is told."""
+
+    takes_kernel, takes_noise, rtol, max_evaluations = True, True, 1e-3, 5
+
+    def run(self, inputs, *rest):
+        self.inputs = inputs
+        names = ("residual", "evaluations", "status")
+        return {"restored": inputs["image"], **{n: np.zeros(2) for n in names}}
+
+
 def test_models_refine_the_kernel_that_they_are_told(compared, levin, told):
-    class Untouched:
-        takes_kernel, takes_noise, rtol, max_evaluations = True, True, 1e-3, 5
-
-        def run(self, inputs, *rest):
-            self.kernels = inputs["kernel"]
-            names = ("residual", "evaluations", "status")
-            return {"restored": inputs["image"], **{n: np.zeros(2) for n in names}}
-
     true = kernels.motion(15, 3)
     scenes = [data.dead_leaves(1, 96, seed=seed)[0] for seed in (1, 2)]
     d = operators.BlurFFT(true)(np.stack(scenes)).numpy()
@@ -133,7 +136,7 @@ def test_models_refine_the_kernel_that_they_are_told(compared, levin, told):
     case = Case(None, kernels.stretched(true, 1.1), 0.01, "circular")
     model = Untouched()
     Exported(model, refine=True)(d, case)
-    for kernel, image in zip(model.kernels, d, strict=True):
+    for kernel, image in zip(model.inputs["kernel"], d, strict=True):
         expected = psf.refine(image, case.kernel, 0.01)
         assert expected.scale < 0.95 and kernel.shape[0] % 2 == 1
         margin = (len(kernel) - len(expected.kernel)) // 2
@@ -143,10 +146,34 @@ def test_models_refine_the_kernel_that_they_are_told(compared, levin, told):
     assert not compared(**given, refine_kernel=True).is_as_published
 
 
+def test_models_have_their_noise_from_the_image_or_of_the_photons(compared, levin, told, rng):
+    light = np.stack([np.full([32, 32, 3], level) for level in (0.2, 0.8)])
+    counted = rng.poisson(light * 400) / 400 + 0.03 * rng.standard_normal(light.shape)
+    case = Case(None, KERNEL, 0.03, "circular", photons=400)
+    model, levels = Untouched(), {}
+    for source in ("telling", "image", "photons"):
+        Exported(model, noise_from=source)(counted, case)
+        levels[source] = model.inputs["noise"]
+    np.testing.assert_allclose(levels["telling"], 0.03, rtol=1e-6)
+    truth = np.sqrt(np.array([0.2, 0.8]) / 400 + 0.03**2)
+    np.testing.assert_allclose(levels["photons"], truth, rtol=0.01)
+    np.testing.assert_allclose(levels["image"], truth, rtol=0.1)
+    Exported(model, noise_from="photons")(counted, case._replace(photons=None))
+    np.testing.assert_array_equal(model.inputs["noise"], levels["telling"])
+    given = {"model": [told], "protocol": "photons", "noise_from": "photons", **levin}
+    contest = Contest(compared(baselines=False, **given), None, {})
+    cases = [contest.degraded(*setting).cases[0] for setting in contest.settings.values()]
+    assert [case.photons for case in cases] == [50, 100, 1000]
+    assert not contest.comparison.is_as_published
+    with pytest.raises(ValueError, match="`noise_from` must be one of telling, image, photons"):
+        compared(noise_from="file")
+
+
 def test_a_model_of_one_blur_has_no_kernel_to_refine(compared, one):
-    comparison = compared(model=[one[1]], refine_kernel=True)
-    with pytest.raises(ValueError, match="`refine_kernel` must be left out"):
-        Contest(comparison, None, {})
+    for option in ({"refine_kernel": True}, {"noise_from": "image"}):
+        (name,) = option
+        with pytest.raises(ValueError, match=f"`{name}` must be left out"):
+            Contest(compared(model=[one[1]], **option), None, {})
 
 
 def test_published_rows_stand_only_beside_the_whole_protocol(told, levin, compared, monkeypatch):

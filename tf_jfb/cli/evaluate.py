@@ -16,6 +16,7 @@ examples:
 
 
 BOUNDARIES = ("zero", "circular", "photo")
+NOISE_FROM = ("telling", "image", "photons")
 
 
 def add_arguments(p) -> None:
@@ -43,6 +44,13 @@ def add_arguments(p) -> None:
         "--refine-kernel",
         action="store_true",
         help="the models take the kernel told for a start, as `tf-jfb deblur --refine-kernel`",
+    )
+    p.add_argument(
+        "--noise-from",
+        choices=NOISE_FROM,
+        default="telling",
+        help="what the models are told of the noise: the protocol's telling, what they estimate "
+        "from the image, or the photons that were counted, where they were",
     )
     p.add_argument("--images", type=int, default=1000, help="test images, at most")
     p.add_argument("--tuning", type=int, default=40, help="training images that tune baselines")

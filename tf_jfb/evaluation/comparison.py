@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 
 from tf_jfb._validate import check, make_plain
+from tf_jfb.evaluation.methods import NOISE_FROM
 from tf_jfb.evaluation.protocols import BOUNDARIES, PROTOCOLS, Protocol
 from tf_jfb.evaluation.tellings import Telling
 from tf_jfb.exported import check_options
@@ -37,6 +38,7 @@ class Comparison:
     rtol: float | None = None  # relative tolerance; else the model's
     max_evaluations: int | None = None  # cap of a solve; else the model's
     refine_kernel: bool = False  # whether the models' kernel is refined from the image first
+    noise_from: str = "telling"  # of the models: or "image", "photons"
     seed: int = 0  # of all that is drawn
     baselines: bool = True  # whether there are others than the models
     output: str | None = None  # JSON file of the figures
@@ -70,8 +72,8 @@ class Comparison:
     def is_as_published(self) -> bool:
         """Whether nothing that the figures depend on departs from the protocol."""
         changes = (self.side, self.boundary, self.kernel_error, self.noise_error)
-        told = changes == (None, None, 1.0, 1.0) and not self.refine_kernel
-        return self.protocol is not None and told
+        told = (self.refine_kernel, self.noise_from) == (False, "telling")
+        return self.protocol is not None and changes == (None, None, 1.0, 1.0) and told
 
     def names(self) -> dict:
         """{name: folder} of the models, as `model_names` gives them."""
@@ -87,6 +89,11 @@ class Comparison:
             self.boundary is None or self.boundary in BOUNDARIES,
             f"`boundary` must be one of {', '.join(BOUNDARIES)}.",
             boundary=self.boundary,
+        )
+        check(
+            self.noise_from in NOISE_FROM,
+            f"`noise_from` must be one of {', '.join(NOISE_FROM)}.",
+            noise_from=self.noise_from,
         )
         self.names()
         check(

@@ -35,14 +35,7 @@ class Contest:
             protocol=comparison.protocol,
         )
         self.kernels = list(self.protocol.kernels(comparison.kernels).values())
-        limits = (comparison.rtol, comparison.max_evaluations, comparison.refine_kernel)
-        names = comparison.names()
-        self.models = {n: Exported(ExportedModel.open(path), *limits) for n, path in names.items()}
-        check(
-            not comparison.refine_kernel or all(m.model.takes_kernel for m in self.models.values()),
-            "`refine_kernel` must be left out: a model was made for one blur.",
-            model=comparison.model,
-        )
+        self.models = _opened(comparison)
         margin = max(map(self.protocol.margin, self.kernels))
         self.images = self.protocol.source(comparison.path, "test", margin)
         self.count = min(comparison.images, self.protocol.most or len(self.images))
@@ -103,6 +96,26 @@ class Contest:
     def _tuning(self) -> Tuning:
         own = self.comparison
         return Tuning(own.tuning_path or own.path, own.tuning, own.seed, self.candidates)
+
+
+def _opened(comparison) -> dict:
+    """{name: Exported}."""
+    own = comparison
+    how = (own.rtol, own.max_evaluations, own.refine_kernel, own.noise_from)
+    models = {n: Exported(ExportedModel.open(path), *how) for n, path in own.names().items()}
+    opened = [method.model for method in models.values()]
+    check(
+        not own.refine_kernel or all(model.takes_kernel for model in opened),
+        "`refine_kernel` must be left out: a model was made for one blur.",
+        model=own.model,
+    )
+    check(
+        own.noise_from == "telling" or all(model.takes_noise for model in opened),
+        "`noise_from` must be left out: a model was made for one level.",
+        noise_from=own.noise_from,
+        model=own.model,
+    )
+    return models
 
 
 def open_denoiser(path) -> PlugAndPlay:

@@ -20,6 +20,7 @@ class Case(NamedTuple):
     noise: float
     boundary: str
     light: bool = False  # whether images are restored as light
+    photons: int | None = None  # counted at white, for methods that ask
 
     def given(self, d) -> np.ndarray:
         """What a method gets of stored images."""
@@ -98,7 +99,7 @@ class Degraded:
         told = self.telling.kernel(true, generator(self.seed, Stream.PSF, number))
         operator = self.blurs[number] if told is true else self.protocol.operator(told)
         noise, boundary = self.noise * self.telling.noise, self.protocol.boundary
-        return Case(operator, told, noise, boundary, self.telling.decoded)
+        return Case(operator, told, noise, boundary, self.telling.decoded, self.telling.photons)
 
     def _unit(self, shape, kernel, index):
         if self.protocol.own_seed is None:

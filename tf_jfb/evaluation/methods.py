@@ -8,10 +8,13 @@ import tensorflow as tf
 
 from tf_jfb import psf
 from tf_jfb._types import Status
-from tf_jfb.exported import ExportedModel
+from tf_jfb.exported import ExportedModel, told_noise
 from tf_jfb.models.baselines import PlugAndPlay
+from tf_jfb.noise import PoissonGaussian
 from tf_jfb.operators import BlurFFT, Frame, kernels
 from tf_jfb.operators.frame import scene_of
+
+NOISE_FROM = ("telling", "image", "photons")  # where a model has its noise from
 
 
 class Method:
@@ -85,6 +88,7 @@ class Exported(Method):
     rtol: float | None = None
     max_evaluations: int | None = None
     refine: bool = False  # whether the kernel told is only a start
+    noise_from: str = "telling"  # one of NOISE_FROM
 
     @property
     def parameters(self):
@@ -109,21 +113,30 @@ class Exported(Method):
     def _solve(self, d, case, rtol=None, max_evaluations=None, trace=False) -> dict:
         model, images = self.model, len(d)
         inputs = {"image": np.asarray(d, np.float32)}
+        levels = self._levels(d, case)
         if model.takes_kernel:
-            inputs["kernel"] = self._kernels(d, case)
+            inputs["kernel"] = self._kernels(d, case, levels)
         if model.takes_noise:
-            inputs["noise"] = np.full(images, case.noise, np.float32)
+            inputs["noise"] = levels
         cap = model.max_evaluations if max_evaluations is None else max_evaluations
         inputs["rtol"] = np.full(images, model.rtol if rtol is None else rtol)
         inputs["max_evaluations"] = np.full(images, cap)
         return model.run(inputs, "circular" if case.boundary == "circular" else "photo", trace)
 
-    def _kernels(self, d, case) -> np.ndarray:
+    def _levels(self, d, case) -> np.ndarray:
+        """The noise that the model is told, [B]."""
+        noise = case.noise
+        if self.noise_from == "image":
+            noise = None
+        elif self.noise_from == "photons" and case.photons:
+            noise = PoissonGaussian(case.photons, read_noise=noise * case.photons)
+        return np.float32([told_noise(image, noise).std for image in d])
+
+    def _kernels(self, d, case, levels) -> np.ndarray:
         """[B, k1, k2], of sum 1."""
         if self.refine:
-            return np.stack(
-                of_one_size([psf.refine(image, case.kernel, case.noise).kernel for image in d])
-            )
+            told = zip(d, levels, strict=True)
+            return np.stack(of_one_size([psf.refine(x, case.kernel, s).kernel for x, s in told]))
         kernel = (case.kernel / case.kernel.sum()).astype(np.float32)
         return np.repeat(kernel[None], len(d), 0)
 

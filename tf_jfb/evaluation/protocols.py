@@ -5,7 +5,7 @@ import dataclasses
 from tf_jfb import data
 from tf_jfb._validate import check
 from tf_jfb.data import split_folder
-from tf_jfb.evaluation.tellings import CAMERA, FALSE
+from tf_jfb.evaluation.tellings import CAMERA, FALSE, PHOTONS
 from tf_jfb.operators import Blur, BlurFFT, Operator, kernels
 
 BOUNDARIES = {
@@ -105,4 +105,6 @@ PROTOCOLS = {
     "real": Protocol("folder", LEVIN, (0.01,), "circular", 256, tellings=tuple(FALSE)),
     # Light was blurred, then encoded to 8 bits; the noise is that of the light.
     "camera": Protocol("folder", LEVIN, (0.01,), "circular", 256, tellings=tuple(CAMERA)),
+    # Shot noise by the photons at white, beside the noise of reading them.
+    "photons": Protocol("folder", LEVIN, (0.01,), "circular", 256, tellings=tuple(PHOTONS)),
 }

@@ -96,4 +96,5 @@ CAMERA = {  # of one that blurs light
     "restored as light": Telling(light=True, decoded=True, eight_bits=True),
     "restored as stored": Telling(light=True, eight_bits=True),
 }
-TELLINGS = FALSE | CAMERA
+PHOTONS = {f"{count} photons": Telling(photons=count) for count in (50, 100, 1000)}
+TELLINGS = FALSE | CAMERA | PHOTONS

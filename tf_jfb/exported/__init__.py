@@ -2,6 +2,7 @@
 
 from tf_jfb.exported._folder import CONFIG_OF_EXPORT, describe, shipped
 from tf_jfb.exported._inputs import check_options
+from tf_jfb.exported._noise import told_noise
 from tf_jfb.exported._warmup import example_inputs
 from tf_jfb.exported.deblur import deblur, load_model
 from tf_jfb.exported.export import export, export_denoiser, for_blur
@@ -24,4 +25,5 @@ __all__ = [
     "load",
     "load_model",
     "shipped",
+    "told_noise",
 ]
