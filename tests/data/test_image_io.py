@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, TiffImagePlugin
 
-from tf_jfb.data import FolderSource, Photo, read_image, write_image
+from tf_jfb import operators
+from tf_jfb.data import FolderSource, Photo, dead_leaves, read_image, write_image
+from tf_jfb.operators import kernels
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (5, 7, 3)).astype(np.float32) / 255
@@ -30,6 +32,33 @@ def test_jpeg_is_close(tmp_path):
     smooth = np.linspace(0, 1, 48, dtype=np.float32).reshape(1, 16, 3) * np.ones((16, 1, 1))
     write_image(tmp_path / "a.jpg", Photo(smooth.astype(np.float32), ALPHA))
     np.testing.assert_allclose(read_image(tmp_path / "a.jpg").pixels, smooth, atol=0.03)
+
+
+@pytest.mark.parametrize("quality", [75, 90, 95])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_jpeg_tells_what_its_compression_took(tmp_path, quality, channels):
+    rng = np.random.default_rng(0)
+    scene = operators.Blur(kernels.gaussian(9, 1.5))(dead_leaves(1, 192)[0][None]).numpy()
+    levels = np.uint8(255 * np.clip(scene + rng.normal(0, 0.01, scene.shape), 0, 1))[0]
+    levels = levels[..., 0] if channels == 1 else levels
+    Image.fromarray(levels).save(tmp_path / "a.jpg", quality=quality)
+    photo = read_image(tmp_path / "a.jpg")
+    lost = photo.pixels.squeeze() - levels / 255
+    lost = lost if channels == 1 else lost @ (0.299, 0.587, 0.114)
+    assert photo.rounding == pytest.approx(np.std(lost), rel=0.3)
+    assert read_image(tmp_path / "a.jpg", size=(32, 32)).rounding == 0.0
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned after it was compressed
+    Image.open(tmp_path / "a.jpg").save(tmp_path / "b.jpg", quality="keep", exif=exif)
+    assert read_image(tmp_path / "b.jpg").rounding == pytest.approx(photo.rounding, rel=0.01)
+    write_image(tmp_path / "a.png", photo)
+    assert read_image(tmp_path / "a.png").rounding == 0.0
+
+
+def test_a_flat_jpeg_has_lost_next_to_nothing(tmp_path):
+    for levels in (np.full((64, 64, 3), 128, np.uint8), np.zeros((5, 5), np.uint8)):
+        Image.fromarray(levels).save(tmp_path / "a.jpg", quality=90)
+        assert 0.0 <= read_image(tmp_path / "a.jpg").rounding < 1.5 / 255
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])

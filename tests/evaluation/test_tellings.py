@@ -45,22 +45,23 @@ def test_a_measured_kernel_has_noise(rng):
 
 def test_what_happens_to_an_image_unsaid(rng):
     image, zero = np.full([64, 64, 3], 0.25, np.float32), 0.0
-    assert Telling().measured(image, zero, rng) is not None
-    np.testing.assert_array_equal(Telling().measured(image, 0.1, rng), image + np.float32(0.1))
-    grain = Telling(photons=1000).measured(image, zero, rng)
+    assert Telling().measured(image, zero, rng).rounding == 0.0
+    np.testing.assert_array_equal(
+        Telling().measured(image, 0.1, rng).pixels, image + np.float32(0.1)
+    )
+    grain = Telling(photons=1000).measured(image, zero, rng).pixels
     assert np.std(grain) == pytest.approx(np.sqrt(0.25 / 1000), rel=0.03)
     assert np.mean(grain) == pytest.approx(0.25, abs=1e-3) and grain.dtype == np.float32
-    rounded = Telling(eight_bits=True).measured(image, 1.0, rng)
+    rounded = Telling(eight_bits=True).measured(image, 1.0, rng).pixels
     assert rounded.max() == 1.0
-    levels = Telling(eight_bits=True).measured(image, 0.001, rng) * 255
+    levels = Telling(eight_bits=True).measured(image, 0.001, rng).pixels * 255
     np.testing.assert_allclose(levels, 64, atol=1e-4)
     ramp = np.linspace(0, 1, 64 * 64 * 3).reshape(64, 64, 3).astype(np.float32)
     noisy = ramp + 0.1 * rng.standard_normal(ramp.shape)
-    errors = [
-        np.std(Telling(jpeg=q).measured(noisy, zero, rng) - np.clip(noisy, 0, 1)) for q in (90, 30)
-    ]
-    assert 0.001 < errors[0] < errors[1] < 0.2
-    assert Telling(jpeg=90).measured(image[..., :1], zero, rng).shape == (64, 64, 1)
+    photos = [Telling(jpeg=quality).measured(noisy, zero, rng) for quality in (90, 30)]
+    errors = [np.std(photo.pixels - np.clip(noisy, 0, 1)) for photo in photos]
+    assert 0.001 < errors[0] < errors[1] < 0.2 and 0 < photos[0].rounding < photos[1].rounding
+    assert Telling(jpeg=90).measured(image[..., :1], zero, rng).pixels.shape == (64, 64, 1)
 
 
 def test_a_telling_refuses():

@@ -142,6 +142,12 @@ def test_the_noise_level_is_estimated(level):
     noisy = smooth + level * np.random.default_rng(0).standard_normal(smooth.shape)
     told = _noise.told_noise(noisy)
     assert told.std == pytest.approx(level, rel=0.15) and told.estimated
+    more = _noise.told_noise(noisy, rounding=0.01)
+    assert more.std == pytest.approx(np.hypot(told.std, 0.01), rel=1e-6)
+    light = [_noise.told_noise(noisy, decoded=True, rounding=r).std for r in (0.01, 0.02)]
+    slope = data.light.noise_in_light(1.0, noisy)
+    assert light[1] ** 2 - light[0] ** 2 == pytest.approx(3e-4 * slope**2, rel=1e-4)
+    assert _noise.told_noise(noisy, 0.02, rounding=0.01).std == pytest.approx(0.02)
 
 
 def test_counted_photons_are_told_as_their_mean_level(folder):

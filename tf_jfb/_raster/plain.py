@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tf_jfb._raster import exif
+from tf_jfb._raster import exif, jpeg
 from tf_jfb._raster.record import Header, Raster, chosen, refuse, upright
 
 ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND"}  # what the last bytes hold
@@ -73,8 +73,10 @@ def _raster(image, file) -> Raster:
     block = exif.keep(image)
     if _is_deep(image, file):
         return _split(_deep_values(image, file), 65535.0, 16, icc, block)
+    lost = jpeg.rounding(image)
     values = np.asarray(_plain_mode(ImageOps.exif_transpose(image)))
-    return _split(values if values.ndim == 3 else values[..., None], 255.0, 8, icc, block)
+    raster = _split(values if values.ndim == 3 else values[..., None], 255.0, 8, icc, block)
+    return raster._replace(rounding=lost)
 
 
 def _split(values, full, bits, icc, block) -> Raster:

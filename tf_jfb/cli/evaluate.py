@@ -39,19 +39,7 @@ def add_arguments(p) -> None:
         choices=BOUNDARIES,
         help="of the images; default the protocol's",
     )
-    _add_false_tellings(p)
-    p.add_argument(
-        "--refine-kernel",
-        action="store_true",
-        help="the models take the kernel told for a start, as `tf-jfb deblur --refine-kernel`",
-    )
-    p.add_argument(
-        "--noise-from",
-        choices=NOISE_FROM,
-        default="telling",
-        help="what the models are told of the noise: the protocol's telling, what they estimate "
-        "from the image, or the photons that were counted, where they were",
-    )
+    _add_tellings(p)
     p.add_argument("--images", type=int, default=1000, help="test images, at most")
     p.add_argument("--tuning", type=int, default=40, help="training images that tune baselines")
     p.add_argument("--batch", type=int, default=8, help="images per batch")
@@ -68,7 +56,7 @@ def add_arguments(p) -> None:
     p.add_argument("--curves", help="write a picture of the first images' residuals here")
 
 
-def _add_false_tellings(p) -> None:
+def _add_tellings(p) -> None:
     p.add_argument(
         "--kernel-error",
         type=float,
@@ -82,6 +70,18 @@ def _add_false_tellings(p) -> None:
         default=1.0,
         metavar="FACTOR",
         help="they are told FACTOR times the noise; the baselines' weights stay the tuned ones",
+    )
+    p.add_argument(
+        "--refine-kernel",
+        action="store_true",
+        help="the models take the kernel told for a start, as `tf-jfb deblur --refine-kernel`",
+    )
+    p.add_argument(
+        "--noise-from",
+        choices=NOISE_FROM,
+        default="telling",
+        help="what the models are told of the noise: the protocol's telling, what they estimate "
+        "from the image, or the photons that were counted, where they were",
     )
 
 

@@ -21,6 +21,7 @@ class Case(NamedTuple):
     boundary: str
     light: bool = False  # whether images are restored as light
     photons: int | None = None  # counted at white, for methods that ask
+    rounding: tuple = ()  # std of what the compression of every image took, likewise
 
     def given(self, d) -> np.ndarray:
         """What a method gets of stored images."""
@@ -72,7 +73,7 @@ class Degraded:
     def batch(self, slot: Slot) -> tuple:
         """(sharp, d, Case), sharp and d [B, H, W, C]."""
         sharp, blurred = self._blurred(slot)
-        d = [
+        photos = [
             self.telling.measured(
                 image,
                 np.float32(self.noise) * self._unit(image.shape, slot.kernel, index),
@@ -80,7 +81,8 @@ class Degraded:
             )
             for image, index in zip(blurred, slot.images, strict=True)
         ]
-        d, case = np.stack(d), self.cases[slot.kernel]
+        d = np.stack([photo.pixels for photo in photos])
+        case = self.cases[slot.kernel]._replace(rounding=tuple(photo.rounding for photo in photos))
         if self.telling.light and not self.telling.decoded:
             case = case._replace(noise=lights.noise_in_pixels(case.noise, d))
         return sharp, d, case

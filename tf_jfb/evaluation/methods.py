@@ -130,7 +130,9 @@ class Exported(Method):
             noise = None
         elif self.noise_from == "photons" and case.photons:
             noise = PoissonGaussian(case.photons, read_noise=noise * case.photons)
-        return np.float32([told_noise(image, noise).std for image in d])
+        lost = case.rounding or [0.0] * len(d)
+        told = [told_noise(x, noise, rounding=r).std for x, r in zip(d, lost, strict=True)]
+        return np.float32(told)
 
     def _kernels(self, d, case, levels) -> np.ndarray:
         """[B, k1, k2], of sum 1."""

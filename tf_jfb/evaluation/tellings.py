@@ -5,6 +5,7 @@ import io
 
 import numpy as np
 
+from tf_jfb import data
 from tf_jfb._validate import check
 from tf_jfb.data import light as lights
 from tf_jfb.operators import kernels
@@ -50,8 +51,8 @@ class Telling:
             told = told / told.sum()
         return told
 
-    def measured(self, blurred, noise, rng: np.random.Generator) -> np.ndarray:
-        """[H, W, C] float32: a blurred image with `noise`, [H, W, C], and what is not told of."""
+    def measured(self, blurred, noise, rng: np.random.Generator) -> data.Photo:
+        """A blurred image [H, W, C] with `noise`, [H, W, C], and what is not told of."""
         if self.photons:
             blurred = rng.poisson(np.maximum(blurred, 0.0) * self.photons) / self.photons
         image = np.asarray(blurred + noise, np.float32)
@@ -59,7 +60,7 @@ class Telling:
             image = lights.encode(image)
         if self.eight_bits:
             image = to_eight_bits(image)
-        return image if self.jpeg is None else _through_jpeg(image, self.jpeg)
+        return data.Photo(image) if self.jpeg is None else _through_jpeg(image, self.jpeg)
 
 
 def to_eight_bits(images: np.ndarray) -> np.ndarray:
@@ -67,7 +68,7 @@ def to_eight_bits(images: np.ndarray) -> np.ndarray:
     return np.round(np.clip(images, 0.0, 1.0) * 255.0).astype(np.float32) / np.float32(255.0)
 
 
-def _through_jpeg(image, quality):
+def _through_jpeg(image, quality) -> data.Photo:
     """As Pillow writes and reads it, with colours at half the resolution below a quality of 95."""
     from PIL import Image
 
@@ -76,8 +77,7 @@ def _through_jpeg(image, quality):
     Image.fromarray(levels[..., 0] if levels.shape[-1] == 1 else levels).save(
         file, "JPEG", quality=quality
     )
-    decoded = np.asarray(Image.open(file), np.float32) / np.float32(255.0)
-    return decoded.reshape(image.shape)
+    return data.read_image(file.getvalue())
 
 
 FALSE = {

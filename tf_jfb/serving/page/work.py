@@ -9,11 +9,10 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from tf_jfb import noise as noises
 from tf_jfb._validate import check
 from tf_jfb.data import Photo, light, simulate
 from tf_jfb.data.simulated import cut
-from tf_jfb.exported import Restored
+from tf_jfb.exported import Restored, told_noise
 from tf_jfb.serving.page.asked import Asked, Limits, need
 from tf_jfb.serving.photographs import Restorer
 from tf_jfb.serving.server import pictures
@@ -60,8 +59,8 @@ def opened(path, limits: Limits) -> Opened:
     channels = photo.pixels.shape[-1]
     check(channels in (1, 3), "The photograph must be grey or RGB.", channels=channels)
     need(min(photo.pixels.shape[:2]) >= 16, "The photograph must have at least 16 pixels a side.")
-    estimate = noises.estimate(photo.pixels, photo.mask)
-    return Opened(photo, float(np.clip(estimate.std, 1e-3, 0.1)), estimate.doubt)
+    told = told_noise(photo.pixels, mask=photo.mask, rounding=photo.rounding)
+    return Opened(photo, min(told.std, 0.1), told.doubt)
 
 
 def restored(model, asked: Asked, limits: Limits, progress=None):
