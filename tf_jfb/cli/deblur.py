@@ -11,7 +11,7 @@ from tf_jfb.cli._shared import add_light, check_figure, check_folders, import_te
 EXAMPLE = """
 examples:
   %(prog)s photo.jpg --kernel psf.png -o restored.png
-  %(prog)s photos --kernel psf.tif --noise 0.01 -o restored
+  %(prog)s photos --kernel measured.tif --model deblur-robust --refine-kernel -o restored
   %(prog)s "scans/**/*.tif" --kernel disk:3 --light encoded -o restored --memory 4
   %(prog)s stars.fits --kernel psf.fits --gain 1.5 --read-noise 4 -o restored.fits
   %(prog)s sharp.png --kernel motion:25:3 --simulate motion:25:3 --noise 0.01 -o out.png
