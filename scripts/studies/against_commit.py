@@ -1,0 +1,101 @@
+"""Time this checkout against another, step by step in turns, which tells apart what a run cannot.
+
+Both run the benchmark's map (DE-GRAD, a DnCNN of 17 x 64, batches of 4) in processes of their own,
+each by its own scripts. A pair of neighbouring steps gives one ratio, and the mean of their
+logarithms its standard error: the machine's moods, slower than a pair, cancel.
+
+`fewer` solves with one evaluation less than asked: where a training step recorded one more than the
+solve, as up to commit 529bd5d, this is the same accuracy.
+"""
+
+import contextlib
+import importlib.util
+import math
+import os
+import pathlib
+import statistics
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+import _cli
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+EXAMPLE = """
+example:
+  git worktree add ../before 529bd5d
+  python scripts/studies/against_commit.py ../before --sizes 64 128
+"""
+
+
+def parser():
+    p = _cli.Parser(description=__doc__, epilog=EXAMPLE)
+    p.add_argument("before", help="folder of the other checkout")
+    p.add_argument("--sizes", type=int, nargs="+", default=[64, 128], help="of the images, pixels")
+    p.add_argument("--pairs", type=int, default=10, help="timed steps of each, at least 2")
+    p.add_argument("--batch", type=int, default=4, help="images per step")
+    p.add_argument("--depth", type=int, default=17, help="convolutions of the DnCNN")
+    p.add_argument("--channels", type=int, default=64, help="width of the DnCNN")
+    p.add_argument("--evaluations", type=int, default=10, help="of T per solve")
+    return p
+
+
+def main() -> None:
+    args = parser().parse_args()
+    before = pathlib.Path(args.before).resolve()
+    if not (before / "scripts/benchmarks/driver.py").is_file():
+        raise ValueError(f"`before` must be a checkout of this project. Received: {args.before}")
+    if args.pairs < 2:
+        raise ValueError(f"--pairs must be >= 2. Received: {args.pairs}")
+    trees = {"before": (before, 0), "now": (ROOT, 0), "fewer": (ROOT, -1)}
+    print("| size | step | | evaluations | seconds | ratio to before |\n|" + "---|" * 6)
+    for size in args.sizes:
+        with contextlib.ExitStack() as stack:
+            workers = {
+                name: stack.enter_context(contextlib.closing(worker(args, size, tree, less)))
+                for name, (tree, less) in trees.items()
+            }
+            for mode in ("training", "inference"):
+                for row in rows(in_turns(workers, mode, args.pairs)):
+                    print(f"| {size} | {mode} | {row} |", flush=True)
+
+
+def worker(args, size: int, tree: pathlib.Path, less: int):
+    """A process that runs the package and the benchmark's programs of `tree`."""
+    place = tree / "scripts/benchmarks/driver.py"
+    spec = importlib.util.spec_from_file_location(f"driver_{abs(hash(tree))}", place)
+    driver = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(driver)
+    config = {name: getattr(args, name) for name in ("batch", "depth", "channels")}
+    config |= {"size": size, "evaluations": args.evaluations + less, "layout": "contiguous"}
+    config |= {"threads": os.cpu_count(), "jit_compile": False, "lipschitz": 1.0, "gain": 0.05}
+    os.environ["PYTHONPATH"] = str(tree)
+    return driver.Worker("tf_jfb", sys.executable, config)
+
+
+def in_turns(workers: dict, mode: str, pairs: int) -> dict:
+    """{name: replies}; the order turns round from one round to the next."""
+    for one in workers.values():
+        one.prepare(mode)
+    replies = {name: [] for name in workers}
+    for number in range(pairs):
+        for name in list(workers)[:: 1 if number % 2 == 0 else -1]:
+            replies[name].append(workers[name].run())
+    return replies
+
+
+def rows(replies: dict):
+    """Cells of the table."""
+    seconds = {name: [reply["seconds"] for reply in own] for name, own in replies.items()}
+    for name, own in seconds.items():
+        pairs = zip(own, seconds["before"], strict=True)
+        logs = [math.log(mine / theirs) for mine, theirs in pairs]
+        ratio = math.exp(statistics.mean(logs))
+        error = ratio * statistics.stdev(logs) / len(logs) ** 0.5
+        cell = "" if name == "before" else f"{ratio:.3f} ± {error:.3f}"
+        count = f"{replies[name][-1]['result']:g}"
+        yield f"{name} | {count} | {statistics.median(own):.3f} | {cell}"
+
+
+if __name__ == "__main__":
+    _cli.run(main)
