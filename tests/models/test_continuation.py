@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_jfb import Status, models, networks, operators, solvers
+from tf_jfb import Status, gradients, models, networks, operators, solvers
 from tf_jfb.models.de_hqs import FIRST_LEVEL
 
 NOISE = 0.03
@@ -102,6 +102,13 @@ def test_in_training_the_start_is_within_the_cap(model):
 def test_what_cannot_be_continued_is_refused(network, options):
     with pytest.raises(ValueError, match="`continuation`"):
         models.DEHQS(None, network, **options)
+
+
+def test_nor_is_it_given_such_a_gradient_later(model):
+    before = model.gradient
+    with pytest.raises(ValueError, match="`continuation` needs .* a gradient at a fixed point"):
+        model.gradient = gradients.Unrolled(3)
+    assert model.gradient is before
 
 
 @pytest.mark.parametrize("cap, evaluated", [(1, 0), (3, 2), (50, MOST), ([1, 3, 2], 2)])

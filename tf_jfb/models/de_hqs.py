@@ -14,6 +14,8 @@ FIRST_LEVEL = 0.2  # of a continued start: the most noise that scripts/configs/d
 class Splitting(Equilibrium):
     r"""What `DEHQS` and `DEADMM` share: the weights of $\rho$ and of the level, and the start."""
 
+    options = {"continuation": 0}  # until they are told
+
     def __init__(
         self, operator, network, *, rho=0.25, level=0.02, learned=True, continuation=0, **kwargs
     ):
@@ -26,20 +28,29 @@ class Splitting(Equilibrium):
             "`continuation` must be an integer >= 0.",
             continuation=continuation,
         )
-        check(
-            not continuation
-            or (network.conditional and not self.warm_start and self.gradient.at_fixed_point),
-            "`continuation` needs a network that is told the noise, a gradient at a fixed point, "
-            "and no `warm_start`.",
-            continuation=continuation,
-            gradient=self.gradient,
-            warm_start=self.warm_start,
-        )
         laws = {"rho": rho, "level": level, "learned": learned}
         self.options = laws | {"continuation": continuation}
+        self._check_continuation(self.gradient)
         self._rho = PowerLaw(self, "log_rho", rho, 1.0, learned)
         told = learned and network.conditional
         self._level = PowerLaw(self, "log_level", level, 0.5, told)
+
+    def _set(self, solver, gradient) -> None:
+        self._check_continuation(gradient)
+        super()._set(solver, gradient)
+
+    def _check_continuation(self, gradient) -> None:
+        continuation = self.options["continuation"]
+        at_fixed_point = getattr(gradient, "at_fixed_point", True)  # others are refused later
+        check(
+            not continuation
+            or (self.network.conditional and not self.warm_start and at_fixed_point),
+            "`continuation` needs a network that is told the noise, a gradient at a fixed point, "
+            "and no `warm_start`.",
+            continuation=continuation,
+            gradient=gradient,
+            warm_start=self.warm_start,
+        )
 
     def set_laws(self, noise: float, rho: float, level: float) -> None:
         r"""Gives $\rho$ and the denoiser's level these values at a noise; exponents as at first."""
