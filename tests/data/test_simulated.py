@@ -14,8 +14,9 @@ def photo(side=40, **fields):
 
 def test_of_the_larger_scene_the_middle_blurred_as_that_alone_can_tell():
     ones = np.ones((40, 40, 1), np.float32)
-    scene = photo(alpha=ones, mask=ones)
+    scene = photo(alpha=ones, mask=ones, taken=0.01)
     sharp, seen = simulate(scene, "box:7", black=False)
+    assert seen.taken == 0.0
     np.testing.assert_array_equal(sharp.pixels, scene.pixels[3:-3, 3:-3])
     for part in (seen.pixels, seen.alpha, seen.mask, sharp.mask):
         assert part.shape[:2] == (34, 34)

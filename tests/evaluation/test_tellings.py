@@ -45,7 +45,7 @@ def test_a_measured_kernel_has_noise(rng):
 
 def test_what_happens_to_an_image_unsaid(rng):
     image, zero = np.full([64, 64, 3], 0.25, np.float32), 0.0
-    assert Telling().measured(image, zero, rng).rounding == 0.0
+    assert Telling().measured(image, zero, rng).taken == 0.0
     np.testing.assert_array_equal(
         Telling().measured(image, 0.1, rng).pixels, image + np.float32(0.1)
     )
@@ -60,7 +60,7 @@ def test_what_happens_to_an_image_unsaid(rng):
     noisy = ramp + 0.1 * rng.standard_normal(ramp.shape)
     photos = [Telling(jpeg=quality).measured(noisy, zero, rng) for quality in (90, 30)]
     errors = [np.std(photo.pixels - np.clip(noisy, 0, 1)) for photo in photos]
-    assert 0.001 < errors[0] < errors[1] < 0.2 and 0 < photos[0].rounding < photos[1].rounding
+    assert 0.001 < errors[0] < errors[1] < 0.2 and 0 < photos[0].taken < photos[1].taken
     assert Telling(jpeg=90).measured(image[..., :1], zero, rng).pixels.shape == (64, 64, 1)
 
 
@@ -166,8 +166,22 @@ def test_models_have_their_noise_from_the_image_or_of_the_photons(compared, levi
     cases = [contest.degraded(*setting).cases[0] for setting in contest.settings.values()]
     assert [case.photons for case in cases] == [50, 100, 1000]
     assert not contest.comparison.is_as_published
-    with pytest.raises(ValueError, match="`noise_from` must be one of telling, image, photons"):
-        compared(noise_from="file")
+    Exported(model, noise_from="image")(counted, case._replace(taken=(0.1, 0.0)))
+    expected = np.hypot(levels["image"], (0.1, 0.0))
+    np.testing.assert_allclose(model.inputs["noise"], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"noise_from": "file"}, "`noise_from` must be one of telling, image, photons"),
+        ({"noise_from": "photons"}, "`noise_from` photons needs a protocol whose photons"),
+        ({"noise_from": "image", "noise_error": 2.0}, "`noise_error` must be left out"),
+    ],
+)
+def test_a_noise_that_is_from_nowhere_is_refused(compared, options, message):
+    with pytest.raises(ValueError, match=message):
+        compared(**options)
 
 
 def test_a_model_of_one_blur_has_no_kernel_to_refine(compared, one):

@@ -142,12 +142,12 @@ def test_the_noise_level_is_estimated(level):
     noisy = smooth + level * np.random.default_rng(0).standard_normal(smooth.shape)
     told = _noise.told_noise(noisy)
     assert told.std == pytest.approx(level, rel=0.15) and told.estimated
-    more = _noise.told_noise(noisy, rounding=0.01)
+    more = _noise.told_noise(noisy, taken=0.01)
     assert more.std == pytest.approx(np.hypot(told.std, 0.01), rel=1e-6)
-    light = [_noise.told_noise(noisy, decoded=True, rounding=r).std for r in (0.01, 0.02)]
+    light = [_noise.told_noise(noisy, decoded=True, taken=r).std for r in (0.01, 0.02)]
     slope = data.light.noise_in_light(1.0, noisy)
     assert light[1] ** 2 - light[0] ** 2 == pytest.approx(3e-4 * slope**2, rel=1e-4)
-    assert _noise.told_noise(noisy, 0.02, rounding=0.01).std == pytest.approx(0.02)
+    assert _noise.told_noise(noisy, 0.02, taken=0.01).std == pytest.approx(0.02)
 
 
 def test_counted_photons_are_told_as_their_mean_level(folder):
@@ -187,5 +187,8 @@ def test_an_estimate_that_is_not_to_be_trusted_says_so(folder):
     smooth = (smooth[1:-1, 1:-1] + smooth[2:, 1:-1] + smooth[1:-1, 2:] + smooth[2:, 2:]) / 4
     result = deblur_photo(loaded, Photo(0.5 + 0.1 * smooth), kernel=KERNEL, max_evaluations=1)
     assert result.estimated and "correlated" in result.doubt
-    sure = deblur_photo(loaded, photo(), kernel=KERNEL, noise=0.01, max_evaluations=1)
+    told = {"kernel": KERNEL, "max_evaluations": 1}
+    lossy = deblur_photo(loaded, Photo(0.5 + 0.1 * smooth, taken=0.02), **told)
+    assert lossy.noise == pytest.approx(np.hypot(result.noise, 0.02), rel=1e-5)
+    sure = deblur_photo(loaded, photo(), noise=0.01, **told)
     assert (sure.noise, sure.estimated, sure.doubt) == (pytest.approx(0.01), False, None)

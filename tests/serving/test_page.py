@@ -184,6 +184,12 @@ def test_a_photograph_of_floats_may_hold_nan_and_is_masked(tmp_path):
     assert 0.001 <= found.noise <= 0.1 and np.isfinite(found.picture).all()
 
 
+def test_the_noise_of_a_jpeg_includes_what_its_compression_took(tmp_path):
+    Image.fromarray(np.uint8(255 * photo().pixels.clip(0, 1))).save(tmp_path / "a.jpg", quality=30)
+    found = opened(str(tmp_path / "a.jpg"), Limits())
+    assert found.noise >= min(found.photo.taken, 0.1) > 0.01
+
+
 @pytest.mark.parametrize(
     "options, reason",
     [

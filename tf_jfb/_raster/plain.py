@@ -73,10 +73,10 @@ def _raster(image, file) -> Raster:
     block = exif.keep(image)
     if _is_deep(image, file):
         return _split(_deep_values(image, file), 65535.0, 16, icc, block)
-    lost = jpeg.rounding(image)
+    taken = jpeg.taken(image)
     values = np.asarray(_plain_mode(ImageOps.exif_transpose(image)))
     raster = _split(values if values.ndim == 3 else values[..., None], 255.0, 8, icc, block)
-    return raster._replace(rounding=lost)
+    return raster._replace(taken=taken)
 
 
 def _split(values, full, bits, icc, block) -> Raster:

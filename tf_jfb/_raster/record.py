@@ -19,7 +19,7 @@ class Raster(NamedTuple):
     linear: bool = False  # whether the values are proportional to light
     header: str | None = None  # cards of a FITS header
     dtype: str | None = None  # of the file's numbers, where that of `values` is another
-    rounding: float = 0.0  # std of what compression took of the brightness, as `values`
+    taken: float = 0.0  # std of what compression took from a pixel, as `values`
 
 
 class Header(NamedTuple):

@@ -27,7 +27,7 @@ class Photo(NamedTuple):
     mask: np.ndarray | None = None  # float32 [H, W, 1], 1 where a pixel is to be trusted; None: all
     dtype: str | None = None  # of the file's numbers, as "uint16" or "float32"
     header: str | None = None  # cards of a FITS header
-    rounding: float = 0.0  # std of what compression (JPEG) took of the brightness, as `pixels`
+    taken: float = 0.0  # std of what compression (JPEG) took from a pixel
 
 
 def read_image(source, size: tuple | None = None, *, name=None, pages=None, white=None) -> Photo:
@@ -165,7 +165,7 @@ def _photo(raster, size, white) -> Photo:
         mask=mask,
         dtype=dtype,
         header=raster.header,
-        rounding=raster.rounding / white if size is None else 0.0,
+        taken=raster.taken / white if size is None else 0.0,
     )
 
 

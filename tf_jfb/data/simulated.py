@@ -51,7 +51,7 @@ def simulate(
         pixels = poisson_gaussian(pixels[None], *told)[0].numpy()
     pixels = lights.encode(pixels, photo.icc) if decoded else pixels
     unit = unit_noise(seed, Stream.NOISE, pixels.shape)
-    blurred = photo._replace(pixels=pixels + np.float32(noise) * unit, rounding=0.0)
+    blurred = photo._replace(pixels=pixels + np.float32(noise) * unit, taken=0.0)
     if black:
         return photo, blurred
     size = photo.pixels.shape[:2]

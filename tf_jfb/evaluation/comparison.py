@@ -6,7 +6,7 @@ import pathlib
 from tf_jfb._validate import check, make_plain
 from tf_jfb.evaluation.methods import NOISE_FROM
 from tf_jfb.evaluation.protocols import BOUNDARIES, PROTOCOLS, Protocol
-from tf_jfb.evaluation.tellings import Telling
+from tf_jfb.evaluation.tellings import TELLINGS, Telling
 from tf_jfb.exported import check_options
 
 _PATHS = ("path", "tuning_path", "kernels", "denoiser", "output", "figure", "curves")
@@ -90,16 +90,31 @@ class Comparison:
             f"`boundary` must be one of {', '.join(BOUNDARIES)}.",
             boundary=self.boundary,
         )
-        check(
-            self.noise_from in NOISE_FROM,
-            f"`noise_from` must be one of {', '.join(NOISE_FROM)}.",
-            noise_from=self.noise_from,
-        )
+        self._check_noise_from()
         self.names()
         check(
             not self.problem.tellings or (self.kernel_error, self.noise_error) == (1.0, 1.0),
             "`kernel_error` and `noise_error` must be left out: the protocol has its own.",
             protocol=self.protocol,
+        )
+
+    def _check_noise_from(self) -> None:
+        check(
+            self.noise_from in NOISE_FROM,
+            f"`noise_from` must be one of {', '.join(NOISE_FROM)}.",
+            noise_from=self.noise_from,
+        )
+        counted = any(TELLINGS[name].photons for name in self.problem.tellings)
+        check(
+            self.noise_from != "photons" or counted,
+            "`noise_from` photons needs a protocol whose photons are counted: real, photons.",
+            protocol=self.protocol,
+        )
+        check(
+            self.noise_from == "telling" or self.noise_error == 1.0,
+            "`noise_error` must be left out where the models are not told the noise.",
+            noise_error=self.noise_error,
+            noise_from=self.noise_from,
         )
 
     def _check_numbers(self) -> None:

@@ -105,13 +105,13 @@ def _opened(comparison) -> dict:
     models = {n: Exported(ExportedModel.open(path), *how) for n, path in own.names().items()}
     opened = [method.model for method in models.values()]
     check(
-        not own.refine_kernel or all(model.takes_kernel for model in opened),
-        "`refine_kernel` must be left out: a model was made for one blur.",
+        not own.refine_kernel or opened and all(model.takes_kernel for model in opened),
+        "`refine_kernel` must be left out: no model, or one that was made for one blur.",
         model=own.model,
     )
     check(
-        own.noise_from == "telling" or all(model.takes_noise for model in opened),
-        "`noise_from` must be left out: a model was made for one level.",
+        own.noise_from == "telling" or opened and all(model.takes_noise for model in opened),
+        "`noise_from` must be left out: no model, or one that was made for one level.",
         noise_from=own.noise_from,
         model=own.model,
     )

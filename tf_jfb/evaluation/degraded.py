@@ -20,8 +20,8 @@ class Case(NamedTuple):
     noise: float
     boundary: str
     light: bool = False  # whether images are restored as light
-    photons: int | None = None  # counted at white, for methods that ask
-    rounding: tuple = ()  # std of what the compression of every image took, likewise
+    photons: int | None = None  # counted at white, for methods that are told
+    taken: tuple = ()  # std of what compression took from every image, for an estimate
 
     def given(self, d) -> np.ndarray:
         """What a method gets of stored images."""
@@ -82,7 +82,7 @@ class Degraded:
             for image, index in zip(blurred, slot.images, strict=True)
         ]
         d = np.stack([photo.pixels for photo in photos])
-        case = self.cases[slot.kernel]._replace(rounding=tuple(photo.rounding for photo in photos))
+        case = self.cases[slot.kernel]._replace(taken=tuple(photo.taken for photo in photos))
         if self.telling.light and not self.telling.decoded:
             case = case._replace(noise=lights.noise_in_pixels(case.noise, d))
         return sharp, d, case

@@ -130,8 +130,8 @@ class Exported(Method):
             noise = None
         elif self.noise_from == "photons" and case.photons:
             noise = PoissonGaussian(case.photons, read_noise=noise * case.photons)
-        lost = case.rounding or [0.0] * len(d)
-        told = [told_noise(x, noise, rounding=r).std for x, r in zip(d, lost, strict=True)]
+        taken = case.taken or [0.0] * len(d)
+        told = [told_noise(x, noise, taken=t).std for x, t in zip(d, taken, strict=True)]
         return np.float32(told)
 
     def _kernels(self, d, case, levels) -> np.ndarray:

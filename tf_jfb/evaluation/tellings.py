@@ -19,7 +19,7 @@ class Telling:
     shift: float = 0.0  # of the kernel told, pixels down and to the right, in [-1, 1]
     kernel_noise: float = 0.0  # std of that of the kernel told, over its peak
     noise: float = 1.0  # standard deviation told, over the true one
-    photons: int | None = None  # whose shot noise a white pixel has too, of which nothing is told
+    photons: int | None = None  # whose shot noise a white pixel has too, which is not told
     eight_bits: bool = False  # whether the image is rounded to 8 bits
     jpeg: int | None = None  # quality of the JPEG file that it comes from
     light: bool = False  # whether light was blurred, and what came of it encoded as sRGB

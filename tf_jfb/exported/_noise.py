@@ -20,14 +20,14 @@ class Told(NamedTuple):
 
 
 def told_noise(
-    values, noise=None, decoded: bool = False, icc=None, mask=None, rounding: float = 0.0
+    values, noise=None, decoded: bool = False, icc=None, mask=None, taken: float = 0.0
 ) -> Told:
     """The level that a model is told of `values` [H, W, C]: `noise`, or estimated where None.
 
     With `decoded`, values are sRGB, or of the profile `icc`, and the level is that of the light
     they stand for; a number `noise` is in the units of the values all the same, and a
     `noises.PoissonGaussian` counts the light. `mask` [H, W, 1] is 0 where a pixel is not to be
-    trusted. What compression took, the standard deviation `rounding` of the values, is added to an
+    trusted. What compression took, the standard deviation `taken` of the values, is added to an
     estimate: it took noise too, which the pixels show no more.
     """
     if noise is None or isinstance(noise, noises.PoissonGaussian):
@@ -35,7 +35,8 @@ def told_noise(
         if noise is not None:
             return Told(float(np.clip(noise.std(pixels, mask), 1e-6, MOST)))
         std, doubt = noises.estimate(pixels, mask)
-        lost = lights.noise_in_light(rounding, values, icc) if decoded else rounding
-        return Told(float(np.clip(np.hypot(std, lost), LEAST, MOST)), True, doubt)
+        if decoded and taken:
+            taken = lights.noise_in_light(taken, values, icc)
+        return Told(float(np.clip(np.hypot(std, taken), LEAST, MOST)), True, doubt)
     level = lights.noise_in_light(noise, values, icc) if decoded else noise
     return Told(float(np.clip(level, 1e-6, MOST)))

@@ -127,7 +127,7 @@ def _solved_for(
         mask = np.prod([as_mask(m, (1, *photo.pixels.shape))[0] for m in masks], axis=0)
     level = Told(noise)
     if model.takes_noise:
-        level = told_noise(photo.pixels, noise, decoded, photo.icc, mask, photo.rounding)
+        level = told_noise(photo.pixels, noise, decoded, photo.icc, mask, photo.taken)
     values = lights.decode(photo.pixels, photo.icc) if decoded else photo.pixels
     refined = None
     if refine_kernel:

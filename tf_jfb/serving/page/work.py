@@ -59,7 +59,7 @@ def opened(path, limits: Limits) -> Opened:
     channels = photo.pixels.shape[-1]
     check(channels in (1, 3), "The photograph must be grey or RGB.", channels=channels)
     need(min(photo.pixels.shape[:2]) >= 16, "The photograph must have at least 16 pixels a side.")
-    told = told_noise(photo.pixels, mask=photo.mask, rounding=photo.rounding)
+    told = told_noise(photo.pixels, mask=photo.mask, taken=photo.taken)
     return Opened(photo, min(told.std, 0.1), told.doubt)
 
 
