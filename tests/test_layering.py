@@ -13,7 +13,7 @@ PACKAGE = ROOT / "tf_jfb"
 LEVELS = (
     ("_gradients",),
     ("_types", "_numerics", "_validate", "_compat", "_replicas", "_moved", "_files", "_version")
-    + ("_streams", "_options"),
+    + ("_streams", "_options", "_blocks"),
     ("_raster", "_noise_level"),
     ("solvers", "operators", "networks", "noise", "losses", "metrics", "_weights"),
     ("_plots",),

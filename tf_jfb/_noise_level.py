@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tf_jfb._blocks import SIDE, cosines
 from tf_jfb._validate import check
 
-SIDE = 8  # of the blocks, in pixels
 STEP = 4  # between them
 MOST = 20_000  # blocks of an image that are looked at
 FEWEST = 40  # flat ones, below which little can be told
@@ -59,7 +59,7 @@ def estimate(pixels: np.ndarray, mask: np.ndarray | None = None) -> Estimate:
     if len(blocks) < FEWEST:
         std = _differences(pixels)
         return Estimate(std, "there are too few pixels that are neither clipped nor masked")
-    power = (_COSINES @ blocks @ _COSINES.T) ** 2
+    power = cosines(blocks) ** 2
     order = np.argsort(power[:, COARSE].sum(1))
     flat = power[order[: max(FEWEST, int(FLAT * len(power)))]]
     spectrum = np.median(flat, axis=0) / MEDIAN
@@ -151,7 +151,3 @@ def _differences(pixels) -> float:
         return 0.0
     rows = np.diff(pixels.astype(np.float64), 2, axis=0)
     return float(np.sqrt(np.pi / 2) * np.abs(np.diff(rows, 2, axis=1)).mean() / 6.0)
-
-
-_COSINES = np.sqrt(2 / SIDE) * np.cos(np.pi * (FREQUENCY[None] + 0.5) * FREQUENCY[:, None] / SIDE)
-_COSINES[0] /= np.sqrt(2)

@@ -2,15 +2,12 @@
 
 import numpy as np
 
-SIDE = 8  # of the blocks
+from tf_jfb._blocks import SIDE, cosines
+
 MOST = 20_000  # blocks that are looked at, spread over the image
 # Mean square over R, G and B of an error in Y, Cb and Cr (ITU-T T.871), or in those themselves.
 OF_COLOUR = (1.0, (0.344136**2 + 1.772**2) / 3, (1.402**2 + 0.714136**2) / 3)
 OF_RGB = (1 / 3, 1 / 3, 1 / 3)
-
-_PLACES = np.arange(SIDE)
-_COSINES = np.cos(np.pi * (_PLACES + 0.5) * _PLACES[:, None] / SIDE) * np.sqrt(2 / SIDE)
-_COSINES[0] /= np.sqrt(2)
 
 
 def taken(image) -> float:
@@ -53,7 +50,7 @@ def _square(plane, table) -> float:
     blocks = blocks[np.ptp(blocks, axis=(-1, -2)) > 0].astype(np.float64)  # not what is clipped
     if not len(blocks):
         return 0.0
-    coefficients = _COSINES @ (blocks - 128.0) @ _COSINES.T
+    coefficients = cosines(blocks - 128.0)
     steps = np.maximum(np.reshape(table, [SIDE, SIDE]).astype(np.float64), 1.0)
     zeros = (np.abs(coefficients) < steps / 2).sum(0)
     # One more of either kind: all, or none, say that a scale is small, or large.
