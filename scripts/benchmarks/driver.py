@@ -143,11 +143,11 @@ def choose_layout(peer: str, args, config: dict, mode: str, module: str | None =
 
 
 def take_turns(workers: list, mode: str, runs: int) -> dict:
-    """`runs` rounds in which every worker runs once, after a warm-up of each."""
+    """`runs` rounds in which every worker runs once, to and fro, after a warm-up of each."""
     last = {worker.name: worker.prepare(mode) for worker in workers}
     rounds = {worker.name: [] for worker in workers}
-    for _ in range(runs):
-        for worker in workers:
+    for number in range(runs):
+        for worker in workers[:: 1 if number % 2 == 0 else -1]:
             last[worker.name] = worker.run()
             rounds[worker.name].append(last[worker.name])
     return {

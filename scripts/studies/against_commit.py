@@ -20,6 +20,7 @@ from unittest import mock
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import _cli
+from benchmarks import driver
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLE = """
@@ -53,51 +54,39 @@ def main() -> None:
     print("| size | step | | evaluations | seconds | ratio to before |\n|" + "---|" * 6)
     for size in args.sizes:
         with contextlib.ExitStack() as stack:
-            workers = {
-                name: stack.enter_context(contextlib.closing(worker(args, size, tree, less)))
+            workers = [
+                stack.enter_context(contextlib.closing(worker(args, size, name, tree, less)))
                 for name, (tree, less) in trees.items()
-            }
-            for mode in ("training", "inference"):
-                for row in rows(in_turns(workers, mode, args.pairs)):
+            ]
+            # In inference `fewer` is not as accurate.
+            for mode, some in (("training", workers), ("inference", workers[:2])):
+                for row in rows(driver.take_turns(some, mode, args.pairs)):
                     print(f"| {size} | {mode} | {row} |", flush=True)
-                workers.pop("fewer", None)  # in inference it is not as accurate
 
 
-def worker(args, size: int, tree: pathlib.Path, less: int):
+def worker(args, size: int, name: str, tree: pathlib.Path, less: int):
     """A process that runs the package and the benchmark's programs of `tree`."""
     place = tree / "scripts/benchmarks/driver.py"
-    spec = importlib.util.spec_from_file_location("driver", place)
-    driver = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(driver)
+    spec = importlib.util.spec_from_file_location("driver_of_tree", place)
+    own = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(own)
     config = {name: getattr(args, name) for name in ("batch", "depth", "channels")}
     config |= {"size": size, "evaluations": args.evaluations + less, "layout": "contiguous"}
     config |= {"threads": os.cpu_count(), "jit_compile": False, "lipschitz": 1.0, "gain": 0.05}
     with mock.patch.dict(os.environ, PYTHONPATH=str(tree)):
-        return driver.Worker("tf_jfb", sys.executable, config)
+        return own.Worker(name, sys.executable, config, "worker_tf_jfb")
 
 
-def in_turns(workers: dict, mode: str, pairs: int) -> dict:
-    """{name: replies}; the order turns round from one round to the next."""
-    for one in workers.values():
-        one.prepare(mode)
-    replies = {name: [] for name in workers}
-    for number in range(pairs):
-        for name in list(workers)[:: 1 if number % 2 == 0 else -1]:
-            replies[name].append(workers[name].run())
-    return replies
-
-
-def rows(replies: dict):
+def rows(turns: dict):
     """Cells of the table."""
-    seconds = {name: [reply["seconds"] for reply in own] for name, own in replies.items()}
-    for name, own in seconds.items():
-        pairs = zip(own, seconds["before"], strict=True)
+    for name, own in turns.items():
+        pairs = zip(own["seconds"], turns["before"]["seconds"], strict=True)
         logs = [math.log(mine / theirs) for mine, theirs in pairs]
         ratio = math.exp(statistics.mean(logs))
         error = ratio * statistics.stdev(logs) / len(logs) ** 0.5
         cell = "" if name == "before" else f"{ratio:.3f} ± {error:.3f}"
-        count = f"{replies[name][-1]['result']:g}"
-        yield f"{name} | {count} | {statistics.median(own):.3f} | {cell}"
+        count, seconds = own["result"][-1], statistics.median(own["seconds"])
+        yield f"{name} | {count:g} | {seconds:.3f} | {cell}"
 
 
 if __name__ == "__main__":

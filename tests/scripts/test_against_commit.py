@@ -15,17 +15,20 @@ class Steady:
     """A worker whose steps take what it is made with, on a machine that slows by and by."""
 
     clock = itertools.count(1)
+    started = {"peak_mib": 0}
 
-    def __init__(self, seconds, evaluations):
-        self.seconds, self.evaluations = seconds, evaluations
+    def __init__(self, name, seconds, evaluations):
+        self.name, self.seconds, self.evaluations = name, seconds, evaluations
 
     def prepare(self, mode):
         self.mode = mode
+        return self.run()
 
     def run(self):
         return {
             "seconds": self.seconds * (1 + next(self.clock) / 100),
             "result": self.evaluations + (self.mode == "training"),
+            "peak_mib": 0,
         }
 
     def close(self):
@@ -36,9 +39,9 @@ def test_ratios_do_not_see_a_machine_that_slows(monkeypatch):
     monkeypatch.syspath_prepend(str(SCRIPTS))
     module = importlib.import_module("studies.against_commit")
 
-    def worker(args, size, tree, less):
+    def worker(args, size, name, tree, less):
         assert tree == ROOT
-        return Steady(0.9 if less else 1.0, 10 + less)
+        return Steady(name, 0.9 if less else 1.0, 10 + less)
 
     monkeypatch.setattr(module, "worker", worker)
     ran = script(NAME, ROOT, "--sizes", 16, "--pairs", 20)
