@@ -5,6 +5,7 @@ import tensorflow as tf
 from tf_jfb._gradients import custom_gradient
 from tf_jfb._numerics import shaped
 from tf_jfb._types import FixedPointProblem, Solution
+from tf_jfb._validate import check
 from tf_jfb.solvers import Solver, solve
 from tf_jfb.solvers.solve import with_last
 
@@ -127,3 +128,13 @@ def transposed_jacobian(f, x: tf.Tensor):
         return shaped(g, x.shape)
 
     return product
+
+
+def check_solve(solver, gradient) -> None:
+    """Raises ValueError unless `solver` is a `Solver` and `gradient` an `Estimator`."""
+    check(isinstance(solver, Solver), "`solver` must be a tf_jfb.solvers.Solver.", solver=solver)
+    check(
+        isinstance(gradient, Estimator),
+        "`gradient` must be a tf_jfb.gradients.Estimator.",
+        gradient=gradient,
+    )

@@ -9,6 +9,7 @@ from tf_jfb._compat import KERAS_3, full_precision, register, value
 from tf_jfb._types import FixedPointProblem, Solution
 from tf_jfb._validate import check
 from tf_jfb.gradients import JFB, Estimator
+from tf_jfb.gradients.base import check_solve
 from tf_jfb.layers.solve_metrics import log_solve, solve_metrics
 from tf_jfb.solvers import Anderson, Solver
 
@@ -50,7 +51,8 @@ class FixedPoint(keras.layers.Layer):
         self.f = f
         self.solver = Anderson() if solver is None else solver
         self.gradient = JFB() if gradient is None else gradient
-        _check_parts(self.f, self.solver, self.gradient)
+        check(callable(f), "`f` must be a Keras layer or a function of (x, *inputs).", f=f)
+        check_solve(self.solver, self.gradient)
         self.named_layers, self._own_variables = _named_by(f)
         self._ownership_checked = False
         self.solve_metrics = solve_metrics(f"{self.name}_")
@@ -170,13 +172,3 @@ def _named_by(f) -> tuple:
     values = tf.nest.flatten([*named.nonlocals.values(), *named.globals.values()])
     layers = [v for v in values if isinstance(v, keras.layers.Layer)]
     return layers, [v for v in values if isinstance(v, tf.Variable)]
-
-
-def _check_parts(f, solver, gradient) -> None:
-    check(callable(f), "`f` must be a Keras layer or a function of (x, *inputs).", f=f)
-    check(isinstance(solver, Solver), "`solver` must be a tf_jfb.solvers.Solver.", solver=solver)
-    check(
-        isinstance(gradient, Estimator),
-        "`gradient` must be a tf_jfb.gradients.Estimator.",
-        gradient=gradient,
-    )

@@ -30,21 +30,17 @@ class Splitting(Equilibrium):
         )
         laws = {"rho": rho, "level": level, "learned": learned}
         self.options = laws | {"continuation": continuation}
-        self._check_continuation(self.gradient)
+        self._check_parts(self.solver, self.gradient)
         self._rho = PowerLaw(self, "log_rho", rho, 1.0, learned)
         told = learned and network.conditional
         self._level = PowerLaw(self, "log_level", level, 0.5, told)
 
-    def _set(self, solver, gradient) -> None:
-        self._check_continuation(gradient)
-        super()._set(solver, gradient)
-
-    def _check_continuation(self, gradient) -> None:
+    def _check_parts(self, solver, gradient) -> None:
+        super()._check_parts(solver, gradient)
         continuation = self.options["continuation"]
-        at_fixed_point = getattr(gradient, "at_fixed_point", True)  # others are refused later
         check(
             not continuation
-            or (self.network.conditional and not self.warm_start and at_fixed_point),
+            or (self.network.conditional and not self.warm_start and gradient.at_fixed_point),
             "`continuation` needs a network that is told the noise, a gradient at a fixed point, "
             "and no `warm_start`.",
             continuation=continuation,

@@ -10,6 +10,7 @@ from tf_jfb._numerics import per_image
 from tf_jfb._types import FixedPointProblem, Solution, Status
 from tf_jfb._validate import check, plain
 from tf_jfb.gradients import JFB, Estimator
+from tf_jfb.gradients.base import check_solve
 from tf_jfb.layers.solve_metrics import log_solve
 from tf_jfb.models._kept import Folds, Memory
 from tf_jfb.models._measurement import Measurement, as_scene
@@ -102,10 +103,24 @@ class Equilibrium(TrainedModel):
 
     def _set(self, solver, gradient) -> None:
         """Takes both, and traces anew what was traced with others."""
-        _check_parts(self.network, solver, gradient, self.regularizers)
+        self._check_parts(solver, gradient)
         self._solver, self._gradient = solver, gradient
         self._restore = tf.function(self._solved, reduce_retracing=True, autograph=False)
         self.train_function = self.test_function = self.predict_function = None
+
+    def _check_parts(self, solver, gradient) -> None:
+        """Refuses what does not fit the model, before it is taken."""
+        check(
+            isinstance(self.network, Network),
+            "`network` must be a tf_jfb.networks.Network, like DnCNN.",
+            network=self.network,
+        )
+        check_solve(solver, gradient)
+        check(
+            gradient.at_fixed_point or not self.regularizers,
+            "`regularizers` need a gradient at a fixed point, not an unrolled one.",
+            gradient=gradient,
+        )
 
     def equilibrium_map(self, m: Measurement, network) -> tuple:
         """(x0, T, inputs) for one batch."""
@@ -279,22 +294,3 @@ class Equilibrium(TrainedModel):
             keras.saving.deserialize_keras_object(r, custom_objects) for r in config["regularizers"]
         ]
         return cls(**config)
-
-
-def _check_parts(network, solver, gradient, regularizers) -> None:
-    check(
-        isinstance(network, Network),
-        "`network` must be a tf_jfb.networks.Network, like DnCNN.",
-        network=network,
-    )
-    check(isinstance(solver, Solver), "`solver` must be a tf_jfb.solvers.Solver.", solver=solver)
-    check(
-        isinstance(gradient, Estimator),
-        "`gradient` must be a tf_jfb.gradients.Estimator.",
-        gradient=gradient,
-    )
-    check(
-        gradient.at_fixed_point or not regularizers,
-        "`regularizers` need a gradient at a fixed point, not an unrolled one.",
-        gradient=gradient,
-    )
