@@ -2,7 +2,7 @@
 
 The objective, in dB: validation PSNR, less --time-weight for every doubling of the seconds per
 training step (or per restored image), less --convergence-weight times the share of validation
-images whose solve did not converge. Writes report.md, trials.csv, trials.png and best.yaml, a
+images whose solve did not converge. Writes report.md with its figures, trials.csv and best.yaml, a
 configuration for scripts/train.py, into --output.
 """
 

@@ -1,4 +1,4 @@
-"""What a tuning leaves behind: report.md, trials.csv, trials.png and best.yaml."""
+"""What a tuning leaves behind: report.md, trials.csv, its figures and best.yaml."""
 
 import csv
 import json
@@ -10,6 +10,7 @@ import yaml
 from tf_jfb._plots import pyplot
 from tf_jfb._validate import check, refuse
 from tf_jfb.training.config import Config, save_config
+from tf_jfb.training.tuning_effects import effects_table, main_effects, plot_effects
 
 PROJECT = "trials"  # keras-tuner's folder below that of the search
 SHOWN = 10  # trials of the table
@@ -32,7 +33,7 @@ RESULTS = {
 
 
 def write_report(output) -> dict:
-    """Writes the four files from the records of the trials done so far.
+    """Writes them from the records of the trials done so far.
 
     Returns:
         The best trial's record: `trial`, PARTS, and its `options` of Config.
@@ -48,7 +49,10 @@ def write_report(output) -> dict:
     best = rows[0] if rows[0]["failure"] is None else None
     _write_table(output / "trials.csv", rows, search["space"])
     plot_trials(output / "trials.png", rows, search["space"])
-    (output / "report.md").write_text(_report(output, search, rows))
+    effects = main_effects(rows, search["space"])
+    if effects:
+        plot_effects(output / "effects.png", effects)
+    (output / "report.md").write_text(_report(output, search, rows, effects))
     if best is None:
         refuse("Every trial failed; see report.md.", failure=rows[-1]["failure"])
     save_config(output / "best.yaml", Config(**{**search["config"], **best["options"]}))
@@ -171,7 +175,7 @@ def _write_table(path, rows, space) -> None:
             writer.writerow([row["trial"], *parts, *options, row["failure"]])
 
 
-def _report(output, search, rows) -> str:
+def _report(output, search, rows, effects) -> str:
     done = [row for row in rows if row["failure"] is None]
     lines = [
         f"# Tuning by {search['method']}: {len(rows)} trials, {len(rows) - len(done)} failed",
@@ -188,6 +192,7 @@ def _report(output, search, rows) -> str:
         "",
         "![One line per trial through its options and results](trials.png)",
     ]
+    lines += _mattered(effects) if effects else []
     if done:
         lines += [
             "",
@@ -202,6 +207,20 @@ def _report(output, search, rows) -> str:
         failed = [[r["trial"], r["failure"]] for r in rows[len(done) :]]
         lines += ["", "## Failed", "", *_markdown(["trial", "reason"], failed)]
     return "\n".join(lines) + "\n"
+
+
+def _mattered(effects) -> list:
+    return [
+        "",
+        "## What mattered",
+        "",
+        "Each option by itself, the others held (an additive model of the trials), beside the mean "
+        "of its values, with 95 % intervals:",
+        "",
+        *_markdown(*effects_table(effects)),
+        "",
+        "![PSNR and evaluations by the values of every option](effects.png)",
+    ]
 
 
 def _timed(search) -> str:
