@@ -51,10 +51,14 @@ class Worker:
 
     def prepare(self, mode: str) -> dict:
         """Builds the program of `mode`, runs it until it is warm and returns the last run."""
-        reply = self._ask({"do": "prepare", "mode": mode})
+        reply = self.once(mode)
         for _ in range(WARM_UP - 1):
             reply = self.run()
         return reply
+
+    def once(self, mode: str) -> dict:
+        """Builds the program of `mode` and returns its first run."""
+        return self._ask({"do": "prepare", "mode": mode})
 
     def run(self) -> dict:
         """One run: its seconds, its result and the process' peak memory so far."""
