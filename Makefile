@@ -16,7 +16,7 @@ INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check --constrain
 extra = $(shell sed -n '/^$(1) =/,/^[^ ]/s/^    //p' setup.cfg)
 PACKAGING := setup.cfg setup.py pyproject.toml $(CONSTRAINTS)
 
-.PHONY: help demo test test-slow test-beam test-serve test-addons lint venv wheel package docs constraints clean
+.PHONY: help demo test test-slow test-beam test-serve test-addons lint venv wheel package docs address constraints clean
 .DEFAULT_GOAL := help
 
 help:         ## list the targets
@@ -68,6 +68,10 @@ package:      ## build the package and its sources into dist/, and check both
 	$(VENV)-docs/bin/python -m build --outdir dist . > /dev/null
 	$(VENV)-docs/bin/twine check --strict dist/*
 	$(VENV)-docs/bin/check-wheel-contents dist/*.whl
+
+address:      ## OWNER=NAME: whose repository on GitHub the notebooks open and clone
+	@test -n "$(OWNER)" || { echo "OWNER must be the name of a GitHub account: make address OWNER=NAME"; exit 2; }
+	sed -i.old -E 's#(github(\.com)?/)[^/]+(/tf_jfb)#\1$(OWNER)\3#' docs/tutorials/*.ipynb && rm docs/tutorials/*.old
 
 constraints:  ## pin the newest versions that install together, of every environment
 	scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \

@@ -158,7 +158,7 @@ def draw(results: dict, tests: list, path) -> None:
     found = np.array([[summary(runs, test)[0] for test in tests] for runs in results.values()])
     lost = found - found.max(axis=0)
     figure, axis = plt.subplots(figsize=(1.5 + 1.3 * len(tests), 1.5 + 0.8 * len(results)))
-    axis.imshow(lost, cmap="RdYlGn", vmin=-1.5, vmax=0.5, aspect="auto")
+    axis.imshow(lost, cmap="RdYlGn", vmin=-2.5, vmax=1.0, aspect="auto")
     for i, j in np.ndindex(*found.shape):
         axis.text(j, i, f"{found[i, j]:.2f}\n({lost[i, j]:+.2f})", ha="center", va="center")
     axis.set_xticks(range(len(tests)), tests)

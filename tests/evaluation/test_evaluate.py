@@ -9,6 +9,7 @@ from commands import script
 
 from tf_jfb import data, models, networks, operators
 from tf_jfb._streams import Stream, unit_noise
+from tf_jfb.cli.evaluate import _candidates
 from tf_jfb.data import Photo, centre, write_image
 from tf_jfb.evaluation import evaluate, figures
 from tf_jfb.evaluation.comparison import model_names
@@ -256,6 +257,14 @@ def test_the_command_writes_its_figures(told, levin, tmp_path):
     assert f"| any | {rows['any']['psnr']:.4g} |" in ran.stdout
     ran = script("evaluate.py", "--model", told, *options[:-2], "--images", 0)
     assert ran.returncode == 2 and "`images` must be >= 1" in ran.stderr
+    ran = script("evaluate.py", "--model", told, "--baselines", "TV", "tv")
+    assert ran.returncode == 2 and "among Wiener, Tikhonov, TV, " in ran.stderr
+    assert "Received: ['tv']" in ran.stderr
+
+
+def test_baselines_by_name():
+    assert _candidates(evaluate.CANDIDATES, None) == evaluate.CANDIDATES
+    assert _candidates(evaluate.CANDIDATES, ["TV"]) == {"TV": evaluate.CANDIDATES["TV"]}
 
 
 def test_a_model_of_one_blur_cannot_be_made_one_of_another():

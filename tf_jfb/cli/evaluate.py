@@ -10,6 +10,7 @@ examples:
       --kernels levin09.npz --denoiser saved_models/denoiser/1
   %(prog)s --protocol real --model saved_models/deblur --path BSDS500 \\
       --kernels levin09.npz --images 3 --output real.json
+  %(prog)s --model saved_models/celeba-g5s5 --path CELEBA --baselines TV Wiener
   %(prog)s --protocol denoise-cbsd68 --path CBSD68 \\
       --denoiser saved_models/denoiser/1
 """
@@ -46,7 +47,9 @@ def add_arguments(p) -> None:
     p.add_argument("--rtol", type=float, help="relative tolerance; else the model's")
     p.add_argument("--max-evaluations", type=int, help="cap of the solve; else the model's")
     p.add_argument("--seed", type=int, default=0, help="of the noise")
-    p.add_argument("--no-baselines", action="store_true", help="the models and their input alone")
+    which = p.add_mutually_exclusive_group()
+    which.add_argument("--baselines", nargs="+", metavar="NAME", help="by the names of the tables")
+    which.add_argument("--no-baselines", action="store_true", help="the models and input alone")
     p.add_argument(
         "--output",
         help="write the figures as JSON here too; until then OUTPUT.partial.jsonl keeps them by "
@@ -97,4 +100,13 @@ def run(args) -> None:
         )
     options = {n: v for n, v in vars(args).items() if n not in ("run", "flags", "command")}
     options["baselines"] = not options.pop("no_baselines")
-    print(evaluate.markdown(evaluate.compare(Comparison(**options))))
+    candidates = _candidates(evaluate.CANDIDATES, args.baselines)
+    print(evaluate.markdown(evaluate.compare(Comparison(**options), candidates=candidates)))
+
+
+def _candidates(known: dict, names) -> dict:
+    """Those of the baselines that were asked for."""
+    unknown = [name for name in names or () if name not in known]
+    if unknown:
+        raise ValueError(f"`baselines` must be among {', '.join(known)}. Received: {unknown}")
+    return {name: known[name] for name in names or known}
