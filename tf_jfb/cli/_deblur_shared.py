@@ -7,7 +7,7 @@ import numpy as np
 from tf_jfb._validate import check
 from tf_jfb.cli import _memory
 from tf_jfb.data import Photo, read_image, read_pages
-from tf_jfb.exported import ExportedModel, check_options
+from tf_jfb.exported import ExportedModel, check_ensemble, check_options
 from tf_jfb.noise import PoissonGaussian
 from tf_jfb.operators import kernels
 from tf_jfb.serving.photographs import Restorer
@@ -27,9 +27,8 @@ def restorer(args) -> Restorer:
         else "`kernel` must be left out: the model was made for one blur.",
         kernel=args.kernel,
     )
-    options = {
-        name: getattr(args, name) for name in ("rtol", "max_evaluations", "light", "refine_kernel")
-    }
+    names = ("rtol", "max_evaluations", "light", "refine_kernel", "ensemble")
+    options = {name: getattr(args, name) for name in names}
     told = args.noise if camera(args) is None else camera(args)
     options |= {"kernel": kernel, "noise": told}
     if not model.takes_noise:
@@ -40,6 +39,7 @@ def restorer(args) -> Restorer:
         )
         options["noise"] = None
     check_options(args.rtol, args.max_evaluations, options["noise"])
+    check_ensemble(args.ensemble, model)
     pixels = max(1, (_memory.budget(args.memory) - FIXED) // PER_PIXEL)
     mask = None if args.mask is None else read_image(args.mask).pixels.mean(-1, keepdims=True) > 0.5
     reader = functools.partial(_read, args, mask)

@@ -44,11 +44,7 @@ def add_arguments(p) -> None:
     )
     add_light(p)
     _add_camera(p.add_argument_group("photon noise, in place of --noise"))
-    solve = p.add_argument_group("the solve")
-    solve.add_argument("--rtol", type=float, help="relative tolerance; else the model's")
-    solve.add_argument("--max-evaluations", type=int, help="cap of the solve; else the model's")
-    solve.add_argument("--tile", type=int, help="side of the tiles of large images, pixels")
-    solve.add_argument("--memory", type=float, metavar="GIB", help="at most; else 0.7 of the free")
+    _add_solve(p.add_argument_group("the solve"))
     files = p.add_argument_group("pixels and files")
     files.add_argument(
         "--saturated", type=float, metavar="LEVEL", help="leave out pixels at or above, as 0.98"
@@ -58,6 +54,20 @@ def add_arguments(p) -> None:
     files.add_argument("--pages", help="of a stack: all, first or a number from 1")
     files.add_argument("--overwrite", action="store_true", help="restore again what is there")
     _add_arguments_of_one(p.add_argument_group("one photograph"))
+
+
+def _add_solve(solve) -> None:
+    solve.add_argument("--rtol", type=float, help="relative tolerance; else the model's")
+    solve.add_argument("--max-evaluations", type=int, help="cap of the solve; else the model's")
+    solve.add_argument(
+        "--ensemble",
+        type=int,
+        choices=(1, 2, 4, 8),
+        default=1,
+        help="mean of so many restorations, turned and mirrored: better, in as many times the time",
+    )
+    solve.add_argument("--tile", type=int, help="side of the tiles of large images, pixels")
+    solve.add_argument("--memory", type=float, metavar="GIB", help="at most; else 0.7 of the free")
 
 
 def _add_camera(camera) -> None:

@@ -41,11 +41,10 @@ def add_arguments(p) -> None:
         help="of the images; default the protocol's",
     )
     _add_tellings(p)
+    _add_solve(p)
     p.add_argument("--images", type=int, default=1000, help="test images, at most")
     p.add_argument("--tuning", type=int, default=40, help="training images that tune baselines")
     p.add_argument("--batch", type=int, default=8, help="images per batch")
-    p.add_argument("--rtol", type=float, help="relative tolerance; else the model's")
-    p.add_argument("--max-evaluations", type=int, help="cap of the solve; else the model's")
     p.add_argument("--seed", type=int, default=0, help="of the noise")
     which = p.add_mutually_exclusive_group()
     which.add_argument("--baselines", nargs="+", metavar="NAME", help="by the names of the tables")
@@ -57,6 +56,18 @@ def add_arguments(p) -> None:
     )
     p.add_argument("--figure", help="write a picture of the first images here")
     p.add_argument("--curves", help="write a picture of the first images' residuals here")
+
+
+def _add_solve(p) -> None:
+    p.add_argument("--rtol", type=float, help="relative tolerance; else the model's")
+    p.add_argument("--max-evaluations", type=int, help="cap of the solve; else the model's")
+    p.add_argument(
+        "--ensemble",
+        type=int,
+        choices=(1, 2, 4, 8),
+        default=1,
+        help="the models' means of so many restorations, turned and mirrored",
+    )
 
 
 def _add_tellings(p) -> None:

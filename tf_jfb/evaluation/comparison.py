@@ -39,6 +39,7 @@ class Comparison:
     max_evaluations: int | None = None  # cap of a solve; else the model's
     refine_kernel: bool = False  # whether the models' kernel is refined from the image first
     noise_from: str = "telling"  # of the models: or "image", "photons"
+    ensemble: int = 1  # restorations whose mean a model's is
     seed: int = 0  # of all that is drawn
     baselines: bool = True  # whether there are others than the models
     output: str | None = None  # JSON file of the figures

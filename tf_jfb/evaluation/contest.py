@@ -11,7 +11,7 @@ from tf_jfb.evaluation.partial import Partial, fingerprint
 from tf_jfb.evaluation.quoted import quoted
 from tf_jfb.evaluation.tellings import TELLINGS
 from tf_jfb.evaluation.tuning import Tuning, baselines
-from tf_jfb.exported import ExportedModel
+from tf_jfb.exported import ExportedModel, check_ensemble
 from tf_jfb.models.baselines import PlugAndPlay
 from tf_jfb.training.build import config_of, load_denoiser
 
@@ -101,9 +101,11 @@ class Contest:
 def _opened(comparison) -> dict:
     """{name: Exported}."""
     own = comparison
-    how = (own.rtol, own.max_evaluations, own.refine_kernel, own.noise_from)
+    how = (own.rtol, own.max_evaluations, own.refine_kernel, own.noise_from, own.ensemble)
     models = {n: Exported(ExportedModel.open(path), *how) for n, path in own.names().items()}
     opened = [method.model for method in models.values()]
+    for model in opened:
+        check_ensemble(own.ensemble, model)
     check(
         not own.refine_kernel or opened and all(model.takes_kernel for model in opened),
         "`refine_kernel` must be left out: no model, or one that was made for one blur.",

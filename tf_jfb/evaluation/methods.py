@@ -89,6 +89,7 @@ class Exported(Method):
     max_evaluations: int | None = None
     refine: bool = False  # whether the kernel told is only a start
     noise_from: str = "telling"  # one of NOISE_FROM
+    ensemble: int = 1  # of `ExportedModel.restore`
 
     @property
     def parameters(self):
@@ -121,7 +122,8 @@ class Exported(Method):
         cap = model.max_evaluations if max_evaluations is None else max_evaluations
         inputs["rtol"] = np.full(images, model.rtol if rtol is None else rtol)
         inputs["max_evaluations"] = np.full(images, cap)
-        return model.run(inputs, "circular" if case.boundary == "circular" else "photo", trace)
+        boundary = "circular" if case.boundary == "circular" else "photo"
+        return model.run(inputs, boundary, trace, self.ensemble)
 
     def _levels(self, d, case) -> np.ndarray:
         """The noise that the model is told, [B]."""

@@ -1,5 +1,6 @@
 """Models as SavedModels: written, opened by path or name, and asked to restore images."""
 
+from tf_jfb.exported._ensemble import check_ensemble
 from tf_jfb.exported._folder import CONFIG_OF_EXPORT, describe, shipped
 from tf_jfb.exported._inputs import check_options
 from tf_jfb.exported._noise import told_noise
@@ -13,6 +14,7 @@ __all__ = [
     "CONFIG_OF_EXPORT",
     "ExportedModel",
     "Restored",
+    "check_ensemble",
     "check_options",
     "deblur",
     "deblur_photo",

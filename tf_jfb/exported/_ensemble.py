@@ -1,0 +1,80 @@
+"""The mean of an image's restorations, each of the image turned and mirrored another way.
+
+A network is not the same for a scene that lies on its side: what the results have in common is the
+scene, and what differs averages out. Source: Timofte, Rothe and Van Gool (2016), "Seven ways to
+improve example-based single image super resolution".
+"""
+
+import numpy as np
+
+from tf_jfb._validate import check
+from tf_jfb.operators import kernels
+
+SIZES = (1, 2, 4, 8)  # all turns by 90 degrees from 4 on, mirrored too with 8
+_TURNED = ("image", "mask", "kernel")  # [B, rows, columns, ...]
+
+
+def check_ensemble(ensemble, model) -> None:
+    """Raises ValueError if it is none of SIZES, or the model's one blur is not that of a turn."""
+    check(ensemble in SIZES, "`ensemble` must be 1, 2, 4 or 8.", ensemble=ensemble)
+    check(
+        ensemble == 1 or model.takes_kernel or _symmetric(model.config),
+        "`ensemble` must be 1: the model was made for one blur, which is not known to be the same "
+        "when it is turned and mirrored.",
+        ensemble=ensemble,
+    )
+
+
+def averaged(run, inputs: dict, ensemble: int) -> dict:
+    """What `run(inputs)` returns, `restored` being the mean over so many turns of `inputs`.
+
+    Of every image the most evaluations, the largest residual and the worst status; a trace is that
+    of the image as it lies.
+    """
+    if "kernel" in inputs:
+        inputs = inputs | {"kernel": _odd(inputs["kernel"], inputs["image"].shape)}
+    outs = [run(_all_turned(inputs, number)) for number in range(ensemble)]
+    turned_back = [_turned_back(out["restored"], number) for number, out in enumerate(outs)]
+    worst = {
+        n: np.max([out[n] for out in outs], axis=0) for n in ("evaluations", "residual", "status")
+    }
+    return outs[0] | worst | {"restored": np.mean(turned_back, axis=0)}
+
+
+def _all_turned(inputs, number) -> dict:
+    turned = {n: _turned(v, number) for n, v in inputs.items() if n in _TURNED}
+    return inputs | turned
+
+
+def _turned(array, number) -> np.ndarray:
+    """By 90 degrees `number` times; from 4 on mirrored after that."""
+    array = np.rot90(array, number % 4, axes=(1, 2))
+    return np.ascontiguousarray(np.flip(array, axis=2) if number >= 4 else array)
+
+
+def _turned_back(array, number) -> np.ndarray:
+    array = np.flip(array, axis=2) if number >= 4 else array
+    return np.rot90(array, -number % 4, axes=(1, 2))
+
+
+def _odd(kernel, shape) -> np.ndarray:
+    """With zeros after even sides, whose origin, index size // 2, a turn would move."""
+    sides = [side + 1 - side % 2 for side in kernel.shape[1:]]
+    check(
+        all(k <= n for k, n in zip(sides, shape[1:3], strict=True)),
+        "`kernel` of an even side must be smaller than the image for an `ensemble`.",
+        kernel=kernel.shape[1:],
+        image=tuple(shape[1:3]),
+    )
+    after = [(0, side - old) for side, old in zip(sides, kernel.shape[1:], strict=True)]
+    return np.pad(kernel, [(0, 0), *after])
+
+
+def _symmetric(config) -> bool:
+    """Whether the blur that a model was made for is the same however it is turned."""
+    try:
+        kernel = kernels.parse(config["blur"])[None]
+    except (KeyError, TypeError, ValueError, OSError):  # none is told, or its file is elsewhere
+        return False
+    odd = all(side % 2 for side in kernel.shape[1:]) and kernel.shape[1] == kernel.shape[2]
+    return odd and all(np.allclose(_turned(kernel, n), kernel) for n in range(8))
