@@ -98,6 +98,7 @@ def test_what_is_done_is_kept_unless_it_is_to_be_overwritten(photos, model, tmp_
         (["--photons", "0"], "`photons` must be positive, and finite"),
         (["--photons", "100", "--noise", "0.1"], "--noise and --photons say the same"),
         (["--read-noise", "2"], "--read-noise needs --photons or --gain"),
+        (["--ensemble", "2"], "`ensemble` must be 1: the model was made for one blur"),
         (["--refine-kernel"], "--refine-kernel needs --kernel to start from"),
     ],
 )
@@ -219,11 +220,11 @@ def test_a_kernel_is_refined_from_every_photograph(any_blur, tmp_path):
         noisy = blurred + 0.01 * np.random.default_rng(seed).standard_normal(blurred.shape)
         pixels = light.encode(np.float32(noisy))
         write_image(tmp_path / "in" / f"{seed}.tif", Photo(pixels, bits=16))
-    options = ("--kernel", told, "--refine-kernel", "--noise", 0.01)
+    options = ("--kernel", told, "--refine-kernel", "--noise", 0.01, "--ensemble", 4)
     one = ("deblur", tmp_path / "in" / "1.tif", *options, "-o", tmp_path / "out.tif")
     report = json.loads(command(*one, "--json").stdout)
     assert report["kernel_scale"] == pytest.approx(1 / 1.1, abs=0.03)
-    assert report["kernel_cleaned"] is False
+    assert report["kernel_cleaned"] is False and any_blur.told["ensemble"] == 4
     assert f"{report['kernel_scale']:.3f} times as wide as told" in command(*one).stdout
     found = any_blur.told["kernel"]
     assert np.linalg.norm(_centred(found, 21) - _centred(kernel, 21)) < 0.6 * np.linalg.norm(

@@ -124,7 +124,7 @@ class Untouched:
     takes_kernel, takes_noise, rtol, max_evaluations = True, True, 1e-3, 5
 
     def run(self, inputs, *rest):
-        self.inputs = inputs
+        self.inputs, self.rest = inputs, rest
         names = ("residual", "evaluations", "status")
         return {"restored": inputs["image"], **{n: np.zeros(2) for n in names}}
 
@@ -136,7 +136,8 @@ def test_models_refine_the_kernel_that_they_are_told(compared, levin, told):
     d += 0.01 * np.random.default_rng(0).standard_normal(d.shape)
     case = Case(None, kernels.stretched(true, 1.1), 0.01, "circular")
     model = Untouched()
-    Exported(model, refine=True)(d, case)
+    Exported(model, refine=True, ensemble=4)(d, case)
+    assert model.rest == ("circular", False, 4)
     for kernel, image in zip(model.inputs["kernel"], d, strict=True):
         expected = psf.refine(image, case.kernel, 0.01)
         assert expected.scale < 0.95 and kernel.shape[0] % 2 == 1
