@@ -26,7 +26,9 @@ def test_it_is_valid_and_holds_no_outputs(notebook):
 
 def test_it_opens_in_colab(request, notebook):
     name = request.node.callspec.id
-    button = r"\(https://colab\.research\.google\.com/github/(\w+)/tf_jfb/blob/main/docs/tutorials/"
+    button = (
+        r"\(https://colab\.research\.google\.com/github/([\w-]+)/tf_jfb/blob/main/docs/tutorials/"
+    )
     owner = re.search(rf"{button}{name}\.ipynb\)", notebook.cells[0].source)[1]
     assert f"git clone --depth 1 https://github.com/{owner}/tf_jfb" in notebook.cells[1].source
 
@@ -40,7 +42,7 @@ def test_one_command_gives_all_of_them_their_address(tmp_path):
     assert len(NOTEBOOKS) == len(list((tmp_path / "docs" / "tutorials").iterdir()))
     for path in NOTEBOOKS:
         old, new = path.read_text(), (tmp_path / "docs" / "tutorials" / path.name).read_text()
-        assert new == re.sub(r"(github(?:\.com)?/)\w+(?=/tf_jfb)", r"\1some-one", old) != old
+        assert new == re.sub(r"(github(?:\.com)?/)[\w-]+(?=/tf_jfb)", r"\1some-one", old) != old
 
 
 @pytest.mark.slow

@@ -1,7 +1,8 @@
 """One training, timed: the loop that the libraries share, of NumPy alone.
 
 The problem is one .npz file: `blurred` and `sharp` [N, H, W, C] to train on, `val_blurred` and
-`val_sharp`, and `kernel_I` [k, k, C_in, C_out], what every network starts from.
+`val_sharp`; `kernel_I` [k, k, C_in, C_out], what every network starts from, and `mapped`, T(A^T d)
+of `val_blurred` d with them.
 """
 
 import time
@@ -17,19 +18,19 @@ def train(step, restore, config: dict) -> list:
         restore: function of blurred images that returns the restored ones, as NumPy arrays.
         config: `problem`, the file; `batch`, `seed`, `seconds`, `every`.
 
-    The first step, which may trace or compile, is taken before the clock starts, as the first
-    restoration is; restorations never count.
+    The first row is before any step. The first step, which may trace or compile, is taken before
+    the clock starts; restorations never count.
     """
     with np.load(config["problem"]) as arrays:
         arrays = dict(arrays)
     batches = _batches(arrays["blurred"], arrays["sharp"], config["batch"], config["seed"])
 
-    def row(seconds, steps):
+    def row(seconds, steps) -> dict:
         error = np.mean((restore(arrays["val_blurred"]) - arrays["val_sharp"]) ** 2, (1, 2, 3))
         return {"seconds": seconds, "steps": steps, "psnr": float(np.mean(-10 * np.log10(error)))}
 
+    rows, seconds, steps = [row(0.0, 0)], 0.0, 1
     step(*next(batches))
-    rows, seconds, steps = [row(0.0, 1)], 0.0, 1
     while seconds < config["seconds"]:
         batch = next(batches)
         start = time.perf_counter()

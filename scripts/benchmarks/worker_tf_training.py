@@ -1,5 +1,8 @@
 """tf_jfb's part of the study of time to quality: it writes the problem, and trains on it."""
 
+import dataclasses
+import pathlib
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -8,6 +11,7 @@ from training import train
 
 import tf_jfb
 from tf_jfb import data, gradients
+from tf_jfb._files import replacing
 
 versions = worker_tf_jfb.versions
 
@@ -29,8 +33,11 @@ def _write(config: dict) -> None:
     model.restore(blurred[:1])
     arrays = {"blurred": blurred[:count], "sharp": sharp[:count]}
     arrays |= {"val_blurred": blurred[count:], "val_sharp": sharp[count:]}
+    start = model.operator.adjoint(blurred[count:])
+    arrays["mapped"] = model.problem(blurred[count:]).at(start).numpy()
     kernels = {f"kernel_{i}": c.kernel.numpy() for i, c in enumerate(model.network.convs)}
-    np.savez(config["problem"], **arrays, **kernels)
+    with replacing(pathlib.Path(config["problem"])) as file:
+        np.savez(file, **arrays, **kernels)
 
 
 def _train(config: dict) -> list:
@@ -48,7 +55,10 @@ def _model(config: dict, gradient: str):
     )
     options = {"rtol": config["rtol"], "max_evaluations": config["max_evaluations"]}
     solver = tf_jfb.solvers.Anderson(m=5, **options)
+    estimator = gradients.named(gradient)
+    if isinstance(estimator, gradients.Implicit):  # to the tolerance of every other solve
+        estimator = dataclasses.replace(estimator, solver=solver)
     operator = tf_jfb.operators.GaussianBlur(5, 5.0)
-    model = tf_jfb.models.DEGrad(operator, network, solver, gradient=gradients.named(gradient))
+    model = tf_jfb.models.DEGrad(operator, network, solver, gradient=estimator)
     model.compile(keras.optimizers.Adam(config["learning_rate"]), metrics=[])
     return model

@@ -3,10 +3,13 @@
 import numpy as np
 import torch
 from torch.nn import functional
+from torch_map import blur
 from torchdeq import get_deq
 from training import train
 from worker_torchdeq import Model
 from worker_torchdeq import versions as versions
+
+POWER = 100  # iterations for the bounds of the first weights, which move by one at every step
 
 
 def programs(config: dict) -> dict:
@@ -47,6 +50,13 @@ def _model(config: dict) -> Model:
     with np.load(config["problem"]) as arrays, torch.no_grad():
         for i, layer in enumerate(model.network.layers):
             layer.kernel.copy_(torch.from_numpy(arrays[f"kernel_{i}"]).permute(3, 2, 0, 1))
+        for _ in range(POWER):
+            model.network.fold()
+        d, mapped = _planes(arrays["val_blurred"]), _planes(arrays["mapped"])
+        start = blur(d)
+        error = (start - blur(blur(start)) + blur(d) - model.network(start) - mapped).abs().max()
+    if not error <= 1e-3:
+        raise ValueError(f"T must agree between the libraries to 1e-3. Received: {error:.2g}")
     return model
 
 

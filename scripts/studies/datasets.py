@@ -59,6 +59,7 @@ def main() -> None:
     if args.one:
         print(json.dumps(case(args, trained, tested, args.one[0], int(args.one[1]))))
         return
+    check_unseen(trained, tested)
     folder = pathlib.Path(args.output)
     names = ("train", "test", "epochs", "steps", "images", "side")
     asked = {name: getattr(args, name) for name in names}
@@ -78,6 +79,16 @@ def named(texts) -> dict:
             raise ValueError(f"Images must be NAME=FOLDER of a folder that exists: {text!r}")
         found[name] = path
     return found
+
+
+def check_unseen(trained: dict, tested: dict) -> None:
+    """Refuses to test on images that were trained on."""
+    from tf_jfb.data import split_folder
+
+    seen = {split_folder(path, "train").resolve() for path in trained.values() if path}
+    for name, path in tested.items():
+        if path and split_folder(path, "test").resolve() in seen:
+            raise ValueError(f"The images of {name!r} are trained on: give it a folder of its own")
 
 
 def case(args, trained, tested, name, seed) -> dict:

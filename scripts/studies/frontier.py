@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     add("--seeds", type=int, nargs="+", default=[0], help="of every training")
     add("--images", type=int, default=16, help="test images, the middle 128 x 128 (%(default)s)")
     add("--size", type=int, default=512, help="side of the image that is timed (%(default)s)")
-    add("--threads", type=int, default=2, help="of DRUNet (%(default)s)")
+    add("--threads", type=int, default=2, help="of every evaluation (%(default)s)")
     add("--peer-python", help="interpreter that has deepinv")
     add("--output", default="runs/frontier", help="folder for results and figure")
     add("--one", nargs=2, metavar=("NETWORK", "SEED"), help=argparse.SUPPRESS)
@@ -52,16 +52,20 @@ def main() -> None:
         return
     for text in args.networks:
         parsed(text)
+    config = {"threads": args.threads, "size": args.size, "batch": 1}
+    missing = args.peer_python and driver.find_missing(["deepinv"], args.peer_python, config)
+    if missing:
+        raise ValueError(f"--peer-python needs deepinv: {missing['deepinv']}")
     folder = pathlib.Path(args.output)
-    names = ("path", "steps", "batch", "crop", "images", "size")
+    names = ("path", "steps", "batch", "crop", "images", "size", "threads")
     asked = {name: getattr(args, name) for name in names}
     cases = [(network, seed) for network in args.networks for seed in args.seeds]
     found = _kept.measured(folder, asked, cases)
     results = {n: [found[n, seed] for seed in args.seeds] for n in args.networks}
+    draw(results, folder / "frontier.png")
     print(table(results))
     if args.peer_python:
         print(f"| DRUNet |  |  |  | {drunet(args):.3g} |")
-    draw(results, folder / "frontier.png")
 
 
 def parsed(text: str) -> tuple:
@@ -75,8 +79,11 @@ def parsed(text: str) -> tuple:
 def case(args, text: str, seed: int) -> dict:
     """Parameters, arithmetic, time and PSNR of one network."""
     _cli.import_tensorflow(keep_memory=True)
+    import tensorflow as tf
+
     from tf_jfb.training import Config, train_denoiser
 
+    tf.config.threading.set_intra_op_parallelism_threads(args.threads)
     (scales, blocks), data = parsed(text), {"data": "dead-leaves", "size": max(64, args.crop)}
     if args.path:
         data = {"data": "folder", "path": args.path}
@@ -165,7 +172,7 @@ def score(network, args) -> float:
 
 def drunet(args) -> float:
     """Seconds of one evaluation by DRUNet, per megapixel."""
-    config = {"threads": args.threads, "size": args.size}
+    config = {"threads": args.threads, "size": args.size, "batch": 1}
     worker = driver.Worker("deepinv", args.peer_python, config, "worker_drunet")
     with contextlib.closing(worker):
         worker.prepare("denoise")

@@ -88,18 +88,21 @@ def pixels(shape) -> int:
 
 def fits(rows: dict, shape, gib: float) -> bool:
     """Whether a case takes so much at most, as far as the cases before tell."""
-    if len({pixels(s) for s in rows}) < 2:
-        return True
-    fixed, slope = line(rows)
-    return fixed + slope * pixels(shape) <= 1024 * gib
+    through = line(rows)
+    return through is None or through[0] + through[1] * pixels(shape) <= 1024 * gib
 
 
-def line(rows: dict) -> tuple:
-    """(MiB at no pixels, MiB per pixel) by least squares."""
+def line(rows: dict) -> tuple | None:
+    """(MiB at no pixels, MiB per pixel) by least squares; None where too few cases tell it.
+
+    The smallest cases take what any process takes, whatever their pixels.
+    """
     import numpy as np
 
+    if len({pixels(shape) for shape in rows}) < 3:
+        return None
     slope, fixed = np.polyfit([pixels(s) for s in rows], list(rows.values()), 1)
-    return float(fixed), float(slope)
+    return (float(fixed), float(slope)) if slope > 0 else None
 
 
 def table(results: dict, shapes, limit: float) -> str:
@@ -109,13 +112,18 @@ def table(results: dict, shapes, limit: float) -> str:
         cells = [f"{rows[shape]:.0f}" if shape in rows else "" for rows in results.values()]
         lines.append(f"| {shape[1]} x {shape[0]}² | {' | '.join(cells)} |")
     ends = [line(rows) for rows in results.values()]
-    slopes = [f"{1e6 * slope:.0f}" for _, slope in ends]
+    slopes = ["" if end is None else f"{1e6 * end[1]:.0f}" for end in ends]
     lines.append(f"| MiB per megapixel | {' | '.join(slopes)} |")
     for count in (1, 4):
-        sides = [((1024 * limit - fixed) / slope / count) ** 0.5 for fixed, slope in ends]
-        cells = [f"{side:.0f}" for side in sides]
+        cells = ["" if end is None else f"{filling(end, limit, count):.0f}" for end in ends]
         lines.append(f"| side of {count} that fill {limit:g} GiB | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def filling(end: tuple, limit: float, count: int) -> float:
+    """The side of `count` square images that take so many GiB."""
+    fixed, slope = end
+    return ((1024 * limit - fixed) / slope / count) ** 0.5
 
 
 def draw(results: dict, limit: float, path) -> None:
@@ -125,10 +133,11 @@ def draw(results: dict, limit: float, path) -> None:
     plt = pyplot()
     figure, axis = plt.subplots(figsize=(6, 4), layout="constrained")
     for i, (gradient, rows) in enumerate(results.items()):
-        fixed, slope = line(rows)
-        last = (1024 * limit - fixed) / slope
-        found = [pixels(shape) for shape in rows]
+        end, found = line(rows), [pixels(shape) for shape in rows]
         axis.plot(found, [mib / 1024 for mib in rows.values()], f"C{i}o", label=gradient)
+        if end is None:
+            continue
+        (fixed, slope), last = end, filling(end, limit, 1) ** 2
         along = [min(found) * (last / min(found)) ** (k / 50) for k in range(51)]
         axis.plot(along, [(fixed + slope * n) / 1024 for n in along], f"C{i}--", lw=1)
     axis.axhline(limit, color="0.5", lw=1)

@@ -7,10 +7,12 @@ training have passed. Take a quiet machine.
 
 import argparse
 import contextlib
+import json
 import math
 import pathlib
 import statistics
 import sys
+import zlib
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
@@ -28,6 +30,7 @@ METHODS = {  # method: its gradient in tf_jfb
     "unrolled": "unrolled:8",
     "torchdeq": None,
 }
+PROBLEM = ("seed", "images", "validation", "crop", "depth", "channels")  # what it depends on
 MODULES = {"tf_jfb": "worker_tf_training", "torchdeq": "worker_torchdeq_training"}
 
 
@@ -49,30 +52,54 @@ def parser() -> argparse.ArgumentParser:
     add("--max-evaluations", type=int, default=50, help="of every solve (%(default)s)")
     add("--threads", type=int, default=2, help="of every library (%(default)s)")
     add("--peer-python", default=sys.executable, help="interpreter that has torchdeq")
-    add("--peer-layout", choices=driver.LAYOUTS, default="contiguous", help="of torchdeq's images")
+    layouts = ("fastest", *driver.LAYOUTS)
+    add("--peer-layout", choices=layouts, default="fastest", help="of torchdeq's images")
     add("--output", default="runs/time_to_quality", help="folder for results and figure")
     return p
 
 
 def main() -> None:
     args = parser().parse_args()
+    if args.batch > args.images:
+        raise ValueError(f"--batch must be <= --images. Received: {args.batch} > {args.images}")
     folder = pathlib.Path(args.output)
     free = ("methods", "seeds", "peer_python", "output")
     asked = {name: value for name, value in vars(args).items() if name not in free}
+    layout = layout_of_peer(args) if "torchdeq" in args.methods else args.peer_layout
     cases = [(method, seed) for seed in args.seeds for method in args.methods]
-    found = _kept.measured(folder, asked, cases, lambda *case: {"rows": trained(args, *case)})
+
+    def measure(method, seed) -> dict:
+        return {"rows": trained(args, layout, method, seed)}
+
+    found = _kept.measured(folder, asked, cases, measure)
     runs = {m: [found[m, seed]["rows"] for seed in args.seeds] for m in args.methods}
     print(table(runs, args.seconds))
     draw(runs, folder / "time_to_quality.png")
 
 
-def trained(args, method: str, seed: int) -> list:
+def layout_of_peer(args) -> str:
+    """As asked, or the faster one in a training step of so many evaluations."""
+    config = options_of(args) | {"size": args.crop, "evaluations": 10, "layout": driver.LAYOUTS[0]}
+    missing = driver.find_missing(["torchdeq"], args.peer_python, config)
+    if missing:
+        raise ValueError(f"--peer-python needs torchdeq: {missing['torchdeq']}")
+    asked = argparse.Namespace(**vars(args), sizes=[args.crop])
+    return driver.choose_layout("torchdeq", asked, config, "training")
+
+
+def options_of(args) -> dict:
+    """What every worker is told."""
+    numbers = {k: v for k, v in vars(args).items() if isinstance(v, (int, float))}
+    return numbers | {"gain": 0.05, "lipschitz": 1.0}
+
+
+def trained(args, layout: str, method: str, seed: int) -> list:
     """The rows of one training; its problem is written first where that was not done."""
     print(f"{method}, seed {seed}", file=sys.stderr)
-    config = {k: v for k, v in vars(args).items() if isinstance(v, (int, float))}
-    file = pathlib.Path(args.output).resolve() / f"problem-{seed}.npz"
-    config |= {"seed": seed, "problem": str(file), "gradient": METHODS[method]}
-    config |= {"gain": 0.05, "lipschitz": 1.0, "layout": args.peer_layout}
+    config = options_of(args) | {"seed": seed, "gradient": METHODS[method], "layout": layout}
+    mark = zlib.crc32(json.dumps([config[name] for name in PROBLEM]).encode())
+    file = pathlib.Path(args.output).resolve() / f"problem-{mark:08x}.npz"
+    config["problem"] = str(file)
     if not file.exists():
         once("tf_jfb", sys.executable, config, "write")
     if METHODS[method]:

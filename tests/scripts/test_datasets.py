@@ -19,7 +19,10 @@ def trainings(alone):
 
 
 def test_every_training_on_every_test_set_and_no_training_twice(tmp_path, trainings):
-    options = [f"--train=faces={tmp_path}", f"--test=faces={tmp_path}", "--seeds", "0", "2"]
+    for split in ("train", "test"):
+        (tmp_path / "faces" / split).mkdir(parents=True)
+    faces = f"faces={tmp_path / 'faces'}"
+    options = ["--train", faces, "--test", faces, "--seeds", "0", "2"]
     options += ["--output", tmp_path / "out"]
     ran = script(NAME, *options)
     assert ran.returncode == 0, ran.stderr
@@ -34,4 +37,8 @@ def test_every_training_on_every_test_set_and_no_training_twice(tmp_path, traini
 def test_folders_are_looked_for_before_a_training(tmp_path, trainings):
     ran = script(NAME, "--train", "faces=/nowhere", "--output", tmp_path / "new")
     assert ran.returncode == 2 and "NAME=FOLDER of a folder that exists" in ran.stderr
+    (tmp_path / "flat").mkdir()
+    flat = f"faces={tmp_path / 'flat'}"
+    ran = script(NAME, "--train", flat, "--test", flat, "--output", tmp_path / "new")
+    assert ran.returncode == 2 and "images of 'faces' are trained on" in ran.stderr
     assert not trainings and not (tmp_path / "new").exists()

@@ -15,13 +15,15 @@ def study(alone, monkeypatch):
     alone(lambda *case: {})  # none is its own process
     import studies.time_to_quality as study
 
-    def trained(args, method, seed):
+    def trained(args, layout, method, seed):
+        assert layout == "contiguous"
         study.asked.append((method, seed))
         gain = {"JFB": 2.0, "torchdeq": 1.0}[method] + 0.1 * seed
-        return [{"seconds": 10.0 * i, "steps": 1 + 20 * i, "psnr": 20 + gain * i} for i in range(7)]
+        return [{"seconds": 10.0 * i, "steps": 20 * i, "psnr": 20 + gain * i} for i in range(7)]
 
     study.asked = []
     monkeypatch.setattr(study, "trained", trained)
+    monkeypatch.setattr(study, "layout_of_peer", lambda args: "contiguous")
     return study
 
 
@@ -29,11 +31,13 @@ def test_every_method_and_seed_and_none_twice(tmp_path, study):
     options = ["--methods", "JFB", "torchdeq", "--seeds", "0", "2", "--output", tmp_path]
     ran = script(NAME, *options)
     assert ran.returncode == 0, ran.stderr
-    assert "| JFB | 22.10 ± 0.10 | 24.20 ± 0.20 | 32.60 ± 0.60 | 2.02 |" in ran.stdout
-    assert "| torchdeq | 21.10 ± 0.10 | 22.20 ± 0.20 | 26.60 ± 0.60 | 2.02 |" in ran.stdout
+    assert "| JFB | 22.10 ± 0.10 | 24.20 ± 0.20 | 32.60 ± 0.60 | 2 |" in ran.stdout
+    assert "| torchdeq | 21.10 ± 0.10 | 22.20 ± 0.20 | 26.60 ± 0.60 | 2 |" in ran.stdout
     assert study.asked == [("JFB", 0), ("torchdeq", 0), ("JFB", 2), ("torchdeq", 2)]
     assert (tmp_path / "time_to_quality.png").stat().st_size > 5_000
     assert script(NAME, *options).stdout == ran.stdout and len(study.asked) == 4  # all were kept
+    ran = script(NAME, *options, "--batch", "9", "--images", "8")
+    assert ran.returncode == 2 and "--batch must be <= --images" in ran.stderr
     ran = script(NAME, *options, "--batch", "3")
     assert ran.returncode == 2 and "is of other options" in ran.stderr
 
@@ -60,7 +64,7 @@ def test_the_loop_times_steps_alone_and_takes_the_batches_of_its_seed(tmp_path, 
 
     config = {"problem": tmp_path / "p.npz", "batch": 2, "seed": 3, "seconds": 2.0, "every": 1.0}
     rows = training.train(step, lambda d: d, config)
-    assert [(row["seconds"], row["steps"]) for row in rows] == [(0.0, 1), (1.0, 3), (2.0, 5)]
+    assert [(row["seconds"], row["steps"]) for row in rows] == [(0.0, 0), (1.0, 3), (2.0, 5)]
     assert [row["psnr"] for row in rows] == pytest.approx([20.0] * 3, abs=1e-4)
     assert sorted(sum(seen[:3], [])) == [0, 1, 2, 3, 4, 5] and len(seen) == 5
     del sys.modules["training"]

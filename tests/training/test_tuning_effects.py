@@ -5,7 +5,12 @@ import itertools
 import numpy as np
 import pytest
 
-from tf_jfb.training.tuning_effects import effects_table, main_effects, plot_effects
+from tf_jfb.training.tuning_effects import (
+    _levels,
+    effects_table,
+    main_effects,
+    plot_effects,
+)
 
 SPACE = {
     "m": [1, 5],
@@ -30,8 +35,7 @@ def trials(scale=0.0, repeats=2):
 
 
 def test_effects_are_those_the_trials_were_made_from():
-    others = [trial(1, RATES[0], None, 9.0, failure="x"), trial(1, RATES[0], None, 9.0, epochs=1)]
-    effects = main_effects(trials() + others, SPACE)
+    effects = main_effects([*trials(), trial(1, RATES[0], None, 9.0, failure="x")], SPACE)
     assert list(effects) == ["learning_rate", "m", "lipschitz"]  # by what they move
     rate = effects["learning_rate"]
     assert list(rate) == ["0.0001 to 0.001", "0.001 to 0.01", "0.01 to 0.1"]
@@ -41,7 +45,9 @@ def test_effects_are_those_the_trials_were_made_from():
             [found["psnr"][0] for found in levels.values()], wanted, atol=1e-9
         )
     assert effects["m"]["5"]["evaluations"][0] == pytest.approx(-2.0)
-    assert effects["m"]["5"]["trials"] == 12
+    assert [found["trials"] for found in effects["m"].values()] == [12, 12]
+    assert [found["failed"] for found in effects["m"].values()] == [1, 0]
+    assert effects["m"]["5"]["converged"] == (0.0, 0.0)  # all of them did
     assert list(effects["lipschitz"]) == ["none", "1.0"]
 
 
@@ -59,6 +65,27 @@ def test_intervals_hold_the_truth_and_shrink_with_the_trials():
     assert spread == pytest.approx(2.093 * np.sqrt(np.sum(rest**2) / free / 24), rel=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("entry", "values", "expected"),
+    [
+        (
+            {"min": 100, "max": 104},
+            [100, 102, 104],
+            ["100 to 101.3", "101.3 to 102.7", "102.7 to 104"],
+        ),
+        (
+            {"min": 1e-4, "max": 1e-1, "sampling": "log"},
+            [1e-4, 1e-3, 1e-2, 1e-1],
+            ["0.0001 to 0.001", "0.001 to 0.01", "0.01 to 0.1", "0.01 to 0.1"],
+        ),
+    ],
+)
+def test_thirds_of_a_range_have_names_of_their_own(entry, values, expected):
+    entry = {"sampling": "linear"} | entry
+    found = _levels("m", entry, [{"options": {"m": value}} for value in values])
+    assert [text for _, text in found] == expected
+
+
 def test_too_few_trials_or_options_that_go_together_give_none():
     assert main_effects([], SPACE) == {}
     assert main_effects(trials(repeats=1)[:9], SPACE) == {}
@@ -73,7 +100,7 @@ def test_too_few_trials_or_options_that_go_together_give_none():
 def test_table_and_figure(tmp_path):
     effects = main_effects(trials(), SPACE)
     header, rows = effects_table(effects)
-    assert header[:4] == ["option", "value", "trials", "PSNR (dB)"]
-    assert rows[1][:2] == ["learning_rate", "0.001 to 0.01"] and rows[1][3].startswith("+1.33 ± ")
+    assert header[:5] == ["option", "value", "trials", "failed", "PSNR (dB)"]
+    assert rows[1][:2] == ["learning_rate", "0.001 to 0.01"] and rows[1][4].startswith("+1.33 ± ")
     plot_effects(tmp_path / "effects.png", effects)
     assert (tmp_path / "effects.png").stat().st_size > 5000

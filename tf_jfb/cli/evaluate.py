@@ -18,6 +18,8 @@ examples:
 
 BOUNDARIES = ("zero", "circular", "photo")
 NOISE_FROM = ("telling", "image", "photons")
+WITH_DENOISER = ("plug-and-play", "annealed plug-and-play")
+BASELINES = ("Wiener", "Tikhonov", "TV", "Richardson-Lucy", *WITH_DENOISER)
 
 
 def add_arguments(p) -> None:
@@ -47,7 +49,9 @@ def add_arguments(p) -> None:
     p.add_argument("--batch", type=int, default=8, help="images per batch")
     p.add_argument("--seed", type=int, default=0, help="of the noise")
     which = p.add_mutually_exclusive_group()
-    which.add_argument("--baselines", nargs="+", metavar="NAME", help="by the names of the tables")
+    which.add_argument(
+        "--baselines", nargs="+", metavar="NAME", help=f"default all: {', '.join(BASELINES)}"
+    )
     which.add_argument("--no-baselines", action="store_true", help="the models and input alone")
     p.add_argument(
         "--output",
@@ -101,6 +105,7 @@ def _add_tellings(p) -> None:
 
 def run(args) -> None:
     check_folders(args.output, args.figure, args.curves)
+    _check_baselines(args)
     import_tensorflow(keep_memory=True)
     from tf_jfb.evaluation import Comparison, evaluate
     from tf_jfb.evaluation.protocols import PROTOCOLS
@@ -111,13 +116,18 @@ def run(args) -> None:
         )
     options = {n: v for n, v in vars(args).items() if n not in ("run", "flags", "command")}
     options["baselines"] = not options.pop("no_baselines")
-    candidates = _candidates(evaluate.CANDIDATES, args.baselines)
+    known = evaluate.CANDIDATES
+    candidates = {name: known[name] for name in args.baselines or known}
     print(evaluate.markdown(evaluate.compare(Comparison(**options), candidates=candidates)))
 
 
-def _candidates(known: dict, names) -> dict:
-    """Those of the baselines that were asked for."""
-    unknown = [name for name in names or () if name not in known]
+def _check_baselines(args) -> None:
+    """Refuses names of none, and of those that would not run."""
+    names = args.baselines or ()
+    unknown = [name for name in names if name not in BASELINES]
     if unknown:
-        raise ValueError(f"`baselines` must be among {', '.join(known)}. Received: {unknown}")
-    return {name: known[name] for name in names or known}
+        raise ValueError(f"`baselines` must be among {', '.join(BASELINES)}. Received: {unknown}")
+    if args.denoiser is None and set(names) & set(WITH_DENOISER):
+        raise ValueError(f"`baselines` of plug-and-play need a `denoiser`. Received: {names}")
+    if names and str(args.protocol).startswith("denoise"):
+        raise ValueError(f"`baselines` must be left out: {args.protocol} has none")

@@ -7,7 +7,7 @@ from tf_jfb._validate import check, make_plain
 from tf_jfb.evaluation.methods import NOISE_FROM
 from tf_jfb.evaluation.protocols import BOUNDARIES, PROTOCOLS, Protocol
 from tf_jfb.evaluation.tellings import TELLINGS, Telling
-from tf_jfb.exported import check_options
+from tf_jfb.exported import check_ensemble, check_options
 
 _PATHS = ("path", "tuning_path", "kernels", "denoiser", "output", "figure", "curves")
 
@@ -55,6 +55,7 @@ class Comparison:
         self._check_names()
         self._check_numbers()
         check_options(self.rtol, self.max_evaluations)
+        check_ensemble(self.ensemble)
 
     @property
     def problem(self) -> Protocol:

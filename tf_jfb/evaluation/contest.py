@@ -102,8 +102,10 @@ def _opened(comparison) -> dict:
     """{name: Exported}."""
     own = comparison
     how = (own.rtol, own.max_evaluations, own.refine_kernel, own.noise_from, own.ensemble)
-    models = {n: Exported(ExportedModel.open(path), *how) for n, path in own.names().items()}
+    mean = f", mean of {own.ensemble}" if own.ensemble > 1 else ""
+    models = {n + mean: Exported(ExportedModel.open(p), *how) for n, p in own.names().items()}
     opened = [method.model for method in models.values()]
+    check(own.ensemble == 1 or opened, "`ensemble` needs a `model`.", ensemble=own.ensemble)
     for model in opened:
         check_ensemble(own.ensemble, model)
     check(

@@ -11,34 +11,38 @@ from tf_jfb._validate import check
 from tf_jfb.operators import kernels
 
 SIZES = (1, 2, 4, 8)  # all turns by 90 degrees from 4 on, mirrored too with 8
+WORST = ("evaluations", "residual", "status")
 _TURNED = ("image", "mask", "kernel")  # [B, rows, columns, ...]
 
 
-def check_ensemble(ensemble, model) -> None:
-    """Raises ValueError if it is none of SIZES, or the model's one blur is not that of a turn."""
+def check_ensemble(ensemble, model=None) -> None:
+    """Raises ValueError if it is none of SIZES, or the model's one blur changes when it is turned.
+
+    Without a `model` only the first is looked at.
+    """
     check(ensemble in SIZES, "`ensemble` must be 1, 2, 4 or 8.", ensemble=ensemble)
     check(
-        ensemble == 1 or model.takes_kernel or _symmetric(model.config),
+        ensemble == 1 or model is None or model.takes_kernel or _symmetric(model.config),
         "`ensemble` must be 1: the model was made for one blur, which is not known to be the same "
         "when it is turned and mirrored.",
         ensemble=ensemble,
     )
 
 
-def averaged(run, inputs: dict, ensemble: int) -> dict:
-    """What `run(inputs)` returns, `restored` being the mean over so many turns of `inputs`.
+def averaged(run, inputs: dict, ensemble: int, trace: bool) -> dict:
+    """What `run(inputs, trace)` returns, `restored` being the mean over so many turns of `inputs`.
 
     Of every image the most evaluations, the largest residual and the worst status; a trace is that
     of the image as it lies.
     """
     if "kernel" in inputs:
         inputs = inputs | {"kernel": _odd(inputs["kernel"], inputs["image"].shape)}
-    outs = [run(_all_turned(inputs, number)) for number in range(ensemble)]
-    turned_back = [_turned_back(out["restored"], number) for number, out in enumerate(outs)]
-    worst = {
-        n: np.max([out[n] for out in outs], axis=0) for n in ("evaluations", "residual", "status")
-    }
-    return outs[0] | worst | {"restored": np.mean(turned_back, axis=0)}
+    whole = run(inputs, trace)
+    for number in range(1, ensemble):
+        out = run(_all_turned(inputs, number), False)
+        whole["restored"] = whole["restored"] + _turned_back(out["restored"], number)
+        whole |= {name: np.maximum(whole[name], out[name]) for name in WORST}
+    return whole | {"restored": whole["restored"] / np.float32(ensemble)}
 
 
 def _all_turned(inputs, number) -> dict:

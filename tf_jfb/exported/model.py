@@ -137,7 +137,8 @@ class ExportedModel:
             max_evaluations: cap of the solve, a number or [B]; default the model's own.
             trace: also return the residual of every evaluation (see `trace`).
             ensemble: 2, 4 or 8 for the mean of as many restorations of the image, turned and
-                mirrored, which is nearer to the scene; the record has the worst of each figure.
+                mirrored, which is nearer to the scene; the record has the worst of each figure,
+                the trace of the image as it lies.
 
         Returns:
             `image` as float32, `evaluations`, `residual` and `status`: arrays [B], or the numbers
@@ -168,7 +169,7 @@ class ExportedModel:
         The options may have a batch axis whether or not the export knows one.
         """
         if ensemble > 1:
-            return averaged(lambda turned: self.run(turned, boundary, trace), inputs, ensemble)
+            return averaged(lambda i, t: self.run(i, boundary, t), inputs, ensemble, trace)
         photo = boundary == "photo"
         program = self._signature(("deblur", "restore"), photo)
         if trace:

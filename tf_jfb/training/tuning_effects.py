@@ -16,49 +16,54 @@ def main_effects(rows: list, space: dict) -> dict:
     r"""How far each level of an option lies from the mean of its levels, the others held.
 
     A level is a choice, or a third of a range on its own scale. The figures y of the trials that
-    did not fail, and were trained for longest, are fitted by the additive model
+    did not fail are fitted by the additive model
     $y = \mu + \sum_k a_{k, l_k} + \epsilon$ with $\sum_l a_{k,l} = 0$ for every option k, by
-    least squares; intervals are those of Student's t.
+    least squares; intervals are those of Student's t. Both take the options to have been drawn
+    independently of each other and of the figures, as a random search does.
 
     Args:
-        rows: records of trials, as `read_trials` returns them.
+        rows: records of trials of one length, as `read_trials` returns them.
         space: the checked space of the search.
 
     Returns:
-        {option: {level: {"trials": how many, figure: (effect, half its 95 % interval)}}} for every
-        figure of FIGURES, the option that moves PSNR most first; empty where there are too few
-        trials, or the options did not vary independently.
+        {option: {level: {"trials": how many, "failed": how many more, figure: (effect, half its
+        95 % interval)}}} for every figure of FIGURES, the option that moves PSNR most first; empty
+        where there are too few trials, or the options did not vary independently.
     """
     done = [row for row in rows if row["failure"] is None]
-    whole = [row for row in done if row["epochs"] == max(r["epochs"] for r in done)]
-    levels = {name: _levels(name, entry, whole) for name, entry in space.items()}
+    levels = {name: _levels(name, entry, done) for name, entry in space.items()}
     levels = {name: found for name, found in levels.items() if len(set(found)) > 1}
-    columns = {name: sorted(set(found), key=_place) for name, found in levels.items()}
-    design, contrasts = _design(levels, columns, len(whole))
-    free = len(whole) - design.shape[1]
+    columns = {name: sorted(set(found)) for name, found in levels.items()}
+    design, contrasts = _design(levels, columns, len(done))
+    free = len(done) - design.shape[1]
     if not levels or free < SPARE or np.linalg.matrix_rank(design) < design.shape[1]:
         return {}
+    failed = [row for row in rows if row["failure"] is not None]
+    lost = {name: _levels(name, space[name], failed) for name in levels}
     effects: dict = {
-        name: {level[1]: {"trials": found.count(level)} for level in columns[name]}
+        name: {
+            level: {"trials": found.count(level), "failed": lost[name].count(level)}
+            for level in columns[name]
+        }
         for name, found in levels.items()
     }
     for figure in FIGURES:
-        values = np.array([row[figure] for row in whole], np.float64)
-        for (name, level), estimate in zip(
-            contrasts, _estimates(design, contrasts.values(), values, free), strict=True
-        ):
-            effects[name][level[1]][figure] = estimate
-    return dict(sorted(effects.items(), key=lambda item: -_spread(item[1])))
+        values = np.array([row[figure] for row in done], np.float64)
+        found = _estimates(design, contrasts.values(), values, free)
+        for (name, level), estimate in zip(contrasts, found, strict=True):
+            effects[name][level][figure] = estimate
+    ordered = sorted(effects.items(), key=lambda item: -_spread(item[1]))
+    return {name: {text: found for (_, text), found in each.items()} for name, each in ordered}
 
 
 def effects_table(effects: dict) -> tuple:
     """(header, rows) of a table of them."""
     rows = [
-        [name, level, found["trials"], *(_signed(*found[figure]) for figure in FIGURES)]
+        [name, level, found["trials"], found["failed"], *(_signed(*found[f]) for f in FIGURES)]
         for name, levels in effects.items()
         for level, found in levels.items()
     ]
-    return ["option", "value", "trials", *FIGURES.values()], rows
+    return ["option", "value", "trials", "failed", *FIGURES.values()], rows
 
 
 def plot_effects(path, effects: dict) -> None:
@@ -85,18 +90,13 @@ def _levels(name, entry, rows) -> list:
     values = [row["options"][name] for row in rows]
     if isinstance(entry, list):
         choices = [str(number(name, value)) for value in entry]
-        return [
-            (choices.index(str(value)), "none" if value is None else str(value)) for value in values
-        ]
+        return [(choices.index(str(v)), "none" if v is None else str(v)) for v in values]
     scale, back = (math.log, math.exp) if entry["sampling"] == "log" else (float, float)
     low, wide = scale(entry["min"]), scale(entry["max"]) - scale(entry["min"])
-    ends = [back(low + wide * i / PARTS) for i in range(PARTS + 1)]
-    places = [min(int(PARTS * (scale(value) - low) / wide), PARTS - 1) for value in values]
-    return [(i, f"{ends[i]:.2g} to {ends[i + 1]:.2g}") for i in places]
-
-
-def _place(level) -> int:
-    return level[0]
+    ends = [f"{back(low + wide * i / PARTS):.4g}" for i in range(PARTS + 1)]
+    # Of a value on a bound between two, rounding is not to decide.
+    places = [int(PARTS * (scale(value) - low) / wide + 1e-9) for value in values]
+    return [(i, f"{ends[i]} to {ends[i + 1]}") for i in np.minimum(places, PARTS - 1).tolist()]
 
 
 def _design(levels, columns, count) -> tuple:
@@ -115,6 +115,8 @@ def _design(levels, columns, count) -> tuple:
 
 
 def _estimates(design, contrasts, values, free) -> list:
+    if np.ptp(values) == 0:  # nothing but rounding would be left
+        return [(0.0, 0.0) for _ in contrasts]
     inverse = np.linalg.inv(design.T @ design)
     fitted = inverse @ design.T @ values
     variance = np.sum((values - design @ fitted) ** 2) / free

@@ -33,7 +33,7 @@ RESULTS = {
 
 
 def write_report(output) -> dict:
-    """Writes them from the records of the trials done so far.
+    """Writes report.md and what goes with it from the records of the trials done so far.
 
     Returns:
         The best trial's record: `trial`, PARTS, and its `options` of Config.
@@ -49,7 +49,8 @@ def write_report(output) -> dict:
     best = rows[0] if rows[0]["failure"] is None else None
     _write_table(output / "trials.csv", rows, search["space"])
     plot_trials(output / "trials.png", rows, search["space"])
-    effects = main_effects(rows, search["space"])
+    drawn = search["method"] == "random"  # the others draw where it was good, and stop the rest
+    effects = main_effects(rows, search["space"]) if drawn else {}
     if effects:
         plot_effects(output / "effects.png", effects)
     (output / "report.md").write_text(_report(output, search, rows, effects))
