@@ -35,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     add("--steps", type=int, default=400, help="of every training (%(default)s)")
     add("--batch", type=int, default=8, help="crops per step (%(default)s)")
     add("--crop", type=int, default=64, help="their side (%(default)s)")
+    add("--learning-rate", type=float, default=3e-4, help="the highest, Adam's (%(default)s)")
     add("--seeds", type=int, nargs="+", default=[0], help="of every training")
     add("--images", type=int, default=16, help="test images, the middle 128 x 128 (%(default)s)")
     add("--size", type=int, default=512, help="side of the image that is timed (%(default)s)")
@@ -57,7 +58,7 @@ def main() -> None:
     if missing:
         raise ValueError(f"--peer-python needs deepinv: {missing['deepinv']}")
     folder = pathlib.Path(args.output)
-    names = ("path", "steps", "batch", "crop", "images", "size", "threads")
+    names = ("path", "steps", "batch", "crop", "learning_rate", "images", "size", "threads")
     asked = {name: getattr(args, name) for name in names}
     cases = [(network, seed) for network in args.networks for seed in args.seeds]
     found = _kept.measured(folder, asked, cases)
@@ -83,6 +84,7 @@ def case(args, text: str, seed: int) -> dict:
 
     from tf_jfb.training import Config, train_denoiser
 
+    tf.get_logger().setLevel("ERROR")  # the counting of operations is of an older interface
     tf.config.threading.set_intra_op_parallelism_threads(args.threads)
     (scales, blocks), data = parsed(text), {"data": "dead-leaves", "size": max(64, args.crop)}
     if args.path:
@@ -98,7 +100,7 @@ def case(args, text: str, seed: int) -> dict:
         denoiser_noise=0.003,
         denoiser_noise_high=0.2,
         loss="mae",
-        learning_rate=1e-3,
+        learning_rate=args.learning_rate,
         warmup=args.steps // 10,
         validation=8,
         seed=seed,
@@ -200,9 +202,12 @@ def draw(results: dict, path) -> None:
     for network, runs in results.items():
         for run in runs:
             axis.plot(run["mflop"], run["psnr"], "C0o")
-        where = {"xytext": (5, -12), "textcoords": "offset points"}
-        axis.annotate(network, (runs[0]["mflop"], runs[0]["psnr"]), **where)
+        where = {"xytext": (0, 7), "textcoords": "offset points", "ha": "center"}
+        axis.annotate(network, (runs[0]["mflop"], max(run["psnr"] for run in runs)), **where)
+    axis.margins(0.15, 0.12)
     axis.set(xscale="log", xlabel="MFLOP per pixel and evaluation", ylabel="PSNR (dB)")
+    axis.set_xticks([0.1, 0.2, 0.5, 1, 2], ["0.1", "0.2", "0.5", "1", "2"])
+    axis.minorticks_off()
     axis.grid(alpha=0.3)
     figure.savefig(path, dpi=110)
     plt.close(figure)

@@ -75,12 +75,14 @@ def plot_effects(path, effects: dict) -> None:
         for axis, (name, levels) in zip(axes[i], effects.items(), strict=True):
             means, halves = zip(*(found[shown] for found in levels.values()), strict=True)
             axis.axhline(0, color="0.7", lw=1)
-            axis.errorbar(list(levels), means, halves, fmt="o-", capsize=3)
+            texts = [level.replace(" to ", "\nto ") for level in levels]
+            axis.errorbar(texts, means, halves, fmt="o-", capsize=3)
+            axis.margins(x=0.15)
             axis.grid(alpha=0.3)
+            axis.tick_params(axis="x", labelsize=8)
             if i:
                 axis.set_xlabel(name)
-                axis.tick_params(axis="x", rotation=30)
-        axes[i][0].set_ylabel(f"{FIGURES[shown]}, from the mean")
+        axes[i][0].set_ylabel(f"{FIGURES[shown]}\nfrom the mean")
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
