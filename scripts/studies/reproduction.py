@@ -17,7 +17,7 @@ import _cli
 EXAMPLE = """
 example:
   python scripts/train.py --config scripts/configs/paper.yaml --path CELEBA --steps 25 \\
-      --epochs 4000 --run runs/paper          # may be stopped
+      --epochs 400 --validation 16 --run runs/paper          # may be stopped
   python scripts/export.py runs/paper -o PAPER/1
   python scripts/evaluate.py --protocol celeba-g5s5 --path CELEBA --images 100 --tuning 12 \\
       --model PAPER --output paper.json
