@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from commands import script
+from commands import process, script
 
 NAME = "studies/frontier.py"
 ROW = {"parameters": 1.234, "mflop": 0.5, "psnr": 31.0, "seconds": 3.5}
@@ -23,8 +23,9 @@ def test_a_row_for_every_network_and_none_trained_twice(tmp_path, alone):
 
 @pytest.mark.slow
 def test_one_network(tmp_path):
+    """In a process of its own, whose threads it sets."""
     options = ["--steps", "1", "--batch", "1", "--images", "1", "--size", "32", "--crop", "16"]
-    ran = script(NAME, "--one", "4:6x1", "0", *options, "--output", tmp_path)
+    ran = process(NAME, "--one", "4:6x1", "0", *options, "--output", tmp_path)
     assert ran.returncode == 0, ran.stderr
     row = json.loads(ran.stdout.splitlines()[-1])
     # Two for every weight of a 3 x 3 convolution; the second scale has a quarter of the pixels.
