@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tf_jfb import Status
-from tf_jfb.exported import ExportedModel, check_ensemble
+from tf_jfb.data import Photo
+from tf_jfb.exported import ExportedModel, check_ensemble, deblur_photo
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.random((14, 10, 3), np.float32)
@@ -53,6 +54,19 @@ def test_a_kernel_of_even_sides_keeps_its_origin(model):
     np.testing.assert_array_equal(own, odd)
     with pytest.raises(ValueError, match="even side must be smaller than the image"):
         model.restore(IMAGE, kernel=np.ones([14, 10], np.float32), ensemble=2, **TOLD)
+
+
+def test_options_of_every_image_and_channels_of_their_own(model):
+    images, levels = np.stack([IMAGE, IMAGE[::-1]]), [0.02, 0.1]
+    told = {"kernel": KERNEL, "ensemble": 2, "rtol": 1e-3, "max_evaluations": 12}
+    both = model.restore(images, noise=levels, **told).image
+    for image, level, restored in zip(images, levels, both, strict=True):
+        alone = model.restore(image, noise=level, **told).image
+        np.testing.assert_allclose(restored, alone, atol=2e-6)
+    photo = Photo(np.concatenate([IMAGE, IMAGE[..., :1]], axis=-1))
+    pixels = deblur_photo(model, photo, noise=0.02, **told).photo.pixels
+    grey = model.restore(IMAGE[..., 1:2], noise=0.02, **told).image
+    np.testing.assert_allclose(pixels[..., 1:2], np.clip(grey, 0, 1), atol=2e-6)
 
 
 def test_what_is_no_ensemble_is_refused(model):
