@@ -82,6 +82,23 @@ def run_alone(*case) -> dict:
     return json.loads(ran.stdout.splitlines()[-1])
 
 
+def add_solve(p) -> None:
+    """The options of every solve by an exported model."""
+    p.add_argument("--rtol", type=float, help="relative tolerance; else the model's")
+    p.add_argument("--max-evaluations", type=int, help="cap of the solve; else the model's")
+
+
+def add_ensemble(p) -> None:
+    """The option of how many solves are one restoration."""
+    p.add_argument(
+        "--ensemble",
+        type=int,
+        choices=(1, 2, 4, 8),
+        default=1,
+        help="mean of so many restorations, turned and mirrored: better, in as many times the time",
+    )
+
+
 def add_light(p) -> None:
     """The option of what was blurred, of photographs."""
     p.add_argument(

@@ -6,7 +6,14 @@ report.csv that names status, residual, evaluations, noise and seconds of each.
 
 import pathlib
 
-from tf_jfb.cli._shared import add_light, check_figure, check_folders, import_tensorflow
+from tf_jfb.cli._shared import (
+    add_ensemble,
+    add_light,
+    add_solve,
+    check_figure,
+    check_folders,
+    import_tensorflow,
+)
 
 EXAMPLE = """
 examples:
@@ -57,15 +64,8 @@ def add_arguments(p) -> None:
 
 
 def _add_solve(solve) -> None:
-    solve.add_argument("--rtol", type=float, help="relative tolerance; else the model's")
-    solve.add_argument("--max-evaluations", type=int, help="cap of the solve; else the model's")
-    solve.add_argument(
-        "--ensemble",
-        type=int,
-        choices=(1, 2, 4, 8),
-        default=1,
-        help="mean of so many restorations, turned and mirrored: better, in as many times the time",
-    )
+    add_solve(solve)
+    add_ensemble(solve)
     solve.add_argument("--tile", type=int, help="side of the tiles of large images, pixels")
     solve.add_argument("--memory", type=float, metavar="GIB", help="at most; else 0.7 of the free")
 

@@ -1,6 +1,6 @@
 """Compare exported models with baselines on the same degraded test images."""
 
-from tf_jfb.cli._shared import check_folders, import_tensorflow
+from tf_jfb.cli._shared import add_ensemble, add_solve, check_folders, import_tensorflow
 
 EXAMPLE = """
 examples:
@@ -43,7 +43,8 @@ def add_arguments(p) -> None:
         help="of the images; default the protocol's",
     )
     _add_tellings(p)
-    _add_solve(p)
+    add_solve(p)
+    add_ensemble(p)
     p.add_argument("--images", type=int, default=1000, help="test images, at most")
     p.add_argument("--tuning", type=int, default=40, help="training images that tune baselines")
     p.add_argument("--batch", type=int, default=8, help="images per batch")
@@ -60,18 +61,6 @@ def add_arguments(p) -> None:
     )
     p.add_argument("--figure", help="write a picture of the first images here")
     p.add_argument("--curves", help="write a picture of the first images' residuals here")
-
-
-def _add_solve(p) -> None:
-    p.add_argument("--rtol", type=float, help="relative tolerance; else the model's")
-    p.add_argument("--max-evaluations", type=int, help="cap of the solve; else the model's")
-    p.add_argument(
-        "--ensemble",
-        type=int,
-        choices=(1, 2, 4, 8),
-        default=1,
-        help="the models' means of so many restorations, turned and mirrored",
-    )
 
 
 def _add_tellings(p) -> None:

@@ -62,7 +62,7 @@ def _turned_back(array, number) -> np.ndarray:
 
 
 def _odd(kernel, shape) -> np.ndarray:
-    """With zeros after even sides, whose origin, index size // 2, a turn would move."""
+    """Of odd sides, for a turn would move the origin, index size // 2, of even ones."""
     sides = [side + 1 - side % 2 for side in kernel.shape[1:]]
     check(
         all(k <= n for k, n in zip(sides, shape[1:3], strict=True)),
@@ -70,8 +70,7 @@ def _odd(kernel, shape) -> np.ndarray:
         kernel=kernel.shape[1:],
         image=tuple(shape[1:3]),
     )
-    after = [(0, side - old) for side, old in zip(sides, kernel.shape[1:], strict=True)]
-    return np.pad(kernel, [(0, 0), *after])
+    return np.stack([kernels.padded(one, sides) for one in kernel])
 
 
 def _symmetric(config) -> bool:
