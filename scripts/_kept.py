@@ -1,7 +1,9 @@
 """What a study has measured, kept beside its figure: the same command goes on where it stopped."""
 
 import json
+import math
 import pathlib
+import statistics
 
 import _cli
 
@@ -26,3 +28,9 @@ def measured(folder, asked: dict, cases, measure=None) -> dict:
             results[name] = (measure or _cli.run_alone)(*case)
             file.write_text(json.dumps({"asked": asked, "results": results}, indent=1))
     return {case: results[name] for case, name in names.items()}
+
+
+def mean_and_error(values) -> tuple:
+    """(mean, its standard error) over seeds; of one value the error is NaN."""
+    spread = statistics.stdev(values) if len(values) > 1 else math.nan
+    return statistics.fmean(values), spread / math.sqrt(len(values))

@@ -15,6 +15,11 @@ from torch.nn import functional
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
 
+def planes(images) -> torch.Tensor:
+    """[B, H, W, C] of NumPy or PyTorch as [B, C, H, W]."""
+    return torch.as_tensor(images).permute(0, 3, 1, 2).contiguous()
+
+
 def blur(x: torch.Tensor) -> torch.Tensor:
     """5x5 Gaussian blur of standard deviation 5 with zero padding, its own adjoint."""
     taps = torch.exp(-0.5 * (torch.arange(-2.0, 3.0, device=x.device) / 5.0) ** 2)

@@ -34,9 +34,14 @@ class Model(nn.Module):
 
     def forward(self, d: torch.Tensor) -> torch.Tensor:
         self.network.fold()
+        T, right = self.problem(d)
+        return self.deq(T, right, solver_kwargs={"m": 5})[0][-1]
+
+    def problem(self, d: torch.Tensor) -> tuple:
+        """(T, A^T d), the network being folded."""
         eta, right = self.log_eta.exp(), blur(d)
 
         def T(x):
             return x - eta * (blur(blur(x)) - right + self.network(x))
 
-        return self.deq(T, right, solver_kwargs={"m": 5})[0][-1]
+        return T, right

@@ -8,7 +8,7 @@ import functools
 import numpy as np
 import torch
 from torch.nn import functional
-from torch_map import LAYOUTS
+from torch_map import LAYOUTS, planes
 from torchdeq import get_deq
 from worker_torchdeq import versions as versions
 
@@ -33,7 +33,7 @@ class Solve:
             f_tol=config["tolerance"],
             f_stop_mode="rel",
         ).eval()
-        error = (self.T(self.T.right) - _planes(arrays["mapped"])).abs().max().item()
+        error = (self.T(self.T.right) - planes(arrays["mapped"])).abs().max().item()
         if not error <= 1e-4:
             raise ValueError(f"T must agree between the libraries to 1e-4. Received: {error:.2g}")
 
@@ -63,7 +63,7 @@ class Map:
         ]
         names = ("gain", "eta", "rho", "bound", "iterations")
         self.scalars = {name: arrays[name].item() for name in names if name in arrays}
-        d = _planes(arrays["d"])
+        d = planes(arrays["d"])
         self.taps = arrays["taps"].view(1, 1, -1, 1).repeat(d.shape[1], 1, 1, 1)
         self.right, self.evaluations = self.blur(d), 0
 
@@ -98,7 +98,3 @@ class Map:
             step = new * ratio * step + 2.0 * new / half * residual
             x, ratio = x + step, new
         return x
-
-
-def _planes(x: torch.Tensor) -> torch.Tensor:
-    return x.permute(0, 3, 1, 2).contiguous()

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 from torch.nn import functional
-from torch_map import blur
+from torch_map import planes
 from torchdeq import get_deq
 from training import train
 from worker_torchdeq import Model
@@ -25,14 +25,14 @@ def _train(config: dict) -> list:
     def step(blurred, sharp):
         model.train()
         optimizer.zero_grad()
-        loss = functional.mse_loss(model(_planes(blurred)), _planes(sharp))
+        loss = functional.mse_loss(model(planes(blurred)), planes(sharp))
         loss.backward()
         optimizer.step()
         loss.item()
 
     def restore(blurred):
         with torch.inference_mode():
-            return model.eval()(_planes(blurred)).permute(0, 2, 3, 1).numpy()
+            return model.eval()(planes(blurred)).permute(0, 2, 3, 1).numpy()
 
     return train(step, restore, config)
 
@@ -52,13 +52,8 @@ def _model(config: dict) -> Model:
             layer.kernel.copy_(torch.from_numpy(arrays[f"kernel_{i}"]).permute(3, 2, 0, 1))
         for _ in range(POWER):
             model.network.fold()
-        d, mapped = _planes(arrays["val_blurred"]), _planes(arrays["mapped"])
-        start = blur(d)
-        error = (start - blur(blur(start)) + blur(d) - model.network(start) - mapped).abs().max()
+        T, start = model.problem(planes(arrays["val_blurred"]))
+        error = (T(start) - planes(arrays["mapped"])).abs().max()
     if not error <= 1e-3:
         raise ValueError(f"T must agree between the libraries to 1e-3. Received: {error:.2g}")
     return model
-
-
-def _planes(x: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(x).permute(0, 3, 1, 2).contiguous()

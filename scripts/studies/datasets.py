@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import math
 import pathlib
 import statistics
 import sys
@@ -83,6 +82,7 @@ def named(texts) -> dict:
 
 def check_unseen(trained: dict, tested: dict) -> None:
     """Refuses to test on images that were trained on."""
+    _cli.import_tensorflow()
     from tf_jfb.data import split_folder
 
     seen = {split_folder(path, "train").resolve() for path in trained.values() if path}
@@ -144,9 +144,7 @@ def score(model, sharp) -> tuple:
 
 def summary(runs, test: str) -> tuple:
     """(mean, standard error) of PSNR over the seeds."""
-    values = [run["psnr"][test] for run in runs]
-    spread = statistics.stdev(values) if len(values) > 1 else math.nan
-    return statistics.fmean(values), spread / math.sqrt(len(values))
+    return _kept.mean_and_error([run["psnr"][test] for run in runs])
 
 
 def table(results: dict, tests: list) -> str:

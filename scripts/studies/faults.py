@@ -6,9 +6,7 @@ of a training; the other faults are measured on the model that was trained as it
 
 import argparse
 import json
-import math
 import pathlib
-import statistics
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -171,23 +169,17 @@ def train(args, model, batches, score) -> dict:
     return curves
 
 
-def summary(values) -> tuple:
-    """(mean, standard error) over the seeds."""
-    spread = statistics.stdev(values) if len(values) > 1 else math.nan
-    return statistics.fmean(values), spread / math.sqrt(len(values))
-
-
 def table(results: list) -> str:
     """Every fault with its figures with and without it, and their standard errors, as Markdown."""
     lines = ["| fault | measured | with it | without it |", "|---|---|---|---|"]
     for key, fault, measured, form in ROWS:
         cells = []
         for side in (0, 1):
-            mean, error = summary([result[key][side] for result in results])
+            mean, error = _kept.mean_and_error([result[key][side] for result in results])
             error = f" ± {error:{form}}" if error > 0 else ""
             cells.append(f"{mean:{form}}{error}")
         lines.append(f"| {fault} | {measured} | {' | '.join(cells)} |")
-    mean, _ = summary([result["start_psnr"] for result in results])
+    mean, _ = _kept.mean_and_error([result["start_psnr"] for result in results])
     return "\n".join([*lines, "", f"The trainings start at {mean:.2f} dB."])
 
 

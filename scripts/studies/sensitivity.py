@@ -4,7 +4,6 @@ import argparse
 import json
 import math
 import pathlib
-import statistics
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -133,8 +132,7 @@ def summary(runs: dict) -> dict:
     for name in SHOWN:
         values = [run[name] for run in good if math.isfinite(run.get(name, math.nan))]
         if values:
-            spread = statistics.stdev(values) if len(values) > 1 else math.nan
-            found[name] = (statistics.fmean(values), spread / math.sqrt(len(values)))
+            found[name] = _kept.mean_and_error(values)
     return found
 
 

@@ -131,21 +131,19 @@ def table(runs: dict, seconds: float) -> str:
     head = ["", *(f"after {t:g} s, PSNR (dB)" for t in times), "difference", "steps a second"]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for method, trainings in runs.items():
-        cells = [mean_and_error([after(rows, t) for rows in trainings]) for t in times]
+        cells = [cell([after(rows, t) for rows in trainings]) for t in times]
         pairs = zip(trainings, first, strict=True)
         gains = [after(rows, seconds) - after(other, seconds) for rows, other in pairs]
-        cells.append(mean_and_error(gains) if trainings is not first else "")
+        cells.append(cell(gains) if trainings is not first else "")
         rate = statistics.fmean(rows[-1]["steps"] / rows[-1]["seconds"] for rows in trainings)
         lines.append(f"| {method} | {' | '.join(cells)} | {rate:.3g} |")
     return "\n".join(lines)
 
 
-def mean_and_error(values: list) -> str:
-    """Their mean with its standard error."""
-    if len(values) < 2:
-        return f"{values[0]:.2f}"
-    error = statistics.stdev(values) / math.sqrt(len(values))
-    return f"{statistics.fmean(values):.2f} ± {error:.2f}"
+def cell(values: list) -> str:
+    """Their mean with its standard error, where there are several."""
+    mean, error = _kept.mean_and_error(values)
+    return f"{mean:.2f}" if math.isnan(error) else f"{mean:.2f} ± {error:.2f}"
 
 
 def draw(runs: dict, path) -> None:
