@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 
 import pytest
 
@@ -83,5 +84,15 @@ def test_a_fingerprint_sees_a_file_that_changed(tmp_path):
     (tmp_path / "a").write_text("1")
     before = fingerprint(tmp_path)
     assert fingerprint(tmp_path) == before and fingerprint(None) is None
-    (tmp_path / "a").write_text("12")
-    assert fingerprint(tmp_path) != before
+    for other in ("12", "2"):
+        (tmp_path / "a").write_text(other)
+        assert fingerprint(tmp_path) != before
+
+
+def test_a_fingerprint_is_that_of_a_copy(tmp_path):
+    for folder in ("here", "there"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a").write_text("1")
+    os.utime(tmp_path / "there" / "a", (0, 0))
+    assert fingerprint(tmp_path / "here") == fingerprint(tmp_path / "there")
+    assert fingerprint(tmp_path / "here" / "a") == fingerprint(tmp_path / "there" / "a")

@@ -10,6 +10,8 @@ import numpy as np
 from tf_jfb._files import write_text
 from tf_jfb._validate import check, refuse
 
+BEGINNING = 1 << 14  # bytes of a file that are looked at
+
 
 class Partial:
     """Records by key, each a line of JSON appended to OUTPUT.partial.jsonl.
@@ -87,13 +89,22 @@ class Partial:
 
 
 def fingerprint(path) -> str | None:
-    """Changes where a file of a folder, or a file, is another one: by names, sizes and times."""
+    """Changes where a file of a folder, or a file, is another one: by names, sizes and beginnings.
+
+    A copy elsewhere, or at another time, has the same.
+    """
     if path is None:
         return None
     path = pathlib.Path(path)
     files = sorted(f for f in path.rglob("*") if f.is_file()) if path.is_dir() else [path]
-    stats = [(str(f), s.st_size, s.st_mtime_ns) for f in files if f.exists() for s in [f.stat()]]
-    return hashlib.sha256(json.dumps(stats).encode()).hexdigest()
+    digest = hashlib.sha256()
+    for file in files:
+        if file.exists():
+            name = file.relative_to(path.parent if file == path else path)
+            digest.update(f"{name}\0{file.stat().st_size}\0".encode())
+            with open(file, "rb") as opened:
+                digest.update(opened.read(BEGINNING))
+    return digest.hexdigest()
 
 
 def _plain(value):
