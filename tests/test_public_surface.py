@@ -29,9 +29,9 @@ PUBLIC = {
     "tf_jfb.regularizers": "Correction Jacobian Regularizer",
     "tf_jfb.diagnostics": "GradientAudit audit_gradient",
     "tf_jfb.evaluation": "Comparison PROTOCOLS Protocol TELLINGS Telling evaluate report",
-    "tf_jfb.exported": "CONFIG_OF_EXPORT ExportedModel Restored check_ensemble check_options "
-    "deblur deblur_photo deblur_photos describe example_inputs export export_denoiser for_blur "
-    "load load_model shipped told_noise",
+    "tf_jfb.exported": "CONFIG_OF_EXPORT ENSEMBLES ExportedModel Restored check_ensemble "
+    "check_options deblur deblur_photo deblur_photos describe example_inputs export "
+    "export_denoiser for_blur load load_model shipped told_noise",
     "tf_jfb.serving": "bulk",
     "tf_jfb.solvers": "Anderson BiCGSTAB Broyden GMRES Picard Solution Solver Status solve",
     "tf_jfb.training": "AuditGradient Config Denoiser build_model load_config load_denoiser "

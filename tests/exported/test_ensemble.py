@@ -1,13 +1,16 @@
 """Means over turned and mirrored copies: what they are, and that they turn with the image."""
 
+import argparse
 import types
 
 import numpy as np
 import pytest
 
 from tf_jfb import Status
+from tf_jfb.cli._shared import add_ensemble
 from tf_jfb.data import Photo
-from tf_jfb.exported import ExportedModel, check_ensemble, deblur_photo
+from tf_jfb.exported import ENSEMBLES, ExportedModel, check_ensemble, deblur_photo
+from tf_jfb.operators import kernels
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.random((14, 10, 3), np.float32)
@@ -67,6 +70,23 @@ def test_options_of_every_image_and_channels_of_their_own(model):
     pixels = deblur_photo(model, photo, noise=0.02, **told).photo.pixels
     grey = model.restore(IMAGE[..., 1:2], noise=0.02, **told).image
     np.testing.assert_allclose(pixels[..., 1:2], np.clip(grey, 0, 1), atol=2e-6)
+
+
+def test_in_tiles_every_tile_is_an_ensemble(model, monkeypatch):
+    whole, asked = model.restore, []
+    spy = lambda *a, **told: asked.append(told["ensemble"]) or whole(*a, **told)  # noqa: E731
+    monkeypatch.setattr(model, "restore", spy)
+    photo = Photo(RNG.random((16, 300, 3), np.float32))
+    told = {"kernel": kernels.gaussian(3, 0.7), "noise": 0.05, "rtol": 0.0, "max_evaluations": 4}
+    tiled, alone = (deblur_photo(model, photo, tile=170, ensemble=n, **told) for n in (4, 1))
+    assert asked == [4] * (len(asked) // 2) + [1] * (len(asked) // 2) and len(asked) > 2
+    assert np.abs(tiled.photo.pixels - alone.photo.pixels).max() > 1e-4
+
+
+def test_the_command_offers_every_ensemble():
+    parser = argparse.ArgumentParser()
+    add_ensemble(parser)
+    assert parser._actions[-1].choices == ENSEMBLES
 
 
 def test_what_is_no_ensemble_is_refused(model):

@@ -77,6 +77,7 @@ def stamps(folder):
         ({"rtol": -1.0}, "`rtol` must be a finite number >= 0. Received: rtol=-1.0"),
         ({"max_evaluations": 0}, "`max_evaluations` must be an integer >= 1"),
         ({"light": "linaer"}, "`light` must be one of"),
+        ({"ensemble": 3}, "`ensemble` must be 1, 2, 4 or 8"),
         ({"batch": 0}, "`batch` must be >= 1"),
         ({"noise": 0.0}, "`noise` must lie in"),
         ({"kernel": "/no/such.png"}, "such.png"),
@@ -380,7 +381,7 @@ def test_a_model_of_any_blur_is_told_the_kernel(pipeline, tmp_path):
     folder = export(model, tmp_path / "m" / "1")
     for name, side in {"a": 16, "b": 16, "small": 4}.items():
         write(tmp_path / "in" / f"{name}.png", side, side, seed=side)
-    blur = {"kernel": "gaussian:5:1.0", "noise": 0.01}
+    blur = {"kernel": "gaussian:5:1.0", "noise": 0.01, "ensemble": 2}
     job = bulk.Job(f"{tmp_path}/in/*", folder.parent, tmp_path / "out", max_evaluations=4, **blur)
     assert bulk.run(job)["ERROR"] == 1
     rows = manifest(tmp_path / "out")
@@ -392,6 +393,7 @@ def test_a_model_of_any_blur_is_told_the_kernel(pipeline, tmp_path):
         kernel=job.blur,
         noise=0.01,
         light="linear",
+        ensemble=2,
     )
     assert rows[f"{tmp_path}/in/a.png"]["noise"] == pytest.approx(alone.noise)  # of the light
     found = read_image(tmp_path / "out" / "images" / "a.png").pixels

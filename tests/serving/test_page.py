@@ -61,6 +61,16 @@ def test_a_first_look_that_converges_is_the_last(model):
     assert only.done and only.result.status == Status.CONVERGED
 
 
+def test_the_first_look_is_of_one_the_last_of_the_ensemble(model):
+    one = asked(rtol=0.9, max_evaluations=12, ensemble=4)
+    first, last = restored(model, one, Limits())
+    assert (first.done, last.done) == (False, True)
+    told_ = {"kernel": one.kernel, "noise": 0.01, "rtol": 0.9, "max_evaluations": 12}
+    alone = deblur_photo(model, one.photo, light="linear", ensemble=4, **told_)
+    np.testing.assert_allclose(last.result.photo.pixels, alone.photo.pixels, atol=1e-5)
+    assert told.report(last, model, one, "gaussian:5:1")["ensemble"] == 4
+
+
 def test_large_photographs_go_in_tiles_and_tell_how_far(model):
     done = []
     small = Limits(together=50 * 50)
@@ -198,6 +208,7 @@ def test_the_noise_of_a_jpeg_includes_what_its_compression_took(tmp_path):
         ({"noise": "0.1"}, "`noise`"),
         ({"rtol": float("inf")}, "`rtol`"),
         ({"max_evaluations": 0}, "`max_evaluations`"),
+        ({"ensemble": 3}, "`ensemble`"),
         ({"max_evaluations": 10**9}, "`max_evaluations`"),
         ({"light": "dark"}, "`light`"),
         ({"kernel": np.ones((33, 3))}, "larger than the photograph"),

@@ -40,19 +40,22 @@ def test_padding_with_zeros_leaves_the_blur_as_it_was(shapes):
     np.testing.assert_array_equal(*blurred)
 
 
-@pytest.mark.parametrize("boundary", ["photo", "circular"])
-def test_a_batch_of_different_kernels_and_options_is_solved_as_each_alone(version, boundary):
+@pytest.mark.parametrize(("boundary", "ensemble"), [("photo", 1), ("circular", 1), ("photo", 2)])
+def test_a_batch_of_different_kernels_and_options_is_solved_as_each_alone(
+    version, boundary, ensemble
+):
     told = [
         {"kernel": kernels.gaussian(5, 1.0), "noise": 0.01, "rtol": 1e-3, "max_evaluations": 12},
         {"kernel": kernels.line(3, 0), "noise": None, "rtol": 0.0, "max_evaluations": 3},
         {"kernel": kernels.box(2), "noise": 0.02, "rtol": 1e-1, "max_evaluations": None},
     ]
     photos = [photo(seed=0), photo(seed=1, channels=1), photo(seed=2)]
-    jobs = [Job(version, p, boundary=boundary, **t) for p, t in zip(photos, told, strict=True)]
+    alike = {"boundary": boundary, "ensemble": ensemble}
+    jobs = [Job(version, p, **alike, **t) for p, t in zip(photos, told, strict=True)]
     (batch,) = batches(jobs, 8, 1 << 20, time.monotonic())
     assert batch == jobs
     for one, p, t in zip(solve(batch, MOST), photos, told, strict=True):
-        alone = deblur_photo(version.model, p, boundary=boundary, light="linear", **t)
+        alone = deblur_photo(version.model, p, light="linear", **alike, **t)
         np.testing.assert_allclose(one.photo.pixels, alone.photo.pixels, atol=1e-4)
         assert (one.evaluations, one.status) == (alone.evaluations, alone.status)
         assert one.photo.pixels.shape == p.pixels.shape
@@ -68,11 +71,12 @@ def test_what_cannot_be_solved_together_is_kept_apart(version):
         Job(version, photo(24), k9, boundary="circular"),
         Job(version, photo(16), k3),
         Job(version, photo(24), k3, light="encoded"),
+        Job(version, photo(24), k3, ensemble=2),
         Job(version, photo(24), k3, deadline=far),
         Job(version, photo(24), k3, deadline=far - 999),
     ]
     found = batches(jobs, 8, 1 << 20, time.monotonic())
-    assert sorted(map(len, found)) == [1, 1, 1, 1, 1, 1, 2]
+    assert sorted(map(len, found)) == [1, 1, 1, 1, 1, 1, 1, 2]
     assert [batch[0].deadline for batch in found[:2]] == [far - 999, far]  # the urgent first
     alike = [Job(version, photo(24), k3) for _ in range(5)]
     assert [len(b) for b in batches(alike, 2, 1 << 20, 0.0)] == [2, 2, 1]
@@ -85,6 +89,17 @@ def test_a_deadline_becomes_a_cap(version):
     (restored,) = solve([job], MOST)
     assert restored.evaluations == 1 and restored.status.name == "CAP"
     assert np.isfinite(restored.photo.pixels).all()
+
+
+def test_an_ensemble_has_its_share_of_the_time_left(version, monkeypatch):
+    caps = []
+    for ensemble in (1, 4):
+        monkeypatch.setattr(version, "pace", Pace())
+        version.pace.measured(seconds=100.0, evaluations=10, pixels=photo().pixels[..., 0].size)
+        told = {"rtol": 0.0, "ensemble": ensemble, "deadline": time.monotonic() + 101.0}
+        (restored,) = solve([Job(version, photo(), kernels.box(3), **told)], MOST)
+        caps.append(restored.evaluations)
+    assert caps == [8, 2]
 
 
 def test_the_cap_is_what_fits_into_the_time_left():

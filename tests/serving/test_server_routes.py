@@ -58,6 +58,16 @@ def test_options_of_the_form_reach_the_solve(client, model):
     assert by_file.headers["x-deblur-estimated"] == "true"
 
 
+def test_an_ensemble_is_the_mean_of_turned_pictures(client, model):
+    told = {"noise": 0.02, "max_evaluations": 3, "ensemble": 4}
+    answer = deblur(client, **told)
+    kernel = kernels.gaussian(5, 1.0)
+    alone = deblur_photo(model, Photo(picture()), kernel=kernel, light="linear", **told)
+    np.testing.assert_allclose(pixels_of(answer.content), alone.photo.pixels, atol=0.51 / 255)
+    refused = deblur(client, ensemble=3)
+    assert refused.status_code == 400 and "1, 2, 4 or 8" in refused.json()["error"]
+
+
 def test_an_estimate_of_the_noise_comes_with_its_doubt(client):
     noise = np.random.default_rng(0).normal(0, 0.05, (49, 49, 3))
     correlated = sum((noise[1:, 1:], noise[:-1, 1:], noise[1:, :-1], noise[:-1, :-1])) / 4

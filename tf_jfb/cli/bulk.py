@@ -2,7 +2,7 @@
 
 import json
 
-from tf_jfb.cli._shared import add_light, add_solve, import_tensorflow
+from tf_jfb.cli._shared import add_ensemble, add_light, add_solve, import_tensorflow
 
 FLAGS = True  # those of Beam
 EXAMPLE = """
@@ -25,6 +25,7 @@ def add_arguments(p) -> None:
     p.add_argument("--output", required=True, help="folder for the images and the manifest")
     p.add_argument("--png", action="store_true", help="write PNG; else the format of each image")
     add_solve(p)
+    add_ensemble(p)
     p.add_argument("--kernel", help="their blur, for a model that takes any: gaussian:5:5.0, FILE")
     p.add_argument(
         "--noise", type=float, help="std in [0, 1] units, for such a model; else estimated"

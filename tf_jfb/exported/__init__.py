@@ -1,6 +1,6 @@
 """Models as SavedModels: written, opened by path or name, and asked to restore images."""
 
-from tf_jfb.exported._ensemble import check_ensemble
+from tf_jfb.exported._ensemble import ENSEMBLES, check_ensemble
 from tf_jfb.exported._folder import CONFIG_OF_EXPORT, describe, shipped
 from tf_jfb.exported._inputs import check_options
 from tf_jfb.exported._noise import told_noise
@@ -12,6 +12,7 @@ from tf_jfb.exported.photos import Restored, deblur_photo, deblur_photos
 
 __all__ = [
     "CONFIG_OF_EXPORT",
+    "ENSEMBLES",
     "ExportedModel",
     "Restored",
     "check_ensemble",

@@ -10,17 +10,17 @@ import numpy as np
 from tf_jfb._validate import check
 from tf_jfb.operators import kernels
 
-SIZES = (1, 2, 4, 8)  # all turns by 90 degrees from 4 on, mirrored too with 8
+ENSEMBLES = (1, 2, 4, 8)  # all turns by 90 degrees from 4 on, mirrored too with 8
 WORST = ("evaluations", "residual", "status")
 _TURNED = ("image", "mask", "kernel")  # [B, rows, columns, ...]
 
 
 def check_ensemble(ensemble, model=None) -> None:
-    """Raises ValueError if it is none of SIZES, or the model's one blur changes when it is turned.
+    """Raises ValueError if it is none of ENSEMBLES, or the model's one blur changes when turned.
 
     Without a `model` only the first is looked at.
     """
-    check(ensemble in SIZES, "`ensemble` must be 1, 2, 4 or 8.", ensemble=ensemble)
+    check(ensemble in ENSEMBLES, "`ensemble` must be 1, 2, 4 or 8.", ensemble=ensemble)
     check(
         ensemble == 1 or model is None or model.takes_kernel or _symmetric(model.config),
         "`ensemble` must be 1: the model was made for one blur, which is not known to be the same "

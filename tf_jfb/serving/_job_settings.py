@@ -18,6 +18,7 @@ SETTINGS = (  # what outputs depend on
     "kernel",
     "noise",
     "light",
+    "ensemble",
 )
 
 
@@ -27,7 +28,7 @@ def prepare(job: Job) -> None:
     settings = {name: getattr(job, name) for name in SETTINGS} | digests
     path = f"{job.output}/settings.json"
     # Work of an earlier version, which had fewer settings, had none of the others.
-    unset = dict.fromkeys(SETTINGS) | {"light": "encoded"} | digests
+    unset = dict.fromkeys(SETTINGS) | {"light": "encoded", "ensemble": 1} | digests
     earlier = unset | json.loads(read_file(path)) if FileSystems.exists(path) else settings
     check(
         earlier == settings,

@@ -24,7 +24,7 @@ from tf_jfb._types import Status
 from tf_jfb._validate import check
 from tf_jfb.data import Photo, read_image
 from tf_jfb.data.image_io import EXTENSIONS, encode_image
-from tf_jfb.exported import ExportedModel, deblur_photos
+from tf_jfb.exported import ExportedModel, check_ensemble, deblur_photos
 from tf_jfb.serving._flags import pipeline_options
 from tf_jfb.serving._job_settings import prepare
 from tf_jfb.serving._storage import STALE, check_nothing_missed, clear, publish, read_file
@@ -55,6 +55,7 @@ def run(job: Job, flags: list) -> dict:
         "`noise` must be left out: the model was made for one level.",
         noise=job.noise,
     )
+    check_ensemble(job.ensemble, model)
     prepare(job)
     local = options.view_as(StandardOptions).runner is None
     pipeline = beam.Pipeline(runner=FnApiRunner() if local else None, options=options)
@@ -158,7 +159,7 @@ class Restore(beam.DoFn):
 
     def _solve(self, photos) -> list:
         """A `Restored`, or the exception instead, per photograph: no image fails its neighbours."""
-        names = ("rtol", "max_evaluations", "noise", "light")
+        names = ("rtol", "max_evaluations", "noise", "light", "ensemble")
         options = {name: getattr(self.job, name) for name in names}
         try:
             return deblur_photos(self.model, photos, kernel=self.blur, **options)

@@ -9,7 +9,7 @@ import numpy as np
 
 from tf_jfb._validate import check
 from tf_jfb.data.light import check_light
-from tf_jfb.exported import check_options
+from tf_jfb.exported import check_ensemble, check_options
 from tf_jfb.operators import kernels
 
 # One record of the manifest, in this order.
@@ -46,6 +46,7 @@ class Job:
             that of every image.
         light: "linear" where light was blurred, then encoded as sRGB or by the file's profile, as
             cameras do; "encoded" where the values themselves were.
+        ensemble: 2, 4 or 8 for the mean of as many restorations, as of `ExportedModel.restore`.
         batch: images of one size to solve together, at most.
         pixels: of a batch, at most; a larger image is solved alone.
 
@@ -63,6 +64,7 @@ class Job:
     kernel: str | None = None
     noise: float | None = None
     light: str = "linear"
+    ensemble: int = 1
     batch: int = 16
     pixels: int = 1 << 20
 
@@ -82,6 +84,7 @@ class Job:
         )
         check_options(self.rtol, self.max_evaluations, self.noise)
         check_light(self.light)
+        check_ensemble(self.ensemble)
         for name in ("batch", "pixels"):
             value = getattr(self, name)
             check(value is None or value >= 1, f"`{name}` must be >= 1.", **{name: value})

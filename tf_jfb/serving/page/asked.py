@@ -8,6 +8,7 @@ import numpy as np
 from tf_jfb._validate import check
 from tf_jfb.data import Photo
 from tf_jfb.data.light import check_light
+from tf_jfb.exported import check_ensemble
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Asked:
         light: "linear" or "encoded", as of `tf-jfb deblur`.
         rtol, max_evaluations: of the solve.
         middle: side of the part in the middle that is restored; None: all.
+        ensemble: restorations, turned and mirrored, whose mean it is.
 
     Raises:
         ValueError: one is outside its range.
@@ -64,9 +66,11 @@ class Asked:
     max_evaluations: int = 60
     simulate: bool = False
     middle: int | None = None
+    ensemble: int = 1
 
     def __post_init__(self):
         check_light(self.light)
+        check_ensemble(self.ensemble)
         noise = number("noise", self.noise, 0.0, 0.5) if self.noise is not None else None
         check(noise is None or noise > 0, "`noise` must be positive.", noise=noise)
         number("rtol", self.rtol, 0.0, 1.0)

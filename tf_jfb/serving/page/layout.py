@@ -10,6 +10,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import gradio as gr
 
+from tf_jfb.exported import ENSEMBLES, check_ensemble
 from tf_jfb.serving.page import blurs, told
 from tf_jfb.serving.page.asked import Asked, Limits, number
 from tf_jfb.serving.page.examples import EXAMPLES, photograph
@@ -71,6 +72,11 @@ class Page:
             own = f"{self.model.rtol:g}"
             rtols = sorted({*RTOLS, own}, key=float, reverse=True)
             self.rtol = gr.Dropdown(rtols, value=own, label="Relative tolerance", elem_id="rtol")
+            self.ensemble = gr.Radio(
+                ENSEMBLES, value=1, label="Mean of so many", elem_id="ensemble",
+                info="Turned and mirrored: nearer to the scene, in as many times the time.",
+                visible=self._turns(),
+            )  # fmt: skip
         self.button = gr.Button("Restore", variant="primary", elem_id="restore")
 
     def _blur(self) -> None:
@@ -117,6 +123,7 @@ class Page:
         values = [slider for sliders in self.sliders.values() for slider in sliders]
         known = [self.source, self.kind, *values, self.canvas, self.side, self.kernel_file]
         rest = [self.simulate, self.noise, self.middle, self.light, self.cap, self.rtol]
+        rest += [self.ensemble]
         fields, outputs = [self.file, *known, *rest], [self.verdict, self.slider, self.curve]
         outputs += self.downloads
         slow = SLOW | {"show_progress_on": [self.slider], "scroll_to_output": True}
@@ -132,6 +139,14 @@ class Page:
             example = functools.partial(self._example, name)
             event = button.click(example, None, [*choice, *values, *rest, self.file], **QUICK)
             event.then(self._restore, fields, outputs, **slow)
+
+    def _turns(self) -> bool:
+        """Whether the model restores what is turned as well."""
+        try:
+            check_ensemble(2, self.model)
+        except ValueError:
+            return False
+        return True
 
     def _open(self, path):
         """What a new photograph changes: the picture, the noise, the words."""
@@ -185,12 +200,12 @@ class Page:
 
     def _asked(self, file, *fields) -> tuple:
         """(what is asked for, the kernel in words)."""
-        *known, simulate, noise, middle, light, cap, rtol = fields
+        *known, simulate, noise, middle, light, cap, rtol, ensemble = fields
         photo, takes = opened(file, self.limits).photo, self.model.takes_kernel
         kernel, words = self._kernel(*known) if takes else (None, "the model's own")
         options = {"simulate": bool(simulate), "middle": self.limits.middle if middle else None}
         cap = number("max_evaluations", cap, 1, self.limits.evaluations)
-        options |= {"rtol": float(rtol or "nan"), "max_evaluations": cap}
+        options |= {"rtol": float(rtol or "nan"), "max_evaluations": cap, "ensemble": ensemble}
         return Asked(photo, kernel, noise, light, **options), words
 
     def _written(self, step, asked, words) -> list:
@@ -204,7 +219,7 @@ class Page:
             (one["blur"][1:] if kind == one["blur"][0] else [c.value for c in controls])
             for kind, (_, *controls) in blurs.KINDS.items()
         ]
-        own = [one.get("cap", self.model.max_evaluations), f"{self.model.rtol:g}"]
+        own = [one.get("cap", self.model.max_evaluations), f"{self.model.rtol:g}", 1]
         rest = [True, one["noise"], True, "linear", *own]
         return [CHOSEN, one["blur"][0], *sum(map(list, values), []), *rest, photograph()]
 

@@ -103,6 +103,7 @@ def report(step: Step, model, asked, kernel: str) -> dict:
         "light": asked.light,
         "rtol": asked.rtol,
         "max_evaluations": asked.max_evaluations,
+        "ensemble": asked.ensemble,
         "size": list(result.photo.pixels.shape[:2]),
         "status": result.status.name,
         "advice": result.status.advice,

@@ -64,7 +64,7 @@ def opened(path, limits: Limits) -> Opened:
 
 
 def restored(model, asked: Asked, limits: Limits, progress=None):
-    """Yields a `Step` after the first evaluations, then the one of the whole solve.
+    """Yields a `Step` after the first evaluations, then the one of the whole solve, or of them all.
 
     Large photographs go in tiles, in one step; `progress(done, tiles)` is called after each.
 
@@ -76,11 +76,14 @@ def restored(model, asked: Asked, limits: Limits, progress=None):
     options = {"kernel": asked.kernel, "light": asked.light, "rtol": asked.rtol}
     options["noise"] = asked.noise if model.takes_noise else None
     whole = np.prod(blurred.pixels.shape[:2]) <= limits.together
-    caps = [FIRST] if whole and asked.max_evaluations > 2 * FIRST else []
-    for cap in (*caps, asked.max_evaluations):
-        told = options | {"max_evaluations": cap}
+    solves = [(asked.max_evaluations, asked.ensemble)]
+    if whole and asked.max_evaluations > 2 * FIRST:
+        solves = [(FIRST, 1), *solves]
+    for cap, ensemble in solves:
+        told = options | {"max_evaluations": cap, "ensemble": ensemble}
         result = Restorer(model, None, told, limits.together).one(blurred, whole, progress)
-        done = cap == asked.max_evaluations or result.status.name != "CAP"
+        met = result.status.name != "CAP" and ensemble == asked.ensemble
+        done = met or (cap, ensemble) == solves[-1]
         yield Step(sharp, blurred, result, time.monotonic() - started, done)
         if done:
             return

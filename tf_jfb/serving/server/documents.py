@@ -4,6 +4,7 @@ from typing import Annotated
 
 import fastapi
 
+from tf_jfb.exported import ENSEMBLES
 from tf_jfb.serving.server.fields import CHOICES
 
 Name = Annotated[str, fastapi.Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,99}$")]
@@ -41,6 +42,12 @@ _FIELDS = {
     "noise": _number("number", "standard deviation over white; else estimated"),
     "rtol": _number("number", "relative tolerance; else the model's"),
     "max_evaluations": _number("integer", "cap of the solve; else the model's", minimum=1),
+    "ensemble": {
+        "type": "integer",
+        "enum": list(ENSEMBLES),
+        "default": 1,
+        "description": "restorations, of the picture turned and mirrored, whose mean is returned",
+    },
     "deadline_ms": _number("number", "milliseconds for the whole; sets a lower cap if need be"),
     **{
         name: {"type": "string", "enum": list(values), "default": values[0]}

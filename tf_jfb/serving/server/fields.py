@@ -5,13 +5,14 @@ import math
 from starlette.datastructures import UploadFile
 
 from tf_jfb._validate import check
-from tf_jfb.exported import check_options
+from tf_jfb.exported import check_ensemble, check_options
 from tf_jfb.serving.server import pictures
 from tf_jfb.serving.server.jobs import Job
 from tf_jfb.serving.server.refused import RefusedError
 
 CHOICES = {"boundary": ("photo", "circular"), "light": ("linear", "encoded")}  # first the defaults
-NUMBERS = {"noise": float, "rtol": float, "max_evaluations": int, "deadline_ms": float}
+NUMBERS = {"noise": float, "rtol": float, "deadline_ms": float}
+NUMBERS |= {"max_evaluations": int, "ensemble": int}
 FIELDS = ("image", "kernel", *CHOICES, *NUMBERS)
 
 
@@ -62,6 +63,7 @@ def job_of(fields: dict, version, settings, arrived: float) -> Job:
 def _check(told, deadline, model, settings) -> None:
     try:
         check_options(told.get("rtol"), told.get("max_evaluations"), told.get("noise"))
+        check_ensemble(told.get("ensemble", 1), model)
         check(deadline > 0, "`deadline_ms` must be positive.", deadline_ms=deadline)
         useful = "noise" not in told or model.takes_noise
         check(useful, "`noise` must be left out: the model was made for one.", noise=True)

@@ -27,6 +27,7 @@ class Job:
     light: str = "linear"
     rtol: float | None = None
     max_evaluations: int | None = None
+    ensemble: int = 1  # restorations whose mean it is
     deadline: float = math.inf  # of `time.monotonic`
 
     images = 1
@@ -49,7 +50,7 @@ class Job:
             scene = tuple(map(_scene, size, self.kernel.shape))
         left = max(1e-3, self.deadline - now)
         urgency = math.inf if left == math.inf else int(OCTAVES * math.log2(left))
-        return id(self.version), size, self.boundary, self.light, scene, urgency
+        return id(self.version), size, self.boundary, self.light, self.ensemble, scene, urgency
 
     @staticmethod
     def together(batch: list, most: int) -> list:
@@ -86,9 +87,11 @@ def solve(batch: list[Job], most: int) -> list[Restored]:
     first, started = batch[0], time.monotonic()
     model, pace = first.version.model, first.version.pace
     pixels, left = len(batch) * first.pixels, min(job.deadline for job in batch) - started
+    times = first.ensemble
     own = [min(most, job.max_evaluations or model.max_evaluations) for job in batch]
-    caps = [pace.evaluations(left, pixels, cap) for cap in own]
-    options = {"boundary": first.boundary, "light": first.light, "max_evaluations": caps}
+    caps = [pace.evaluations(left / times, pixels, cap) for cap in own]
+    options = {"boundary": first.boundary, "light": first.light, "ensemble": times}
+    options["max_evaluations"] = caps
     options["rtol"] = [model.rtol if job.rtol is None else job.rtol for job in batch]
     if first.kernel is not None:
         shape = np.max([job.kernel.shape for job in batch], axis=0)
@@ -96,7 +99,8 @@ def solve(batch: list[Job], most: int) -> list[Restored]:
     if model.takes_noise:
         options["noise"] = [job.noise for job in batch]
     restored = deblur_photos(model, [job.photo for job in batch], **options)
-    pace.measured(time.monotonic() - started, max(r.evaluations for r in restored), pixels)
+    seconds = (time.monotonic() - started) / times
+    pace.measured(seconds, max(r.evaluations for r in restored), pixels)
     return restored
 
 
