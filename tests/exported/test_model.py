@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 import tf_jfb
-from tf_jfb.data import light
-from tf_jfb.exported import ExportedModel, deblur, export, load_model, shipped
+from tf_jfb.data import Photo, light
+from tf_jfb.exported import ExportedModel, deblur, deblur_photo, export, load_model, shipped
 from tf_jfb.operators import kernels
 
 KERNEL = kernels.gaussian(3, 0.7)
@@ -52,6 +52,22 @@ def test_one_image_or_a_batch_floating_or_integers(model):
     np.testing.assert_allclose(many.image[1], one.image, atol=1e-5)
     integers = np.round(IMAGE * 65535).astype(np.uint16)
     np.testing.assert_allclose(model.restore(integers, **told).image, one.image, atol=1e-3)
+
+
+def test_noise_that_channels_share_is_told_as_strong_as_it_is_in_their_mean(model):
+    grey, options = IMAGE[..., :1], {"kernel": KERNEL, "rtol": 0.0, "max_evaluations": 4}
+    wide = np.repeat(grey, 3, axis=-1)
+    almost = wide + np.float32([0.0, 1e-6, 0.0])  # so nearly grey that it is another image
+    expected = model.restore(almost, noise=0.1 * 3**0.5, **options).image
+    found = model.restore(wide, noise=0.1, **options).image
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert np.abs(found - model.restore(almost, noise=0.1, **options).image).max() > 1e-3
+    one = model.restore(grey, noise=0.1, **options).image
+    np.testing.assert_allclose(one, found.mean(-1, keepdims=True), atol=1e-6)
+    both = model.restore(np.stack([wide, almost]), noise=[0.1, 0.1 * 3**0.5], **options).image
+    np.testing.assert_allclose(both, np.stack([expected] * 2), atol=1e-4)
+    photo = deblur_photo(model, Photo(grey), noise=0.1, **options).photo
+    np.testing.assert_allclose(photo.pixels, np.clip(one, 0, 1), atol=1e-6)
 
 
 def test_options_are_one_for_every_image(model):

@@ -95,6 +95,12 @@ class Comparison:
         self._check_noise_from()
         self.names()
         check(
+            self.denoiser is None or not self.problem.grey,
+            "`denoiser` must be left out: it is of colours, and the protocol's images are grey.",
+            denoiser=self.denoiser,
+            protocol=self.protocol,
+        )
+        check(
             not self.problem.tellings or (self.kernel_error, self.noise_error) == (1.0, 1.0),
             "`kernel_error` and `noise_error` must be left out: the protocol has its own.",
             protocol=self.protocol,

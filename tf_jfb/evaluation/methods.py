@@ -97,7 +97,8 @@ class Exported(Method):
 
     def __call__(self, d, case):
         out = self._solve(d, case, self.rtol, self.max_evaluations)
-        return out["restored"], {
+        restored = out["restored"].mean(-1, keepdims=True) if d.shape[-1] == 1 else out["restored"]
+        return restored, {
             "evaluations": out["evaluations"],
             "residual": out["residual"],
             "converged": out["status"] == Status.CONVERGED,

@@ -29,6 +29,7 @@ class Protocol:
     own_seed: int | None = None  # of NumPy's legacy generator, which draws every image's noise
     denoising: bool = False  # whether there is no blur
     most: int | None = None  # images that it is about; None: all that there are
+    grey: bool = False  # whether images are of one channel, the luma
     tellings: tuple = ()  # names in TELLINGS, each a row of one table; else methods are told right
 
     def kernels(self, file=None) -> dict:
@@ -58,7 +59,7 @@ class Protocol:
         if self.images == "celeba":
             return data.celeba(path, split, side)
         check(path is not None, "`path` must name the folder of the protocol's images.", path=path)
-        return data.FolderSource(split_folder(path, split))
+        return data.FolderSource(split_folder(path, split), channels=1 if self.grey else 3)
 
 
 # Hurault et al. (2022), arXiv 2110.03220.
@@ -86,6 +87,10 @@ PROTOCOLS = {
         eight_bits=True,
         own_seed=0,
         most=3,
+    ),
+    # The same without colours, as microscopes and telescopes have it.
+    "set3c-grey": Protocol(
+        "folder", ("k2", "k4"), (2.55 / 255, 7.65 / 255), "circular", 256, grey=True, most=3
     ),
     # The first ten images of CBSD68, or its 68; the oldest name takes all of any folder.
     "cbsd10-gspnp": dataclasses.replace(GSPNP, most=10),

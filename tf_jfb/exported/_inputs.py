@@ -74,6 +74,16 @@ def as_channels(images, channels: int) -> np.ndarray:
     return np.repeat(images, channels, axis=-1) if own == 1 else images
 
 
+def shared_noise(images) -> np.ndarray:
+    """[B]: sqrt(C) where the C channels of an image are one and the same, else 1.
+
+    A model of C channels expects noise of its own in each. Noise sigma that all share lies in
+    their mean alone, where it is as strong as independent noise of sqrt(C) sigma.
+    """
+    same = (images == images[..., :1]).all(axis=(1, 2, 3))
+    return np.where(same, np.sqrt(images.shape[-1]), 1.0).astype(np.float32)
+
+
 def as_mask(mask, shape) -> np.ndarray:
     """[H, W], [H, W, 1] or [B, H, W, 1] as float32 [B, H, W, 1], 1 where a pixel is trusted."""
     array = np.asarray(mask)

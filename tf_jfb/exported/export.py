@@ -71,6 +71,8 @@ def _of_files(program, channels):
 
     def function(image_bytes, **told):
         told["image"] = image = _encoded.decoded(image_bytes, channels)
+        if "noise" in told:
+            told["noise"] = _encoded.told_once(told["noise"], image)
         names = [spec.name for spec in program.input_signature]
         told["mask"] = tf.ones_like(image[..., :1])
         outputs = program(*(told[name] for name in names))
@@ -152,6 +154,9 @@ def export(
     With 1 or 3 channels there is `deblur_bytes`, too: `image_bytes` [B], the files of pictures of
     one size (JPEG, PNG or BMP; TensorFlow decodes no TIFF), stand for `image`, without a mask, and
     `restored_bytes` [B], PNG of 8 bits, for `restored`.
+
+    A model expects noise of its own in every channel. Of an image whose C channels are the same,
+    the noise to tell is sqrt(C) times that of one; `deblur_bytes` and `ExportedModel` see to it.
 
     Beside the model lie assets.extra/tf_jfb.json, which says what it is, and requests by which
     TensorFlow Serving warms it up.

@@ -8,7 +8,7 @@ from tf_jfb._validate import check, check_boundary
 from tf_jfb.data import light as lights
 from tf_jfb.exported import _folder, _inputs
 from tf_jfb.exported._ensemble import averaged, check_ensemble
-from tf_jfb.exported._noise import told_noise
+from tf_jfb.exported._noise import MOST, told_noise
 from tf_jfb.noise import PoissonGaussian
 from tf_jfb.solvers import Solution
 
@@ -120,7 +120,8 @@ class ExportedModel:
 
         Args:
             image: [H, W, C] or [B, H, W, C], in [0, 1] give or take noise, or integers, which are
-                divided by the largest of their type. One channel runs as several if need be.
+                divided by the largest of their type. One channel runs as several if need be, its
+                noise being one in all of them.
             kernel: [k1, k2] for all or [B, k1, k2], for a model that takes any blur, and for no
                 other; of positive sum, which becomes 1.
             noise: standard deviation in the units of `image` over its white, a number or [B], or a
@@ -166,10 +167,15 @@ class ExportedModel:
     ) -> dict:
         """Arrays that the signature returns for arrays `inputs`, a `mask` of ones added if need be.
 
-        The options may have a batch axis whether or not the export knows one.
+        Images of one channel run as several. The options may have a batch axis whether or not the
+        export knows one.
         """
         if ensemble > 1:
             return averaged(lambda i, t: self.run(i, boundary, t), inputs, ensemble, trace)
+        inputs = inputs | {"image": _inputs.as_channels(inputs["image"], self.channels)}
+        if "noise" in inputs:
+            told = inputs["noise"] * _inputs.shared_noise(inputs["image"])
+            inputs["noise"] = np.minimum(told, MOST, dtype=np.float32)
         photo = boundary == "photo"
         program = self._signature(("deblur", "restore"), photo)
         if trace:
