@@ -1,5 +1,7 @@
 """The few places where Keras 2 (TensorFlow 2.15) and Keras 3 differ."""
 
+import contextlib
+
 import keras
 import tensorflow as tf
 
@@ -22,6 +24,38 @@ def paths(variables, model) -> list:
         owners |= {id(v): layer.name for v in getattr(layer, "variables", ())}
     names = [v.name.split(":")[0].split("/")[-1] for v in variables]
     return [f"{owners.get(id(v), model.name)}/{n}" for v, n in zip(variables, names, strict=True)]
+
+
+@contextlib.contextmanager
+def inference():
+    """Within it layers that are not told `training` run without it, whatever calls them.
+
+    Keras hands the mode of a layer down to those called within, and in Keras 3 also that of a layer
+    to those called after it: both end here.
+    """
+    if KERAS_3:
+        from keras.src.backend.common import global_state
+
+        context = global_state.get_global_attribute("current_call_ctx")
+        if context is None:
+            yield
+            return
+        outer = context.get_value("training")
+        context.set_value("training", False)
+        try:
+            yield
+        finally:
+            context.set_value("training", outer)
+        return
+    from keras.src.engine.base_layer_utils import call_context
+
+    context = call_context()
+    if not context.in_call:
+        yield
+        return
+    inner = (context.layer, context.inputs, context.build_graph, False, context.saving)
+    with context.enter(*inner):
+        yield
 
 
 def full_precision(kwargs: dict) -> dict:

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tf_jfb._compat import KERAS_3, value
 from tf_jfb._types import Status
-from tf_jfb.gradients import Neumann
+from tf_jfb.gradients import Neumann, Unrolled
 from tf_jfb.layers import FixedPoint
 from tf_jfb.solvers import Anderson, Picard
 
@@ -180,6 +180,53 @@ def test_variables_that_keras_would_not_train_are_refused():
     with pytest.raises(ValueError, match="`f` must be a Keras layer that holds .*kernel"):
         layer(tf.zeros([1, 2]))
     assert FixedPoint(lambda x: hidden["parts"].layer(x)).named_layers == [hidden["parts"]]
+
+
+class Noisy(keras.layers.Layer):
+    """Names no `training`, as layers of one's own often do not."""
+
+    def __init__(self):
+        super().__init__()
+        self.drop, self.norm = keras.layers.Dropout(0.5), keras.layers.BatchNormalization()
+
+    def build(self, x_shape, d_shape=None):
+        self.norm.build(x_shape)
+
+    def call(self, x, d):
+        return self.drop(0.3 * self.norm(x) + d)
+
+
+def test_nothing_within_the_map_is_in_training_and_all_after_it_is():
+    drop, noisy, ones = keras.layers.Dropout(0.5), Noisy(), tf.ones([40, 1])
+    maps = [lambda x, d: drop(0.3 * x + d), noisy, keras.Sequential([keras.layers.Dense(1)])]
+    for f in maps:
+        layer, x0 = FixedPoint(f, TIGHT), [ones] if f is maps[2] else [ones, ones]
+        still = layer(*x0)
+        np.testing.assert_allclose(layer(*x0, training=True), still, atol=1e-6)
+
+        class After(keras.Model):
+            def __init__(self, layer):
+                super().__init__()
+                self.layer, self.drop = layer, keras.layers.Dropout(0.5)
+
+            def call(self, x0):
+                return self.drop(1.0 + 0.0 * self.layer(*x0))
+
+        assert set(After(layer)(x0, training=True).numpy().ravel()) == {0.0, 2.0}
+    np.testing.assert_array_equal(noisy.norm.get_weights()[2], 0.0)  # the moving mean
+
+
+def test_variables_and_tensors_that_a_function_names():
+    w, d, table = tf.Variable([[0.5]], name="lost"), tf.ones([1, 1]), {1: 0.5, "a": 0.1}
+    named = FixedPoint(lambda x: tf.matmul(x, w) + 1.0, TIGHT)
+    np.testing.assert_allclose(named(tf.zeros([1, 1])), 2.0, rtol=1e-5)
+    if KERAS_3:
+        with pytest.raises(ValueError, match="Keras 3 would not train.*lost"):
+            named(tf.zeros([1, 1]), training=True)
+    np.testing.assert_allclose(FixedPoint(lambda x: table[1] * x + d, TIGHT)(d), 2.0, rtol=1e-5)
+    again = FixedPoint(lambda x: 0.5 * x + d, TIGHT, Unrolled(3, recompute=True))
+    with pytest.raises(ValueError, match="take the tensors it reads as inputs"):
+        again(tf.zeros([1, 1]))
 
 
 def test_a_functional_model_of_two_inputs():

@@ -5,7 +5,7 @@ import inspect
 import keras
 import tensorflow as tf
 
-from tf_jfb._compat import KERAS_3, full_precision, register, value
+from tf_jfb._compat import KERAS_3, full_precision, inference, register, value
 from tf_jfb._types import FixedPointProblem, Solution
 from tf_jfb._validate import check
 from tf_jfb.gradients import JFB, Estimator
@@ -19,10 +19,10 @@ class FixedPoint(keras.layers.Layer):
     r"""Solves $x^* = f(x^*, *inputs)$ and differentiates it by a gradient estimator.
 
     `layer(x0, *inputs)` returns $x^*$, differentiable in the weights of `f` and in `inputs` but
-    not in the start `x0`. A Keras layer `f` runs with `training=False`, so that the map does not
-    change within a solve; if it has a method `frozen(training)`, that is called once per solve
-    and returns the map to iterate, with its normalisations already computed; if that map takes
-    `observe`, the one recorded evaluation of a training step has `observe=True`, and may move
+    not in the start `x0`. Keras layers run in `f` with `training=False`, so that the map does not
+    change within a solve; if a layer `f` has a method `frozen(training)`, that is called once per
+    solve and returns the map to iterate, with its normalisations already computed; if that map
+    takes `observe`, the one recorded evaluation of a training step has `observe=True`, and may move
     statistics. `fit` and `evaluate` log the mean evaluations, residual and share converged, under
     the layer's name. Keras 2 does not save a functional model whose layer has further inputs in a
     way that it can load.
@@ -53,7 +53,9 @@ class FixedPoint(keras.layers.Layer):
         self.gradient = JFB() if gradient is None else gradient
         check(callable(f), "`f` must be a Keras layer or a function of (x, *inputs).", f=f)
         check_solve(self.solver, self.gradient)
-        self.named_layers, self._own_variables = _named_by(f)
+        named = _named_by(f)
+        self.named_layers = [v for v in named if isinstance(v, keras.layers.Layer)]
+        self._own_variables = [v for v in named if isinstance(v, tf.Variable)]
         self._ownership_checked = False
         self.solve_metrics = solve_metrics(f"{self.name}_")
         solves = self.gradient.adjoint_solver is not None
@@ -74,6 +76,13 @@ class FixedPoint(keras.layers.Layer):
             return self._fixed_point(x0, inputs, options.get("training"))
 
     def _fixed_point(self, x0, inputs, training):
+        lost = [v.name for v in self._own_variables if training and KERAS_3 and v.trainable]
+        check(
+            not lost,
+            "`f` must name Keras layers in training, not variables of TensorFlow's own, which "
+            "Keras 3 would not train.",
+            variables=lost,
+        )
         problem = self.problem(x0, *inputs, training=bool(training))
 
         def report(solution):
@@ -91,7 +100,9 @@ class FixedPoint(keras.layers.Layer):
         """What is solved for."""
         f = self._map()
         if isinstance(self.f, keras.layers.Layer) and not self.f.built:
-            self.f(x0, *inputs, **_inference(self.f))  # weights cannot be made inside the loop
+            with inference():  # weights cannot be made inside the loop
+                self.f(x0, *inputs, **_inference(self.f))
+        self._check_remade()
         if not self._ownership_checked:
             self._check_ownership(f, x0, inputs)
         if not hasattr(self.f, "frozen"):
@@ -109,7 +120,7 @@ class FixedPoint(keras.layers.Layer):
         return FixedPointProblem(constant, x0, inputs, recorded, f, inputs)
 
     def _map(self):
-        """The map as a function of (x, *inputs) that reads nothing else but variables."""
+        """The map as a function of (x, *inputs), its layers in inference."""
         if hasattr(self.f, "frozen"):
 
             def fresh(*arguments):
@@ -122,8 +133,29 @@ class FixedPoint(keras.layers.Layer):
                 return self.f(*([given] if whole else given), **options)
 
         else:
-            return self.f
-        return lambda x, *inputs: tf.cast(fresh(x, *inputs), x.dtype)
+
+            def still(*arguments):
+                with inference():
+                    return self.f(*arguments)
+
+            return still
+
+        def cast(x, *inputs):
+            with inference():
+                return tf.cast(fresh(x, *inputs), x.dtype)
+
+        return cast
+
+    def _check_remade(self) -> None:
+        """Refuses an f that names tensors whose gradients a second evaluation would lose."""
+        again = getattr(self.gradient, "recompute", False)
+        named = _named_by(self.f) if again else []
+        stray = [tuple(v.shape) for v in named if isinstance(v, tf.Tensor)]
+        check(
+            not stray,
+            "`f` must take the tensors it reads as inputs where the gradient is to `recompute` it.",
+            shapes=stray,
+        )
 
     def _check_ownership(self, f, x0, inputs) -> None:
         """Raises ValueError where f reads variables that are neither this layer's nor named."""
@@ -164,11 +196,17 @@ def _inference(layer) -> dict:
     return {"training": False} if "training" in inspect.signature(layer.call).parameters else {}
 
 
-def _named_by(f) -> tuple:
-    """(Keras layers, variables) that the function f names: those, and those in their lists."""
+def _named_by(f) -> list:
+    """What the function f names, and what the lists and dictionaries hold that it names."""
     if isinstance(f, keras.layers.Layer) or not inspect.isfunction(f):
-        return [], []
+        return []
     named = inspect.getclosurevars(f)
-    values = tf.nest.flatten([*named.nonlocals.values(), *named.globals.values()])
-    layers = [v for v in values if isinstance(v, keras.layers.Layer)]
-    return layers, [v for v in values if isinstance(v, tf.Variable)]
+    return [*_leaves([*named.nonlocals.values(), *named.globals.values()])]
+
+
+def _leaves(values):
+    for one in values:
+        if isinstance(one, (list, tuple, dict)):
+            yield from _leaves(one.values() if isinstance(one, dict) else one)
+        else:
+            yield one
