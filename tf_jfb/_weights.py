@@ -1,13 +1,16 @@
 """Weights in files: addressed by name, with the format and the version that wrote them."""
 
+import contextlib
 import pathlib
+import zipfile
+import zlib
 
 import numpy as np
 import tensorflow as tf
 
 from tf_jfb._compat import KERAS_3, paths, value
 from tf_jfb._files import replacing
-from tf_jfb._validate import check
+from tf_jfb._validate import check, refuse
 from tf_jfb._version import __version__
 
 FORMAT = 2  # 1 had no number, and weights by their place among the model's variables
@@ -45,8 +48,20 @@ def load_weights(path, model) -> None:
     if (path / "saved_model.pb").is_file():
         return assign(model, _of_export(path))
     check(file.is_file(), "There must be a run folder, or an exported model.", path=str(path))
-    with np.load(file) as saved:
+    with arrays_in(file) as saved:
         assign(model, saved)
+
+
+@contextlib.contextmanager
+def arrays_in(path):
+    """What `save_arrays` wrote, by name; raises ValueError if the file is not whole."""
+    advice = "The file must be whole: put a copy in its place, or remove it to do without."
+    check(zipfile.is_zipfile(path), advice, file=str(path))
+    try:
+        with np.load(path) as saved:
+            yield saved
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        refuse(f"{advice} ({error})", file=str(path))
 
 
 def named_weights(model) -> dict:

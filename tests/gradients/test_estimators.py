@@ -272,6 +272,39 @@ def test_a_failed_adjoint_warns(graph, capfd):
     assert "missed its tolerance" in capfd.readouterr().err
 
 
+def test_a_gradient_that_is_no_number_stays_one_with_a_warm_start():
+    gradients, layer = [], FixedPoint(lambda x, d: 0.5 * x + d, gradient=Implicit(warm_start=True))
+    d = tf.ones([2, 1])
+    for upstream in ([[1.0], [1.0]], [[np.nan], [5.0]], [[1.0], [1.0]]):
+        with tf.GradientTape() as tape:
+            tape.watch(d)
+            x = layer(d, d)
+        gradients.append(tape.gradient(x, d, tf.constant(upstream, tf.float32)).numpy().ravel())
+    np.testing.assert_allclose(gradients, [[2, 2], [np.nan, 10], [2, 2]], rtol=1e-3)
+
+
+def test_forward_mode_is_refused():
+    d = tf.ones([2, 1])
+    layer = FixedPoint(lambda x, d: 0.5 * x + d)
+    with (
+        pytest.raises(NotImplementedError, match="no forward-mode derivative"),
+        tf.autodiff.ForwardAccumulator(d, d),
+    ):
+        layer(d, d)
+
+
+def test_a_layers_estimator_may_be_set_anew():
+    layer, d = FixedPoint(lambda x, d: 0.5 * x + d), tf.ones([2, 1])
+    layer.gradient = Implicit()
+    with tf.GradientTape() as tape:
+        tape.watch(d)
+        x = layer(d, d)
+    np.testing.assert_allclose(tape.gradient(x, d), 2.0, rtol=1e-3)
+    assert layer.adjoint_metrics["converged"].result() == 1.0
+    with pytest.raises(ValueError, match="`gradient` must be"):
+        layer.gradient = "implicit"
+
+
 def test_warm_start_saves_evaluations():
     m, (theta, v) = matrix(), vectors()
 

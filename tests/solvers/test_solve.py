@@ -398,6 +398,35 @@ def test_argument_errors(name):
         call()
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"x0": (tf.ones([2, 1]), tf.ones([2, 1]))}, "`x0` must be one tensor"),
+        ({"f": lambda x: (x, x)}, r"`f\(x\)` must be one tensor"),
+        ({"solver": "anderson"}, "`solver` must be a tf_jfb.solvers.Solver"),
+        ({"rtol": -1.0}, "`rtol` must be >= 0. Received: rtol=-1.0"),
+        ({"rtol": "a"}, "`rtol` must be a number >= 0, or "),
+        ({"rtol": [1e-3, 1e-3, 1e-3]}, "`rtol` must be a number >= 0, or "),
+        ({"max_evaluations": 0}, "`max_evaluations` must be >= 1. Received: max_evaluations=0"),
+        ({"max_evaluations": 2.7}, "`max_evaluations` must be an integer >= 1, or "),
+    ],
+)
+def test_what_would_be_taken_otherwise_than_meant_is_refused(options, message):
+    given = {"f": tf.cos, "x0": tf.ones([2, 1]), "solver": PICARD} | options
+    with pytest.raises(ValueError, match=message):
+        solve(**given)
+
+
+@ALL_SOLVERS
+@pytest.mark.parametrize("unit", [1e-22, 1e20])
+def test_a_residual_is_right_where_squares_leave_the_range_of_float32(solver, unit):
+    solution = solve(lambda x: 0.5 * x + unit, tf.zeros([1, 3]), solver, rtol=1e-4)
+    x = solution.x.numpy() / unit
+    expected = np.linalg.norm(1.0 - 0.5 * x) / np.linalg.norm(0.5 * x + 1.0)
+    assert solution.residual.numpy()[0] == pytest.approx(expected, rel=1e-2, abs=1e-6)
+    assert (solution.status.numpy()[0] == Status.CONVERGED) == (expected <= 1e-4)
+
+
 @pytest.mark.parametrize("graph", [False, True], ids=["eager", "graph"])
 def test_overrides_may_be_tensors(graph):
     problem = problems.contraction()

@@ -15,7 +15,7 @@ import yaml
 from run_folders import untrained
 
 from tf_jfb._compat import KERAS_3, value
-from tf_jfb._weights import named_weights
+from tf_jfb._weights import load_weights, named_weights
 from tf_jfb.data import Photo, write_image
 from tf_jfb.exported import export
 from tf_jfb.operators import kernels
@@ -61,6 +61,27 @@ def run_until(epochs, file, run):
             break
         time.sleep(0.01)
     return process.wait()
+
+
+def test_a_folder_is_claimed_only_once_there_are_images(tmp_path):
+    lost = dataclasses.replace(CONFIG, data="folder", path=str(tmp_path / "nowhere"))
+    with pytest.raises(ValueError, match="`path` must be an existing folder"):
+        train(lost, tmp_path / "run", verbose=0)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"cut"])
+def test_a_damaged_checkpoint_is_named(tmp_path, content):
+    file = tmp_path / "last.npz"
+    if content == b"cut":
+        np.savez(file, history=np.array("[]"))
+        content = file.read_bytes()[:-30]
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match="must be whole: put a copy.*last.npz"):
+        Checkpoint(tmp_path).restore(None)
+    file.rename(tmp_path / "best.npz")
+    with pytest.raises(ValueError, match="must be whole: put a copy.*best.npz"):
+        load_weights(tmp_path, None)
 
 
 @pytest.mark.slow

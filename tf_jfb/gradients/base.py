@@ -76,6 +76,10 @@ class Estimator:
         @custom_gradient
         def reweighted(fx):
             def grad(v):
+                if not attached:
+                    raise NotImplementedError(
+                        "A fixed point has no forward-mode derivative: use a GradientTape."
+                    )
                 w, solution = self.adjoint(f, x_star, v)
                 if report is not None and solution is not None:
                     report(solution)

@@ -90,8 +90,10 @@ class Implicit(Estimator):
         solution = solve(lambda w: v + product(w), start, self.solver)
         failed = solution.status != int(Status.CONVERGED)
         w = self._answer(solution, failed, product, v)
+        finite = per_image(tf.math.is_finite(per_image_norm(v)), v)
+        w = tf.where(finite, w, v)  # not the last solution, where the loss is no number
         if memory is not None:
-            memory.assign(w)
+            memory.assign(tf.where(finite, w, memory))
         return w, solution
 
     def _answer(self, solution, failed, product, v):

@@ -50,15 +50,24 @@ class FixedPoint(keras.layers.Layer):
         super().__init__(**full_precision(kwargs))
         self.f = f
         self.solver = Anderson() if solver is None else solver
-        self.gradient = JFB() if gradient is None else gradient
         check(callable(f), "`f` must be a Keras layer or a function of (x, *inputs).", f=f)
-        check_solve(self.solver, self.gradient)
+        self.gradient = JFB() if gradient is None else gradient
         named = _named_by(f)
         self.named_layers = [v for v in named if isinstance(v, keras.layers.Layer)]
         self._own_variables = [v for v in named if isinstance(v, tf.Variable)]
         self._ownership_checked = False
         self.solve_metrics = solve_metrics(f"{self.name}_")
-        solves = self.gradient.adjoint_solver is not None
+
+    @property
+    def gradient(self) -> Estimator:
+        """The estimator; may be set anew, before the model that holds the layer is compiled."""
+        return self._gradient
+
+    @gradient.setter
+    def gradient(self, gradient: Estimator):
+        check_solve(self.solver, gradient)
+        self._gradient = gradient
+        solves = gradient.adjoint_solver is not None
         self.adjoint_metrics = solve_metrics(f"{self.name}_adjoint_") if solves else {}
 
     def build(self, x0_shape, inputs_shape=None):

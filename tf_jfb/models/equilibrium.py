@@ -246,7 +246,7 @@ class Equilibrium(TrainedModel):
                 missing, unusable or of no use to this model, or `boundary` is.
         """
         blurred = check_images("blurred", blurred)
-        self.build(blurred.shape)
+        self.build(tuple(blurred.shape))
         check(
             self._channels in (None, blurred.shape[-1]),
             f"`blurred` must have the {self._channels} channels of the model.",
@@ -262,7 +262,7 @@ class Equilibrium(TrainedModel):
 
     def _solved(self, inputs, options: Options) -> Solution:
         m = given = self.measurement(inputs)
-        self.build(m.image.shape)
+        self.build(tuple(m.image.shape))
         start = options.start
         if (options.boundary or self.boundary) == "photo":
             m = as_scene(m, options.mask)

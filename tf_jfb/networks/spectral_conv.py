@@ -191,7 +191,7 @@ class SpectralConv2D(keras.layers.Layer):
         sigma, vectors = _spectral.norm_bound(kernel, value(self.vectors), STALE, rise)
         if training:
             value(self.vectors).assign(vectors)
-        bound = 1.0 / tf.maximum(1.0, sigma / self.lipschitz)
+        bound = 1.0 / tf.maximum(sigma / self.lipschitz, 1.0)
         return kernel * bound, bound
 
     def compute_output_shape(self, input_shape):

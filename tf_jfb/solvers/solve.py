@@ -8,6 +8,7 @@ import tensorflow as tf
 from tf_jfb._numerics import per_image, per_image_norm, shaped
 from tf_jfb._types import Solution, Status
 from tf_jfb._validate import check
+from tf_jfb.solvers._arguments import check_override, one_tensor
 from tf_jfb.solvers.base import Solver
 
 # An image whose residual exceeds its first one by this factor has diverged.
@@ -72,9 +73,11 @@ def solve(
         A `Solution`; `x` is the evaluated iterate whose `residual` is reported.
 
     Raises:
-        ValueError: `x0` is not a batch of float32 or float64, or `f` changes shape or dtype.
+        ValueError: `x0` is not a batch of float32 or float64, or `f` changes shape or dtype; `rtol`
+            or `max_evaluations` is a number outside its range.
     """
-    x0 = tf.convert_to_tensor(x0)
+    x0 = one_tensor("x0", x0)
+    check(isinstance(solver, Solver), "`solver` must be a tf_jfb.solvers.Solver.", solver=solver)
     check(
         x0.dtype in (tf.float32, tf.float64),
         "`x0` must be float32 or float64.",
@@ -85,6 +88,8 @@ def solve(
         "`x0` must have a batch axis.",
         shape=_shape(x0),
     )
+    check_override("rtol", rtol, x0.shape[0], "iuf", 0)
+    check_override("max_evaluations", max_evaluations, x0.shape[0], "iu", 1)
     rtol = solver.rtol if rtol is None else rtol
     cap = solver.max_evaluations if max_evaluations is None else max_evaluations
     cap = cap - 1 if pending else cap
@@ -240,13 +245,13 @@ def _iterate(f, c: _Carry, solver: Solver, pending) -> _Carry:
 
 def _residual(x, fx) -> tuple:
     """(|f(x) - x|, |f(x)|, their ratio, whether both are finite), each [B]."""
-    step, size = per_image_norm(fx - x), per_image_norm(fx)
+    step, size = _norm(fx - x), _norm(fx)
     finite = tf.math.is_finite(step) & tf.math.is_finite(size)
     return step, size, step / tf.maximum(size, _tiny(size)), finite
 
 
 def _evaluate(f, x):
-    fx = tf.convert_to_tensor(f(x))
+    fx = one_tensor("f(x)", f(x))
     check(
         fx.dtype == x.dtype and fx.shape.is_compatible_with(x.shape),
         "`f` must return the shape and dtype of its argument.",
@@ -254,6 +259,13 @@ def _evaluate(f, x):
         result=(_shape(fx), fx.dtype.name),
     )
     return shaped(fx, x.shape)
+
+
+def _norm(z) -> tf.Tensor:
+    """`per_image_norm` of numbers whose squares may be too small or too large for the dtype."""
+    largest = tf.reduce_max(tf.abs(tf.reshape(z, [tf.shape(z)[0], -1])), axis=1)
+    scale = tf.where(largest > 0, largest, tf.ones_like(largest))
+    return scale * per_image_norm(z / per_image(scale, z))
 
 
 def _shape(x):

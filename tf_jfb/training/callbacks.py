@@ -36,7 +36,7 @@ class Checkpoint(keras.callbacks.Callback):
     def restore(self, model) -> None:
         """Loads `last.npz`, if there is one, into a built and compiled `model`."""
         if (self.folder / "last.npz").exists():
-            with np.load(self.folder / "last.npz") as saved:
+            with weights.arrays_in(self.folder / "last.npz") as saved:
                 self.history = json.loads(str(saved["history"]))
                 weights.assign_state(model, saved)
 

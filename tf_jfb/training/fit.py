@@ -81,13 +81,13 @@ def _fit(task, config, run, verbose, callbacks, strategy, tensorboard):
         batch_size=config.batch_size,
         replicas=replicas,
     )
+    pairs = problem.validation_pairs(config, task.degradation, config.validation)
     _claim(run, config, strategy)
     checkpoint = Checkpoint(run)
     with strategy.scope():
         model = task.make()
         compile_model(model, config)
         checkpoint.restore(model)
-    pairs = problem.validation_pairs(config, task.degradation, config.validation)
     size = min(config.batch_size // replicas, len(pairs[1]))
     ours = _callbacks(task, config, checkpoint, pairs, chief, tensorboard)
     if checkpoint.epoch < config.epochs:

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 
 from tf_jfb import data
+from tf_jfb._validate import check
 from tf_jfb.data.folder import SPLITS
 
 CACHE = 2**29  # bytes of decoded images that a source keeps
@@ -44,6 +45,7 @@ def _source(config, kind, folder, split):
     if kind == "celeba":
         return data.celeba(folder, split, config.size or 128, cache=CACHE)
     images = data.split_folder(folder, split)
+    check(images.is_dir(), "`path` must be an existing folder of images.", path=str(images))
     if split == "test" and images == data.split_folder(folder, "train"):
         warnings.warn(
             f"Validation takes the images of training: {folder} has no folder `train` beside "
