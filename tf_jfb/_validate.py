@@ -1,6 +1,9 @@
 """Argument checks with one form of message: the constraint, then what was received."""
 
+import dataclasses
+import math
 import numbers
+import typing
 from typing import NoReturn
 
 import numpy as np
@@ -46,7 +49,34 @@ def plain(value):
     return value.item() if isinstance(value, np.generic) else value
 
 
+def is_number(value) -> bool:
+    """Whether it is a finite real number, of Python's or NumPy's."""
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return real and math.isfinite(value)
+
+
+def check_positive(name: str, value) -> None:
+    """Raises ValueError unless it is a finite number > 0."""
+    check(is_number(value) and value > 0, f"`{name}` must be positive.", **{name: value})
+
+
+KINDS = {
+    float: (is_number, "a finite number"),
+    bool: (lambda value: isinstance(value, bool), "True or False"),
+}
+
+
 def make_plain(record) -> None:
-    """`plain` for every field of a frozen dataclass that is being made."""
-    for name, value in list(vars(record).items()):
-        object.__setattr__(record, name, plain(value))
+    """`plain` for every field of a frozen dataclass that is being made.
+
+    Raises ValueError where a field that is annotated as one of `KINDS`, or as one or None, is not.
+    """
+    for field in dataclasses.fields(record):
+        value = plain(getattr(record, field.name))
+        object.__setattr__(record, field.name, value)
+        kinds = set(typing.get_args(field.type) or (field.type,))
+        if value is None and type(None) in kinds:
+            continue
+        if len(kinds & set(KINDS)) == 1 and kinds <= {*KINDS, type(None)}:
+            fits, name = KINDS[(kinds & set(KINDS)).pop()]
+            check(fits(value), f"`{field.name}` must be {name}.", **{field.name: value})

@@ -103,7 +103,7 @@ def test_configuration_round_trip():
         (lambda: Jacobian(0), "`weight` must be positive. Received: weight=0"),
         (lambda: Jacobian(bound=-1.0), "`bound` must be >= 0. Received: bound=-1.0"),
         (lambda: Jacobian(power=-1), "`power` must be an integer >= 0. Received: power=-1"),
-        (lambda: Correction(evaluations=()), "`evaluations` must be integers >= 1"),
+        (lambda: Correction(evaluations=()), "`evaluations` must be a tuple of integers >= 1"),
         (lambda: make(Jacobian(), Jacobian(2.0)), "at most one of a name"),
         (lambda: make("jacobian"), "`regularizers` must be"),
         (lambda: make(Jacobian(), gradient=Unrolled(2)), "not an unrolled one"),

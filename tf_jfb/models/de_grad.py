@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from tf_jfb._compat import register, value
-from tf_jfb._validate import check, plain
+from tf_jfb._validate import check, check_positive, is_number, plain
 from tf_jfb.models.equilibrium import Equilibrium
 
 
@@ -65,9 +65,9 @@ class DEGrad(Equilibrium):
             network=type(network).__name__,
         )
         eta, precondition = plain(eta), plain(precondition)
-        check(isinstance(eta, (int, float)) and eta > 0, "`eta` must be positive.", eta=eta)
+        check_positive("eta", eta)
         check(
-            precondition is None or isinstance(precondition, (int, float)) and precondition > 0,
+            precondition is None or is_number(precondition) and precondition > 0,
             "`precondition` must be positive, or None.",
             precondition=precondition,
         )

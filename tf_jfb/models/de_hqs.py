@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from tf_jfb._compat import register
 from tf_jfb._numerics import per_image, per_image_norm, shaped
-from tf_jfb._validate import check, is_integer, plain
+from tf_jfb._validate import check, check_positive, is_integer, plain
 from tf_jfb.models._laws import PowerLaw
 from tf_jfb.models.equilibrium import Equilibrium
 
@@ -21,8 +21,8 @@ class Splitting(Equilibrium):
     ):
         super().__init__(operator, network, **kwargs)
         rho, level, continuation = plain(rho), plain(level), plain(continuation)
-        check(rho > 0, "`rho` must be positive.", rho=rho)
-        check(level > 0, "`level` must be positive.", level=level)
+        check_positive("rho", rho)
+        check_positive("level", level)
         check(
             is_integer(continuation) and continuation >= 0,
             "`continuation` must be an integer >= 0.",

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from tf_jfb._compat import register
-from tf_jfb._validate import check, plain
+from tf_jfb._validate import check_positive, plain
 from tf_jfb.models._laws import PowerLaw
 from tf_jfb.models.equilibrium import Equilibrium
 
@@ -35,8 +35,8 @@ class DEProx(Equilibrium):
     def __init__(self, operator, network, *, eta=1.0, level=0.02, learned=True, **kwargs):
         super().__init__(operator, network, **kwargs)
         eta, level = plain(eta), plain(level)
-        check(eta > 0, "`eta` must be positive.", eta=eta)
-        check(level > 0, "`level` must be positive.", level=level)
+        check_positive("eta", eta)
+        check_positive("level", level)
         self.options = {"eta": eta, "level": level, "learned": learned}
         self._eta = PowerLaw(self, "log_eta", eta, 0.0, learned)
         told = learned and network.conditional

@@ -23,9 +23,10 @@ class TrainedModel(ImagingModel):
     def __init__(self, operator, network, boundary, regularizers: tuple, **kwargs):
         super().__init__(operator, network, boundary, **kwargs)
         check(
-            all(isinstance(r, Regularizer) for r in regularizers)
+            isinstance(regularizers, (tuple, list))
+            and all(isinstance(r, Regularizer) for r in regularizers)
             and len({r.name for r in regularizers}) == len(regularizers),
-            "`regularizers` must be tf_jfb.regularizers, at most one of a name.",
+            "`regularizers` must be a tuple of tf_jfb.regularizers, at most one of a name.",
             regularizers=regularizers,
         )
         self.regularizers = tuple(regularizers)

@@ -10,10 +10,10 @@ Where this differs from the published code:
 import tensorflow as tf
 
 from tf_jfb._compat import register
-from tf_jfb._validate import check, plain
+from tf_jfb._validate import check, check_positive, plain
 from tf_jfb.networks._bands import by_bands
 from tf_jfb.networks.base import Network
-from tf_jfb.networks.spectral_conv import SpectralConv2D
+from tf_jfb.networks.spectral_conv import SpectralConv2D, check_bound
 
 
 @register
@@ -49,7 +49,8 @@ class DnCNN(Network):
             channels=channels,
         )
         self.depth, self.channels = depth, channels
-        check(gain > 0, "`gain` must be positive.", gain=gain)
+        check_positive("gain", gain)
+        check_bound(lipschitz)
         self.lipschitz, self.gain, self.momentum = lipschitz, gain, momentum
 
     def build(self, input_shape):

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tf_jfb import _replicas
 from tf_jfb._compat import register, value
-from tf_jfb._validate import check, plain
+from tf_jfb._validate import check, is_number, plain
 from tf_jfb.networks import _spectral
 from tf_jfb.networks._convolution import conv2d
 
@@ -23,6 +23,15 @@ class Folded(NamedTuple):
     kernel: tf.Tensor  # [k, k, C_in, C_out]
     bias: tf.Tensor | None  # [C_out]
     scale: tf.Tensor | None  # [C_out], folded kernel / raw kernel
+
+
+def check_bound(lipschitz) -> None:
+    """Raises ValueError unless it is positive, or None for no bound."""
+    check(
+        lipschitz is None or is_number(lipschitz) and lipschitz > 0,
+        "`lipschitz` must be positive or None.",
+        lipschitz=lipschitz,
+    )
 
 
 @register
@@ -71,12 +80,12 @@ class SpectralConv2D(keras.layers.Layer):
             "`kernel_size` must be an integer >= 1.",
             kernel_size=kernel_size,
         )
+        check_bound(lipschitz)
         check(
-            lipschitz is None or lipschitz > 0,
-            "`lipschitz` must be positive or None.",
-            lipschitz=lipschitz,
+            is_number(momentum) and 0.0 <= momentum <= 1.0,
+            "`momentum` must lie in [0, 1].",
+            momentum=momentum,
         )
-        check(0.0 <= momentum <= 1.0, "`momentum` must lie in [0, 1].", momentum=momentum)
         self.filters, self.kernel_size, self.lipschitz = filters, kernel_size, lipschitz
         self.use_bias, self.batch_norm = use_bias and not batch_norm, batch_norm
         self.momentum, self.epsilon = momentum, epsilon

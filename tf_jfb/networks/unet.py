@@ -5,10 +5,10 @@ import tensorflow as tf
 
 from tf_jfb._compat import register
 from tf_jfb._numerics import per_image
-from tf_jfb._validate import check, plain
+from tf_jfb._validate import check, check_positive, plain
 from tf_jfb.networks._bands import by_bands
 from tf_jfb.networks.base import Network
-from tf_jfb.networks.spectral_conv import SpectralConv2D
+from tf_jfb.networks.spectral_conv import SpectralConv2D, check_bound
 
 LEVEL_UNIT = 0.05  # the level enters the first convolution in this unit, of about its own size
 LINEAR, SMALL = 1.0, 0.02  # variance that a convolution starts with, he_normal's being 2
@@ -44,7 +44,8 @@ class UNet(Network):
     def __init__(self, channels=(32, 64, 128), blocks=2, lipschitz=None, gain=1.0, **kwargs):
         super().__init__(**{"autocast": False, **kwargs})
         blocks, lipschitz, gain = map(plain, (blocks, lipschitz, gain))
-        self.channels = plain(tuple(channels))
+        several = isinstance(channels, (tuple, list))
+        self.channels = plain(tuple(channels)) if several else ()
         check(
             len(self.channels) >= 1 and all(isinstance(c, int) and c >= 1 for c in self.channels),
             "`channels` must be integers >= 1, one per scale.",
@@ -55,7 +56,8 @@ class UNet(Network):
             "`blocks` must be an integer >= 1.",
             blocks=blocks,
         )
-        check(gain > 0, "`gain` must be positive.", gain=gain)
+        check_positive("gain", gain)
+        check_bound(lipschitz)
         self.blocks, self.lipschitz, self.gain = blocks, lipschitz, gain
 
     @property

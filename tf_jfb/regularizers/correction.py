@@ -5,7 +5,7 @@ import dataclasses
 import tensorflow as tf
 
 from tf_jfb._compat import register
-from tf_jfb._validate import check
+from tf_jfb._validate import check, is_integer
 from tf_jfb.regularizers.base import Regularizer
 from tf_jfb.solvers import solve
 
@@ -36,13 +36,13 @@ class Correction(Regularizer):
 
     def __post_init__(self):
         super().__post_init__()
-        object.__setattr__(self, "evaluations", tuple(self.evaluations))
+        many = self.evaluations if isinstance(self.evaluations, (tuple, list)) else ()
         check(
-            len(self.evaluations) > 0
-            and all(isinstance(k, int) and k >= 1 for k in self.evaluations),
-            "`evaluations` must be integers >= 1.",
+            len(many) > 0 and all(is_integer(k) and k >= 1 for k in many),
+            "`evaluations` must be a tuple of integers >= 1.",
             evaluations=self.evaluations,
         )
+        object.__setattr__(self, "evaluations", tuple(many))
 
     def penalty_by_loss(self, problem, solver, loss) -> tf.Tensor:
         losses = []

@@ -5,7 +5,7 @@ import math
 import tensorflow as tf
 
 from tf_jfb._numerics import shaped
-from tf_jfb._validate import check
+from tf_jfb._validate import check, check_positive
 from tf_jfb.models.baselines._arguments import checked
 from tf_jfb.models.baselines._programs import Programs
 from tf_jfb.networks import Network
@@ -65,7 +65,7 @@ class PlugAndPlay:
             ValueError: an argument is outside its range, or the level outside of `levels`.
         """
         d = checked(d, operator, weight, max_evaluations, "max_evaluations")
-        check(noise > 0, "`noise` must be positive.", noise=noise)
+        check_positive("noise", noise)
         level = noise / weight**0.5
         check(
             not self.network.conditional or self._knows(level),
@@ -105,7 +105,7 @@ class PlugAndPlay:
             ValueError: an argument is outside its range, or the network is told no level.
         """
         d = checked(d, operator, weight, steps, "steps")
-        check(noise > 0, "`noise` must be positive.", noise=noise)
+        check_positive("noise", noise)
         check(start > noise, "`start` must be above `noise`.", start=start, noise=noise)
         check(steps >= 2, "`steps` must be >= 2.", steps=steps)
         check(
