@@ -41,13 +41,15 @@ class Job:
         """What jobs of one solve have in common.
 
         Kernels of one group can be padded with zeros to one size without any effect: those of
-        photographs where the scene that is solved for has the same size with each of them. Jobs of
-        very different deadlines stay apart, as a solve ends with its last image.
+        photographs where the scene that is solved for has the same size with each of them, of odd
+        sides if they are for an ensemble, which makes them so. Jobs of very different deadlines
+        stay apart, as a solve ends with its last image.
         """
         size = self.photo.pixels.shape[:2]
         scene = None
         if self.kernel is not None and self.boundary == "photo":
-            scene = tuple(map(_scene, size, self.kernel.shape))
+            sides = [k | (self.ensemble > 1) for k in self.kernel.shape]
+            scene = tuple(map(_scene, size, sides))
         left = max(1e-3, self.deadline - now)
         urgency = math.inf if left == math.inf else int(OCTAVES * math.log2(left))
         return id(self.version), size, self.boundary, self.light, self.ensemble, scene, urgency
