@@ -19,6 +19,7 @@ Needs Ray Serve: pip install 'tf_jfb[serve]'. It listens on this machine alone u
 otherwise, but for one port of Ray's for every replica, which asks for a secret: --plain has none. A
 SavedModel is a program: serve only models that you trust. docs/serving.md says more.
 """
+MAX_HEADERS = 64 << 10  # bytes of all of a request; uvicorn's faster parser has no limit
 # Ray's own ports: on the loopback, whatever the system, and for those who have its secret.
 ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
 
@@ -67,7 +68,9 @@ def _plain(args, settings) -> None:
 
     app = create_app(ModelStore(args.models), settings)
     log_to_standard_error()
-    uvicorn.run(app, host=args.host, port=args.port, log_level="warning", server_header=False)
+    where = {"host": args.host, "port": args.port}
+    limits = {"http": "h11", "h11_max_incomplete_event_size": MAX_HEADERS}
+    uvicorn.run(app, log_level="warning", server_header=False, **where, **limits)
 
 
 def _on_ray(args, settings) -> None:
