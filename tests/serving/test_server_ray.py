@@ -86,7 +86,7 @@ def test_a_configuration_file_names_the_same_deployment(exports):
         ray_serve.app({"models": str(exports), "max_quue": 5})
 
 
-@pytest.mark.parametrize("address", [None, "auto"])
+@pytest.mark.parametrize("address", [None, "local", "auto"])
 def test_ray_of_its_own_is_closed_to_others(monkeypatch, tmp_path, address):
     ray_serve, seen = types.ModuleType("ray_serve"), {}
     ray_serve.start = lambda *_: seen.update(os.environ) or 1 / 0
@@ -96,7 +96,7 @@ def test_ray_of_its_own_is_closed_to_others(monkeypatch, tmp_path, address):
     with pytest.raises(ZeroDivisionError):
         serve._on_ray(types.SimpleNamespace(**args), server.Settings())
     closed = seen.items() >= serve.ALONE.items() and len(seen.get("RAY_AUTH_TOKEN", "")) == 64
-    assert closed == (address is None)
+    assert closed == (address != "auto")
 
 
 def test_headers_have_a_limit(monkeypatch, tmp_path):

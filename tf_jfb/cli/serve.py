@@ -74,7 +74,7 @@ def _plain(args, settings) -> None:
 
 
 def _on_ray(args, settings) -> None:
-    if args.address is None:  # before Ray is imported, which reads them then
+    if args.address in (None, "local"):  # before Ray is imported, which reads them then
         os.environ |= ALONE | {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
     from tf_jfb.serving.server import ray_serve
 
