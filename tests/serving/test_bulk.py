@@ -229,7 +229,9 @@ def test_damaged_settings_are_named(pipeline, tmp_path):
     _job_settings.prepare(job)
     for content in (b"", b'{"model": ', b"3", b"\xff"):
         (settings / "settings.json").write_bytes(content)
-        with pytest.raises(ValueError, match=f"{settings}/settings.json' is damaged.*delete this"):
+        with pytest.raises(
+            ValueError, match=f"{settings}/settings.json' is damaged.* delete this file"
+        ):
             _job_settings.prepare(job)
 
 
