@@ -47,8 +47,8 @@ def _read(path: str) -> dict:
         return dict(json.loads(read_file(path)))
     except (ValueError, TypeError):
         raise ValueError(
-            f"{path!r} is damaged, so that the settings of the work beside it are not known: delete "
-            "this file if they were the same, or use another folder."
+            f"{path!r} is damaged, so that the settings of the work beside it are not known: "
+            "delete this file if they were the same, or use another folder."
         ) from None
 
 
