@@ -90,6 +90,10 @@ def test_the_command_offers_every_ensemble():
 
 
 def test_what_is_no_ensemble_is_refused(model):
+    for value in (8.0, True, "2", None):
+        with pytest.raises(ValueError, match="`ensemble` must be 1, 2, 4 or 8"):
+            check_ensemble(value)
+    check_ensemble(np.int64(4))
     with pytest.raises(ValueError, match="`ensemble` must be 1, 2, 4 or 8. Received: ensemble=3"):
         model.restore(IMAGE, kernel=KERNEL, ensemble=3)
 

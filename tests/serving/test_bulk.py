@@ -210,6 +210,40 @@ def test_only_what_is_missing_is_done_again(ran, photos):
     assert again == rows
 
 
+def test_a_damaged_record_costs_its_own_image_alone(ran, photos):
+    job, _, rows = ran
+    output = pathlib.Path(job.output)
+    found = max((output / "records").glob("*.jsonl"), key=lambda file: file.read_text().count("\n"))
+    first, *others = found.read_bytes().splitlines(keepends=True)
+    (output / "records" / "cut.jsonl").write_bytes(b'{"path": "\xff\n3\nnull\n{}\n')
+    found.write_bytes(first[:-20] + b"\n" + b"".join(others))
+    counts = bulk.run(job)
+    assert (counts["images"], counts["kept"], counts["ERROR"]) == (13, 8, 4)
+    assert manifest(output) == rows
+
+
+def test_damaged_settings_are_named(pipeline, tmp_path):
+    from tf_jfb.serving import _job_settings
+
+    job, settings = bulk.Job(f"{tmp_path}/in/*", "/m", tmp_path / "out"), tmp_path / "out"
+    _job_settings.prepare(job)
+    for content in (b"", b'{"model": ', b"3", b"\xff"):
+        (settings / "settings.json").write_bytes(content)
+        with pytest.raises(
+            ValueError, match=f"{settings}/settings.json' is damaged.* delete this file"
+        ):
+            _job_settings.prepare(job)
+
+
+def test_errors_name_no_options_that_there_are_not(pipeline):
+    error = ValueError(
+        'it holds 2 images: `pages` must say which, "all", "first" or a number from 1'
+    )
+    told = pipeline.failure("/a.tif", error)["error"]
+    assert told == "it holds 2 images: put the one that is meant into a file of its own"
+    assert pipeline.failure("/a.tif", "two  share it")["error"] == "two share it"
+
+
 def test_work_of_other_settings_is_refused(ran, photos, model):
     job, _, _ = ran
     before = stamps(pathlib.Path(job.output))

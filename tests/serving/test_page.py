@@ -171,7 +171,8 @@ def test_unusable_files_are_refused_before_they_are_decoded(tmp_path):
     for content, reason in (
         (bomb(9_000, 9_000), "must have at most"),
         (bomb(20, 20), "photograph"),  # damaged
-        (b"no picture", "photograph"),
+        (bomb(20_000, 20_000), "must be smaller"),
+        (b"no picture", "photograph` must be usable: cannot identify image file$"),
         (b"", "photograph"),
         (b"x" * 2000, "bytes"),
     ):
@@ -236,6 +237,8 @@ def test_it_is_said_plainly_when_a_solve_did_not_converge():
 def test_a_refusal_is_one_line_without_markup():
     assert told.refusal(ValueError("<b>no</b>\nmore")) == "### Not restored\n&lt;b&gt;no&lt;/b&gt;"
     assert "MemoryError" in told.refusal(MemoryError())
+    white = ValueError("its values reach 7: `white` must say which of them is white")
+    assert told.refusal(white).endswith("its values reach 7: divide them by the value of white")
     assert "too large" in told.refusal(RefusedError(413, "too large"))
 
 

@@ -1,6 +1,7 @@
 """Jobs of one solve: each is answered as it would be alone."""
 
 import asyncio
+import dataclasses
 import math
 import time
 
@@ -59,6 +60,19 @@ def test_a_batch_of_different_kernels_and_options_is_solved_as_each_alone(
         np.testing.assert_allclose(one.photo.pixels, alone.photo.pixels, atol=1e-4)
         assert (one.evaluations, one.status) == (alone.evaluations, alone.status)
         assert one.photo.pixels.shape == p.pixels.shape
+
+
+def test_an_even_kernel_leaves_the_ensembles_of_others_as_they_are(version):
+    """An ensemble makes 8 x 8 of 9 x 9, whose scene of 24 pixels is larger."""
+    told = {"noise": 0.02, "rtol": 0.0, "max_evaluations": 2, "ensemble": 2}
+    odd, even = (Job(version, photo(), kernels.box(side), **told) for side in (7, 8))
+    (alone,) = solve([odd], MOST)
+    found = {}
+    for batch in batches([odd, even], 8, 1 << 20, 0.0):
+        found |= dict(zip(batch, solve(batch, MOST), strict=True))
+    np.testing.assert_allclose(found[odd].photo.pixels, alone.photo.pixels, atol=1e-5)
+    larger = dataclasses.replace(odd, kernel=kernels.box(9))
+    assert len(batches([larger, even], 8, 1 << 20, 0.0)) == 1
 
 
 def test_what_cannot_be_solved_together_is_kept_apart(version):

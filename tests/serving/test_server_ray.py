@@ -7,18 +7,28 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+import types
 
 import numpy as np
 import pytest
 from server_client import deblur, picture, pixels_of
 
+from tf_jfb.cli import serve
 from tf_jfb.data import Photo
 from tf_jfb.exported import ExportedModel, deblur_photo
 from tf_jfb.operators import kernels
+from tf_jfb.serving import server
 
 ROOT = pathlib.Path(__file__).parents[2]
 START = "import _tf_jfb_command as c, sys; sys.argv = ['tf-jfb', *sys.argv[1:]]; sys.exit(c.main())"
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
 
 
 @pytest.fixture
@@ -28,9 +38,7 @@ def started(root, tmp_path):
     processes, files = [], []
 
     def start(*options):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         command = [sys.executable, "-c", START, "serve", "--models", root, "--port", port, *options]
         environment = os.environ | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
         log = open(tmp_path / "log", "w")  # noqa: SIM115
@@ -76,6 +84,41 @@ def test_a_configuration_file_names_the_same_deployment(exports):
     assert deployment.max_queued_requests == 20
     with pytest.raises(TypeError, match="max_quue"):
         ray_serve.app({"models": str(exports), "max_quue": 5})
+
+
+@pytest.mark.parametrize("address", [None, "local", "auto"])
+def test_ray_of_its_own_is_closed_to_others(monkeypatch, tmp_path, address):
+    ray_serve, seen = types.ModuleType("ray_serve"), {}
+    ray_serve.start = lambda *_: seen.update(os.environ) or 1 / 0
+    monkeypatch.setattr(server, "ray_serve", ray_serve, raising=False)
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    args = {"models": tmp_path, "host": "127.0.0.1", "port": 1, "address": address, "replicas": 1}
+    with pytest.raises(ZeroDivisionError):
+        serve._on_ray(types.SimpleNamespace(**args), server.Settings())
+    closed = seen.items() >= serve.ALONE.items() and len(seen.get("RAY_AUTH_TOKEN", "")) == 64
+    assert closed == (address != "auto")
+
+
+def test_headers_have_a_limit(monkeypatch, tmp_path):
+    uvicorn = pytest.importorskip("uvicorn", reason="make test-serve runs this beside uvicorn")
+    asked, args = {}, {"models": tmp_path, "host": "127.0.0.1", "port": free_port()}
+    monkeypatch.setattr(uvicorn, "run", lambda app, **options: asked.update(options, app=app))
+    monkeypatch.setattr("tf_jfb.serving.server.app.log_to_standard_error", lambda: None)
+    serve._plain(types.SimpleNamespace(**args), server.Settings())
+    listening = uvicorn.Server(uvicorn.Config(**asked))
+    thread = threading.Thread(target=listening.run)
+    thread.start()
+    try:
+        while not listening.started:
+            time.sleep(0.01)
+        for size, code in ((50_000, b"200"), (150_000, b"400")):
+            with socket.create_connection(("127.0.0.1", args["port"]), 5.0) as one:
+                one.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\nx: " + b"x" * size)
+                one.sendall(b"\r\n\r\n" if code == b"200" else b"")
+                assert one.recv(100).split()[1] == code
+    finally:
+        listening.should_exit = True
+        thread.join()
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ import concurrent.futures
 import io
 import json
 import logging
+import math
 import shutil
 
 import numpy as np
@@ -14,6 +15,7 @@ from server_client import client_of, deblur, picture, pixels_of, png
 from tf_jfb.data import Photo
 from tf_jfb.exported import ExportedModel, deblur_photo
 from tf_jfb.operators import kernels
+from tf_jfb.serving.server import describe
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +70,30 @@ def test_an_ensemble_is_the_mean_of_turned_pictures(client, model):
     assert refused.status_code == 400 and "1, 2, 4 or 8" in refused.json()["error"]
 
 
+def test_a_model_of_grey_pictures_restores_colours_one_by_one(client, exports):
+    told = {"max_evaluations": 3, "rtol": 0.0}
+    answer = deblur(client, kernel=None, name="fixed", **told)
+    model = ExportedModel.open(exports / "fixed")
+    alone = deblur_photo(model, Photo(picture()), light="linear", **told)
+    np.testing.assert_allclose(pixels_of(answer.content), alone.photo.pixels, atol=0.51 / 255)
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("application/json", "application/json"),
+        ("text/html, Application/JSON; q=0.5", "application/json"),
+        ("image/png, application/json;q=0", "image/png"),
+        ("image/png, application/json; q=0.9", "image/png"),
+        ("application/jsonlines", "image/png"),
+        ("*/*", "image/png"),
+    ],
+)
+def test_the_answer_is_of_the_kind_that_is_asked_for(client, accept, kind):
+    answer = deblur(client, headers={"accept": accept}, max_evaluations=1)
+    assert answer.headers["content-type"] == kind
+
+
 def test_an_estimate_of_the_noise_comes_with_its_doubt(client):
     noise = np.random.default_rng(0).normal(0, 0.05, (49, 49, 3))
     correlated = sum((noise[1:, 1:], noise[:-1, 1:], noise[1:, :-1], noise[:-1, :-1])) / 4
@@ -111,6 +137,19 @@ def test_predict_by_rows_and_by_columns(client, model, path):
         np.testing.assert_allclose(one["restored"], alone.image[i], atol=1e-5)
         assert one["evaluations"] == by_column["evaluations"][i] == alone.evaluations[i]
     np.testing.assert_allclose(by_column["restored"], alone.image, atol=1e-5)
+
+
+def test_what_is_no_number_is_null(client):
+    row = {"image": picture(16, channels=1).tolist(), "rtol": 0.9, "max_evaluations": 4}
+    body = {"signature_name": "trace", "instances": [row]}
+    answer = client.post("/v1/models/fixed:predict", json=body)
+    assert "NaN" not in answer.text
+    (told,) = answer.json()["predictions"]
+    trace, steps = told["trace"], told["evaluations"]
+    assert trace[:steps][-1] == told["residual"] and trace[steps:] == [None] * (4 - steps)
+    assert steps < 4
+    values = {"a": [math.inf, {"b": math.nan}], "c": 1.5, "d": "NaN"}
+    assert describe.finite(values) == {"a": [None, {"b": None}], "c": 1.5, "d": "NaN"}
 
 
 def test_predict_of_one_input_takes_bare_values_and_base64(client):

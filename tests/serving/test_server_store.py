@@ -55,6 +55,9 @@ def test_a_broken_version_is_reported_and_the_old_one_stays(store, root):
     state = store.status("fixed")[2]
     assert state.state == "END" and state.error and str(root) not in state.error
     assert store.lease("fixed").version == 1
+    shutil.copytree(broken, root / "only" / "1")  # of which no version works
+    store.scan()
+    assert store.names == ["fixed"] and states(store, "only") == {1: "END"}
     shutil.rmtree(broken)
     shutil.copytree(root / "fixed" / "1", broken)  # repaired
     store.scan()

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import secrets
 import signal
 import sys
 import threading
@@ -15,8 +16,12 @@ examples:
   %(prog)s --models /shared/models --address auto --replicas 4
 
 Needs Ray Serve: pip install 'tf_jfb[serve]'. It listens on this machine alone unless --host says
-otherwise. A SavedModel is a program: serve only models that you trust. docs/serving.md says more.
+otherwise, but for one port of Ray's for every replica, which asks for a secret: --plain has none. A
+SavedModel is a program: serve only models that you trust. docs/serving.md says more.
 """
+MAX_HEADERS = 64 << 10  # bytes of all of a request; uvicorn's faster parser has no limit
+# Ray's own ports: on the loopback, whatever the system, and for those who have its secret.
+ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
 
 
 def add_arguments(p) -> None:
@@ -63,10 +68,14 @@ def _plain(args, settings) -> None:
 
     app = create_app(ModelStore(args.models), settings)
     log_to_standard_error()
-    uvicorn.run(app, host=args.host, port=args.port, log_level="warning", server_header=False)
+    where = {"host": args.host, "port": args.port}
+    limits = {"http": "h11", "h11_max_incomplete_event_size": MAX_HEADERS}
+    uvicorn.run(app, log_level="warning", server_header=False, **where, **limits)
 
 
 def _on_ray(args, settings) -> None:
+    if args.address in (None, "local"):  # before Ray is imported, which reads them then
+        os.environ |= ALONE | {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
     from tf_jfb.serving.server import ray_serve
 
     ended, models = threading.Event(), os.path.abspath(args.models)

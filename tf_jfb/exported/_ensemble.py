@@ -7,7 +7,7 @@ improve example-based single image super resolution".
 
 import numpy as np
 
-from tf_jfb._validate import check
+from tf_jfb._validate import check, is_integer
 from tf_jfb.operators import kernels
 
 ENSEMBLES = (1, 2, 4, 8)  # all turns by 90 degrees from 4 on, mirrored too with 8
@@ -20,7 +20,8 @@ def check_ensemble(ensemble, model=None) -> None:
 
     Without a `model` only the first is looked at.
     """
-    check(ensemble in ENSEMBLES, "`ensemble` must be 1, 2, 4 or 8.", ensemble=ensemble)
+    good = is_integer(ensemble) and ensemble in ENSEMBLES
+    check(good, "`ensemble` must be 1, 2, 4 or 8.", ensemble=ensemble)
     check(
         ensemble == 1 or model is None or model.takes_kernel or _symmetric(model.config),
         "`ensemble` must be 1: the model was made for one blur, which is not known to be the same "

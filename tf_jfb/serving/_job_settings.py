@@ -29,7 +29,7 @@ def prepare(job: Job) -> None:
     path = f"{job.output}/settings.json"
     # Work of an earlier version, which had fewer settings, had none of the others.
     unset = dict.fromkeys(SETTINGS) | {"light": "encoded", "ensemble": 1} | digests
-    earlier = unset | json.loads(read_file(path)) if FileSystems.exists(path) else settings
+    earlier = unset | _read(path) if FileSystems.exists(path) else settings
     check(
         earlier == settings,
         f"`output` holds work with other settings, {earlier}: repeat them, or use another folder.",
@@ -40,6 +40,16 @@ def prepare(job: Job) -> None:
     clear(f"{job.output}/partial/*", STALE)
     clear(f"{job.output}/manifest/**")
     publish(job.partials, path, json.dumps(settings, indent=1).encode())
+
+
+def _read(path: str) -> dict:
+    try:
+        return dict(json.loads(read_file(path)))
+    except (ValueError, TypeError):
+        raise ValueError(
+            f"{path!r} is damaged, so that the settings of the work beside it are not known: "
+            "delete this file if they were the same, or use another folder."
+        ) from None
 
 
 def contents(job: Job) -> dict:

@@ -27,6 +27,7 @@ from tf_jfb.data.image_io import EXTENSIONS, encode_image
 from tf_jfb.exported import ExportedModel, check_ensemble, deblur_photos
 from tf_jfb.serving._flags import pipeline_options
 from tf_jfb.serving._job_settings import prepare
+from tf_jfb.serving._reasons import reason_of
 from tf_jfb.serving._storage import STALE, check_nothing_missed, clear, publish, read_file
 from tf_jfb.serving.bulk import COLUMNS, Job
 
@@ -208,7 +209,8 @@ def _load(path: str):
 
 def failure(path: str, error) -> dict:
     """The record of an image that has no output."""
-    return _record(path, None, "ERROR", error=" ".join(str(error).split()))
+    reason = reason_of(error) if isinstance(error, Exception) else error
+    return _record(path, None, "ERROR", error=" ".join(reason.split()))
 
 
 def _record(path, output, status, **others) -> dict:
@@ -216,9 +218,14 @@ def _record(path, output, status, **others) -> dict:
 
 
 def _read_records(found):
-    for line in read_file(found.path).decode().splitlines():
-        record = dict.fromkeys(COLUMNS) | json.loads(line)  # of an earlier version: fewer
-        yield record["output"], record
+    """(output, record) of every line but damaged ones, whose images are restored again."""
+    for line in read_file(found.path).decode(errors="replace").splitlines():
+        try:
+            record = dict.fromkeys(COLUMNS) | json.loads(line)  # of an earlier version: fewer
+        except (ValueError, TypeError):
+            continue
+        if record["status"] in Status.__members__:
+            yield record["output"], record
 
 
 def _sort_out(joined):

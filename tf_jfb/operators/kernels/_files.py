@@ -52,8 +52,9 @@ def load(path, array: str | None = None, normalise: bool = True) -> np.ndarray:
     try:
         content = readers[suffix](path)
     except _raster.RefusedError as error:
+        reason = str(error).partition(": `pages`")[0]  # there is no such option for a kernel
         raise ValueError(
-            f"The kernel file cannot be used ({error}). Received: path='{path}'"
+            f"The kernel file cannot be used ({reason}). Received: path='{path}'"
         ) from None
     except Exception as error:  # decoders raise nearly anything on a damaged file
         reason = str(error).partition("\n")[0].replace(str(path), "the file")

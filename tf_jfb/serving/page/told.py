@@ -12,6 +12,7 @@ from tf_jfb._types import Status
 from tf_jfb._version import __version__
 from tf_jfb.data import write_image
 from tf_jfb.metrics import psnr, ssim
+from tf_jfb.serving._reasons import reason_of
 from tf_jfb.serving.page.work import Step
 
 FALLING = 0.9  # of the residual to the one some evaluations before: below, it still falls
@@ -38,10 +39,8 @@ def verdict(step: Step, rtol: float) -> str:
 
 
 def refusal(error: Exception) -> str:
-    """Why there is no picture: the first line of what was raised, as Markdown."""
-    reason = str(getattr(error, "reason", None) or getattr(error, "message", None) or error).strip()
-    first = (reason.splitlines() or [type(error).__name__])[0][:400]
-    return f"### Not restored\n{html.escape(first)}"
+    """Why there is no picture: what was raised, as Markdown."""
+    return f"### Not restored\n{html.escape(reason_of(error)[:400])}"
 
 
 def _next(result) -> str:

@@ -5,6 +5,7 @@ import logging
 
 import fastapi
 from fastapi.exceptions import RequestValidationError
+from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
 from tf_jfb._version import __version__
@@ -14,6 +15,7 @@ from tf_jfb.serving.server.guard import Guard
 from tf_jfb.serving.server.metrics import Metrics
 from tf_jfb.serving.server.refused import RefusedError
 
+BEARER = HTTPBearer(auto_error=False)  # for the description: `Guard` has looked at it before
 _log = logging.getLogger("tf_jfb.server")
 
 
@@ -43,9 +45,10 @@ def create_app(store, settings, make_batcher=Batcher) -> fastapi.FastAPI:
     app.add_middleware(Guard, settings=settings, metrics=metrics)
     for kind in (RefusedError, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, _told)
+    asked = [] if settings.token is None else [fastapi.Depends(BEARER)]
     app.include_router(_health())
-    app.include_router(deblur_route.router)
-    app.include_router(predict_route.router)
+    for router in (_numbers(), deblur_route.router, predict_route.router):
+        app.include_router(router, dependencies=asked)
     return app
 
 
@@ -72,6 +75,12 @@ def _health() -> fastapi.APIRouter:
         if not store.ready:
             raise RefusedError(503, "No model is ready.", {"Retry-After": "5"})
         return {"status": "ready", "models": store.names}
+
+    return router
+
+
+def _numbers() -> fastapi.APIRouter:
+    router = fastapi.APIRouter(tags=["server"])
 
     @router.get("/metrics", response_class=fastapi.responses.PlainTextResponse)
     async def metrics(request: fastapi.Request):

@@ -3,10 +3,13 @@
 import asyncio
 import base64
 import math
+import re
 
 import fastapi
+from python_multipart.multipart import parse_options_header
 
 from tf_jfb.data.image_io import encode_image
+from tf_jfb.serving._reasons import reason_of
 from tf_jfb.serving.server import documents
 from tf_jfb.serving.server.documents import Name, Version
 from tf_jfb.serving.server.fields import job_of, read_form
@@ -48,7 +51,7 @@ async def _deblurred(request, name, version):
     }
     request.scope["state"]["told"] = told
     png = await asyncio.to_thread(encode_image, restored.photo, "restored.png")
-    if "application/json" in request.headers.get("accept", ""):
+    if _prefers_json(",".join(request.headers.getlist("accept"))):
         picture = {"b64": base64.b64encode(png).decode()}
         return fastapi.responses.JSONResponse({**told, "image": picture})
     texts = {key: str(v) for key, v in told.items() if v is not None}
@@ -62,8 +65,7 @@ def checked(outcome):
     import tensorflow as tf
 
     if isinstance(outcome, (ValueError, tf.errors.InvalidArgumentError)):
-        reason = str(getattr(outcome, "message", outcome)).strip() or "The inputs are unusable."
-        raise RefusedError(400, sentence(reason)) from None
+        raise RefusedError(400, reason_of(outcome)[:500]) from None
     if isinstance(outcome, tf.errors.ResourceExhaustedError):
         raise RefusedError(413, "The image needs more memory than the server has.") from None
     if isinstance(outcome, Exception):
@@ -71,8 +73,13 @@ def checked(outcome):
     return outcome
 
 
-def sentence(reason: str) -> str:
-    """What an operation of TensorFlow asserted, without where."""
-    lines = [line.strip() for line in reason.splitlines()]
-    told = [line for line in lines if "must" in line]
-    return " ".join(told or lines[:1])[:500]
+def _prefers_json(accept: str) -> bool:
+    """Whether it names JSON, with no less weight than PNG."""
+    pairs = [parse_options_header(one.strip()) for one in accept.split(",")]
+    weights = {kind: _weight(options.get(b"q", b"1")) for kind, options in pairs}
+    json = weights.get(b"application/json", 0.0)
+    return json > 0 and json >= weights.get(b"image/png", 0.0)
+
+
+def _weight(text: bytes) -> float:
+    return float(text) if re.fullmatch(rb"[01](\.\d*)?", text) else 0.0

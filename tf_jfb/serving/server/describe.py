@@ -1,5 +1,7 @@
 """Models as TensorFlow Serving tells of them."""
 
+import math
+
 from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 
@@ -31,8 +33,17 @@ def metadata_of(version) -> dict:
     known = {"signature_def": {"@type": _TYPE, "signature_def": signatures}}
     if version.model is not None:
         own = {"rtol": version.model.rtol, "max_evaluations": version.model.max_evaluations}
-        known["tf_jfb"] = (version.model.about or {}) | own
+        known["tf_jfb"] = finite((version.model.about or {}) | own)
     return {"model_spec": spec, "metadata": known}
+
+
+def finite(value):
+    """`value` with null for NaN and infinities, of which JSON knows nothing."""
+    if isinstance(value, dict):
+        return {key: finite(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _tensor(info) -> dict:

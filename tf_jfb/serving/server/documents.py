@@ -3,10 +3,19 @@
 from typing import Annotated
 
 import fastapi
+from starlette import convertors
 
 from tf_jfb.exported import ENSEMBLES
 from tf_jfb.serving.server.fields import CHOICES
 
+
+class _Plain(convertors.StringConvertor):
+    """Of a path, a part without the colon that a verb follows: {name:plain}."""
+
+    regex = "[^/:]+"
+
+
+convertors.register_url_convertor("plain", _Plain())
 Name = Annotated[str, fastapi.Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,99}$")]
 Version = Annotated[str, fastapi.Path(pattern=r"^(0|[1-9][0-9]{0,17})$")]
 

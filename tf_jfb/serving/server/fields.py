@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 
 from tf_jfb._validate import check
@@ -13,23 +15,29 @@ from tf_jfb.serving.server.refused import RefusedError
 CHOICES = {"boundary": ("photo", "circular"), "light": ("linear", "encoded")}  # first the defaults
 NUMBERS = {"noise": float, "rtol": float, "deadline_ms": float}
 NUMBERS |= {"max_evaluations": int, "ensemble": int}
+MOST_RTOL = float(np.finfo(np.float32).max)  # that a model can be told
 FIELDS = ("image", "kernel", *CHOICES, *NUMBERS)
 
 
 async def read_form(request, settings) -> dict:
     """{field: text, or (content, name of the file)}."""
     limits = {"max_files": 2, "max_fields": len(FIELDS), "max_part_size": settings.max_bytes}
-    kind = request.headers.get("content-type", "")
-    if not kind.startswith("multipart/form-data"):
+    kind, options = parse_options_header(request.headers.get("content-type"))
+    if kind != b"multipart/form-data":
         raise RefusedError(415, "The body must be multipart/form-data.")
-    fields = {}
-    async with request.form(**limits) as form:
-        for name, value in form.multi_items():
-            if name not in FIELDS or name in fields:
-                known = ", ".join(FIELDS)
-                raise RefusedError(400, f"A field must be one of {known}, once. Received: {name!r}")
-            is_file = isinstance(value, UploadFile)
-            fields[name] = (await value.read(), value.filename or "") if is_file else value
+    fields, body = {}, await request.body()
+    try:
+        async with request.form(**limits) as form:
+            for name, value in form.multi_items():
+                if name not in FIELDS or name in fields:
+                    reason = f"A field must be one of {', '.join(FIELDS)}, once."
+                    raise RefusedError(400, f"{reason} Received: {name!r}")
+                is_file = isinstance(value, UploadFile)
+                fields[name] = (await value.read(), value.filename or "") if is_file else value
+    except UnicodeError:
+        raise RefusedError(400, "The text of the body must be of its `charset`.") from None
+    if b"--%b--" % options[b"boundary"] not in body:  # the parser passes it over
+        raise RefusedError(400, "The body must be whole: its closing boundary is missing.")
     return fields
 
 
@@ -48,9 +56,9 @@ def job_of(fields: dict, version, settings, arrived: float) -> Job:
     deadline = told.pop("deadline_ms", math.inf)
     _check(told, deadline, model, settings)
     photo = pictures.photo_of(fields["image"][0], settings.max_pixels)
-    if photo.pixels.shape[-1] not in (1, model.channels):
-        found = photo.pixels.shape[-1]
-        reason = f"`image` must have 1 or {model.channels} channels. Received: channels={found}"
+    channels = photo.pixels.shape[-1]
+    if channels not in (1, 3):  # that the answer, a PNG, can hold
+        reason = f"`image` must have 1 or 3 channels. Received: channels={channels}"
         raise RefusedError(400, reason)
     kernel = _kernel(fields["kernel"], settings.max_kernel) if "kernel" in fields else None
     size = photo.pixels.shape[:2]
@@ -64,6 +72,8 @@ def _check(told, deadline, model, settings) -> None:
     try:
         check_options(told.get("rtol"), told.get("max_evaluations"), told.get("noise"))
         check_ensemble(told.get("ensemble", 1), model)
+        rtol = told.get("rtol", 0.0)
+        check(rtol <= MOST_RTOL, f"`rtol` must be at most {MOST_RTOL:.1e}.", rtol=rtol)
         check(deadline > 0, "`deadline_ms` must be positive.", deadline_ms=deadline)
         useful = "noise" not in told or model.takes_noise
         check(useful, "`noise` must be left out: the model was made for one.", noise=True)

@@ -10,7 +10,8 @@ import uuid
 
 from tf_jfb.serving.server.refused import RefusedError
 
-OPEN = ("/healthz", "/readyz")  # asked by what watches the server, which has no token
+# Asked without the token: by what watches the server, and by those who are yet to give it.
+OPEN = ("/healthz", "/readyz", "/docs", "/openapi.json")
 METHODS = ("GET", "HEAD", "OPTIONS", "POST")  # that are counted by name
 _log = logging.getLogger("tf_jfb.server")
 
@@ -75,7 +76,9 @@ class Guard:
         if token is None or scope["path"] in OPEN:
             return
         given = dict(scope["headers"]).get(b"authorization", b"")
-        if not hmac.compare_digest(given, f"Bearer {token}".encode()):
+        scheme, _, given = given.partition(b" ")
+        right = hmac.compare_digest(given.strip(b" "), token.encode())
+        if scheme.lower() != b"bearer" or not right:
             needed = {"WWW-Authenticate": "Bearer"}
             raise RefusedError(401, "The request must bear the server's token.", needed)
 
@@ -93,7 +96,7 @@ class Guard:
             raise RefusedError(408, reason, {"Connection": "close"}) from None
 
     def _end(self, scope, code, seconds) -> None:
-        route = getattr(scope.get("route"), "path", "none")
+        route = getattr(scope.get("route"), "path_format", "none")
         method = scope["method"] if scope["method"] in METHODS else "other"
         self.metrics.seconds.labels(method, route, code).observe(seconds)
         line = {"event": "request", "request": scope["state"]["request"], "route": route}

@@ -8,7 +8,7 @@ import numpy as np
 
 from tf_jfb._types import Status
 from tf_jfb.data import Photo
-from tf_jfb.exported import Restored, deblur_photos
+from tf_jfb.exported import Restored, deblur_photo, deblur_photos
 from tf_jfb.operators import kernels
 
 MULTIPLE = 8  # scenes of photographs have sides that are multiples of it
@@ -37,17 +37,28 @@ class Job:
         """Height times width."""
         return math.prod(self.photo.pixels.shape[:2])
 
+    @property
+    def solves(self) -> int:
+        """One, or as many as channels where the model has another number of them."""
+        channels = self.photo.pixels.shape[-1]
+        return 1 if channels == self.version.model.channels else channels
+
     def group(self, now: float) -> tuple:
         """What jobs of one solve have in common.
 
         Kernels of one group can be padded with zeros to one size without any effect: those of
-        photographs where the scene that is solved for has the same size with each of them. Jobs of
-        very different deadlines stay apart, as a solve ends with its last image.
+        photographs where the scene that is solved for has the same size with each of them, of odd
+        sides if they are for an ensemble, which makes them so. Jobs of very different deadlines
+        stay apart, as a solve ends with its last image, and so does a picture whose channels are
+        solved for one by one.
         """
+        if self.solves > 1:
+            return (id(self),)
         size = self.photo.pixels.shape[:2]
         scene = None
         if self.kernel is not None and self.boundary == "photo":
-            scene = tuple(map(_scene, size, self.kernel.shape))
+            sides = [k | (self.ensemble > 1) for k in self.kernel.shape]
+            scene = tuple(map(_scene, size, sides))
         left = max(1e-3, self.deadline - now)
         urgency = math.inf if left == math.inf else int(OCTAVES * math.log2(left))
         return id(self.version), size, self.boundary, self.light, self.ensemble, scene, urgency
@@ -87,18 +98,21 @@ def solve(batch: list[Job], most: int) -> list[Restored]:
     first, started = batch[0], time.monotonic()
     model, pace = first.version.model, first.version.pace
     pixels, left = len(batch) * first.pixels, min(job.deadline for job in batch) - started
-    times = first.ensemble
+    times = first.ensemble * first.solves
     own = [min(most, job.max_evaluations or model.max_evaluations) for job in batch]
     caps = [pace.evaluations(left / times, pixels, cap) for cap in own]
-    options = {"boundary": first.boundary, "light": first.light, "ensemble": times}
-    options["max_evaluations"] = caps
+    options = {"boundary": first.boundary, "light": first.light}
+    options |= {"max_evaluations": caps, "ensemble": first.ensemble}
     options["rtol"] = [model.rtol if job.rtol is None else job.rtol for job in batch]
     if first.kernel is not None:
         shape = np.max([job.kernel.shape for job in batch], axis=0)
         options["kernel"] = np.stack([kernels.padded(job.kernel, shape) for job in batch])
     if model.takes_noise:
         options["noise"] = [job.noise for job in batch]
-    restored = deblur_photos(model, [job.photo for job in batch], **options)
+    if first.solves > 1:
+        restored = [deblur_photo(model, first.photo, **options)]
+    else:
+        restored = deblur_photos(model, [job.photo for job in batch], **options)
     seconds = (time.monotonic() - started) / times
     pace.measured(seconds, max(r.evaluations for r in restored), pixels)
     return restored

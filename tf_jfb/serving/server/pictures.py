@@ -10,6 +10,7 @@ import numpy as np
 from tf_jfb import _raster
 from tf_jfb.data import Photo, read_image
 from tf_jfb.operators import kernels
+from tf_jfb.serving._reasons import reason_of
 from tf_jfb.serving.server.refused import RefusedError
 
 # Files that hold one array and are not larger unpacked than they say.
@@ -48,8 +49,11 @@ def _size(content, what) -> tuple:
         header = _raster.inspect(content, what)
         return header.height, header.width, header.channels
     Image.init()  # makes WebP known
-    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-        return image.height, image.width, len(image.getbands())
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            return image.height, image.width, len(image.getbands())
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise RefusedError(413, f"`{what}` must be smaller: {error}") from None
 
 
 def kernel_of_name(text: str, most: int) -> np.ndarray:
@@ -100,7 +104,7 @@ def _checked(kernel, most) -> np.ndarray:
 
 
 def _check_side(side, most) -> None:
-    if not side <= most:
+    if side > most:
         raise RefusedError(413, f"`kernel` must have sides of at most {most} pixels.")
 
 
@@ -116,7 +120,6 @@ def _refusing(what):
     except RefusedError:
         raise
     except Exception as error:  # decoders raise nearly anything on a damaged file
-        lines = str(error).splitlines() or [type(error).__name__]
         folder = tempfile.gettempdir()
-        reason = lines[0].split(f" Received: path='{folder}")[0].replace(folder, "")[:300]
+        reason = reason_of(error).split(f" Received: path='{folder}")[0].replace(folder, "")[:300]
         raise RefusedError(400, f"`{what}` must be usable: {reason}") from None

@@ -26,25 +26,25 @@ async def predict_by_version(request: fastapi.Request, name: Name, version: Vers
     return await _predicted(request, name, version)
 
 
-@router.get("/v1/models/{name}", responses=documents.ERRORS)
+@router.get("/v1/models/{name:plain}", responses=documents.ERRORS)
 async def status(request: fastapi.Request, name: Name) -> dict:
     """States of a model's versions."""
     return describe.status_of(request.app.state.store.status(name))
 
 
-@router.get("/v1/models/{name}/versions/{version}", responses=documents.ERRORS)
+@router.get("/v1/models/{name:plain}/versions/{version:plain}", responses=documents.ERRORS)
 async def status_by_version(request: fastapi.Request, name: Name, version: Version) -> dict:
     """State of one version."""
     return describe.status_of(request.app.state.store.status(name, version))
 
 
-@router.get("/v1/models/{name}/metadata", responses=documents.ERRORS)
+@router.get("/v1/models/{name:plain}/metadata", responses=documents.ERRORS)
 async def metadata(request: fastapi.Request, name: Name) -> dict:
     """Signatures of a model, and what is known of it."""
     return await _metadata(request, name, None)
 
 
-@router.get("/v1/models/{name}/versions/{version}/metadata", responses=documents.ERRORS)
+@router.get("/v1/models/{name:plain}/versions/{version:plain}/metadata", responses=documents.ERRORS)
 async def metadata_by_version(request: fastapi.Request, name: Name, version: Version) -> dict:
     """The same, if this version is the one that serves."""
     return await _metadata(request, name, version)

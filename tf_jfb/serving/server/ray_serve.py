@@ -76,7 +76,7 @@ def start(models, settings, host, port, address=None, replicas=1) -> None:
     """
     if address is None:
         own = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
-        ray.init(log_to_driver=True, logging_level=logging.WARNING, **own)
+        ray.init("local", log_to_driver=True, logging_level=logging.WARNING, **own)
     else:
         ray.init(address=address, logging_level=logging.WARNING)
     serve.start(http_options={"host": host, "port": port})

@@ -45,9 +45,9 @@ class ModelStore:
 
     @property
     def names(self) -> list[str]:
-        """Of the models that were found."""
+        """Of the models that are served."""
         with self._lock:
-            return sorted(name for name, states in self._states.items() if states)
+            return sorted(self._current)
 
     def lease(self, name: str, version: str | None = None) -> Version:
         """The version that serves `name`, with a user more: leave it by `with`.

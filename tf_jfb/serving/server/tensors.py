@@ -87,7 +87,7 @@ def _array(name, value, spec, settings) -> np.ndarray:
             raise ValueError("they are not all finite numbers")
         if spec.dtype.is_integer and (array != np.floor(array)).any():
             raise ValueError("they are not all integers")
-        if spec.dtype.is_integer and np.abs(array).max(initial=0) > np.iinfo(np.int32).max:
+        if np.abs(array).max(initial=0) > spec.dtype.max:
             raise ValueError("they are too large")
         array = array.astype(spec.dtype.as_numpy_dtype)
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
@@ -142,6 +142,9 @@ def _check_limits(arrays, settings) -> None:
 
 
 def _plain(array):
+    """Lists; null for NaN and infinities, of which JSON knows nothing."""
     if array.dtype == object:  # of strings: bytes cannot stand in JSON
         return [{"b64": base64.b64encode(one).decode()} for one in array.ravel()]
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        array = np.where(np.isfinite(array), array.astype(object), None)
     return array.tolist()
