@@ -4,8 +4,9 @@ import io
 
 import numpy as np
 
-from tf_jfb._raster import fits, out
+from tf_jfb._raster import fits, icc, out
 from tf_jfb._validate import check
+from tf_jfb.data import light
 from tf_jfb.data._rows import blocks
 
 TIFF = {".tif", ".tiff"}
@@ -60,27 +61,39 @@ def encode(photos: list, suffix: str) -> bytes:
         return fits.encode(np.stack(planes), photo.header)
     if suffix in TIFF:
         return _tiff(photos)
+    if photo.linear:
+        photo = photo._replace(pixels=light.encode(photo.pixels), icc=None)
     if photo.bits > 8 and suffix == ".png":
         return out.encode_png(_levels(_planes(photo, suffix), 16), photo.icc, photo.exif)
     return _by_pillow(photo, suffix)
 
 
 def _tiff(photos) -> bytes:
-    """Pages of one type: float32 if one of them is, else of the most bits among them."""
+    """Pages of one type: float32 if one of them is, else of the most bits among them.
+
+    In the units of the file that was read; what is linear says so by a profile.
+    """
     photo, bits = photos[0], max(one.bits for one in photos)
+    profile, most, channels = photo.icc, 2**bits - 1, photo.pixels.shape[-1]
+    if photo.linear and profile is None and channels in (1, 3):
+        profile = icc.power(1.0, channels)
+    kept = {(one.dtype, one.white) for one in photos} == {(f"uint{bits}", photo.white)}
+    white = float(photo.white if kept and photo.white else most)
+    # Readers know as white, if they are told, what another number of bits would have.
+    told = int(white) if white in {2**n - 1 for n in range(8, bits)} else None
     has_alpha = all(one.alpha is not None for one in photos)
     floating = any((one.dtype or "").startswith(("float", "int")) for one in photos)
     pages = []
     for one in photos:
         planes = _planes(one if has_alpha else one._replace(alpha=None), ".tif")
+        # Alpha is a share of full scale whatever white is.
+        scale = np.full(planes.shape[-1], 1.0 if floating else told or most)
+        scale[: one.pixels.shape[-1]] = (one.white or 1.0) if floating else white
         if floating:
-            # Alpha is a share of 1 whatever white is.
-            scale = np.ones(planes.shape[-1], np.float32)
-            scale[: one.pixels.shape[-1]] = one.white or 1.0
-            pages.append(np.asarray(planes * scale, np.float32))
+            pages.append(np.asarray(planes * scale.astype(np.float32), np.float32))
         else:
-            pages.append(_levels(planes, bits))
-    return out.encode_tiff(pages, has_alpha, photo.icc, photo.exif)
+            pages.append(_levels(planes, bits, scale))
+    return out.encode_tiff(pages, has_alpha, profile, photo.exif, None if floating else told)
 
 
 def _by_pillow(photo, suffix) -> bytes:
@@ -102,12 +115,13 @@ def _planes(photo, suffix) -> np.ndarray:
     return np.concatenate([photo.pixels, photo.alpha], -1)
 
 
-def _levels(planes, bits) -> np.ndarray:
-    """[0, 1] as unsigned integers of full scale, values beyond clipped."""
+def _levels(planes, bits, scale=None) -> np.ndarray:
+    """Unsigned integers, 1 being `scale`, one or by channel; default full. Others are clipped."""
+    most = 2**bits - 1
     levels = np.empty(planes.shape, f"uint{bits}")
     for rows in blocks(len(planes)):
-        some = np.asarray(planes[rows], np.float64)
-        levels[rows] = np.round(np.clip(some, 0.0, 1.0) * (2**bits - 1))
+        some = np.asarray(planes[rows], np.float64) * (most if scale is None else scale)
+        levels[rows] = np.round(np.clip(some, 0.0, most))
     return levels
 
 
