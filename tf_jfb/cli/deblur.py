@@ -10,9 +10,11 @@ from tf_jfb.cli._shared import (
     add_ensemble,
     add_light,
     add_solve,
+    check_apart,
     check_figure,
     check_folders,
     import_tensorflow,
+    stopped_alike,
 )
 
 EXAMPLE = """
@@ -99,13 +101,14 @@ def run(args) -> int:
     several = _several(args)
     _check(args, several)
     import_tensorflow(keep_memory=several)
-    if several:
-        from tf_jfb.cli import _deblur_many
+    with stopped_alike():
+        if several:
+            from tf_jfb.cli import _deblur_many
 
-        return _deblur_many.run(args)
-    from tf_jfb.cli import _deblur_one
+            return _deblur_many.run(args)
+        from tf_jfb.cli import _deblur_one
 
-    return _deblur_one.run(args)
+        return _deblur_one.run(args)
 
 
 def _several(args) -> bool:
@@ -157,9 +160,10 @@ def _check_many(args) -> None:
 
 def _check_one(args) -> None:
     photo = args.photos[0]
+    if not pathlib.Path(photo).is_file():
+        raise ValueError(f"The image file must exist. Received: path={photo!r}")
     check_folders(args.output, args.figure)
     if not pathlib.Path(args.output).suffix:
         raise ValueError(f"The output must end in the name of an image format: {args.output!r}")
     check_figure(args.figure)
-    if not pathlib.Path(photo).is_file():
-        raise ValueError(f"The image file must exist. Received: path={photo!r}")
+    check_apart([args.output, args.figure], [photo, args.kernel, args.mask])

@@ -10,14 +10,15 @@ from tf_jfb.data import light
 from tf_jfb.data._rows import blocks
 
 TIFF = {".tif", ".tiff"}
-EXTENSIONS = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".webp"} | TIFF | fits.SUFFIXES
+JPEG = {".jfif", ".jpe", ".jpeg", ".jpg"}
+NETPBM = {".pgm", ".pnm", ".ppm"}
+EXTENSIONS = {".bmp", ".gif", ".png", ".webp"} | JPEG | NETPBM | TIFF | fits.SUFFIXES
 STACKS = TIFF | fits.SUFFIXES
-_OPAQUE = {".jpg", ".jpeg", ".bmp", ".ppm"} | fits.SUFFIXES  # formats without alpha
-_BARE = {".bmp", ".gif", ".ppm"}  # formats without metadata
-_SIDES = {".webp": 16_383, ".jpg": 65_500, ".jpeg": 65_500, ".gif": 65_535}  # longest, in pixels
+_OPAQUE = {".bmp"} | JPEG | NETPBM | fits.SUFFIXES  # formats without alpha
+_BARE = {".bmp", ".gif"} | NETPBM  # formats without metadata
+_SIDES = {".webp": 16_383, ".gif": 65_535} | dict.fromkeys(JPEG, 65_500)  # longest, in pixels
 _OPTIONS: dict[str, dict] = {
-    ".jpg": {"quality": 95, "subsampling": 0},
-    ".jpeg": {"quality": 95, "subsampling": 0},
+    **dict.fromkeys(JPEG, {"quality": 95, "subsampling": 0}),
     ".webp": {"lossless": True, "exact": True},  # exact: colours below transparent pixels too
 }
 
@@ -31,7 +32,8 @@ def check_holds(suffix: str, photos: list, path: str) -> None:
         path=path,
         images=len(photos),
     )
-    channels = None if suffix in TIFF else (1,) if suffix in fits.SUFFIXES else (1, 3)
+    grey = fits.SUFFIXES | {".pgm"}
+    channels = None if suffix in TIFF else (1,) if suffix in grey else (1, 3)
     for photo in photos:
         shape = np.shape(photo.pixels)
         check(len(shape) == 3 and min(shape) >= 1, "The image must be [H, W, C].", shape=shape)
@@ -99,7 +101,9 @@ def _tiff(photos) -> bytes:
 def _by_pillow(photo, suffix) -> bytes:
     from PIL import Image
 
-    levels = _levels(_planes(photo, suffix), 8)
+    planes = _planes(photo, suffix)
+    deep = photo.bits > 8 and suffix in NETPBM and planes.shape[-1] == 1
+    levels = _levels(planes, 16 if deep else 8)
     extra = {"icc_profile": photo.icc, "exif": photo.exif} if suffix not in _BARE else {}
     extra = {name: value for name, value in extra.items() if value} | _OPTIONS.get(suffix, {})
     image = Image.fromarray(levels[..., 0] if levels.shape[-1] == 1 else levels)

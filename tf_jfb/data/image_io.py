@@ -90,7 +90,7 @@ def write_image(path, photo) -> None:
     - FITS: float32 in the units of the file that was read, and its header; one channel, stacks
     - PNG: 8 or 16 bits, alpha, profile, EXIF
     - WebP and JPEG: 8 bits, profile, EXIF; WebP alpha too
-    - BMP, GIF, PPM: 8 bits
+    - BMP, GIF, PPM, PGM: 8 bits, or 16 of grey in the last two
 
     Floating-point files keep values beyond [0, 1]; elsewhere they are clipped, and rounded to
     nearest. What is linear stays so in TIFF, which says so by a profile, and FITS; for the other
