@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from tf_jfb._raster import exif as exif_blocks
-from tf_jfb._raster import plain
+from tf_jfb._raster import icc, plain
 from tf_jfb._raster.record import Header, Raster, chosen, refuse, upright
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -145,15 +145,16 @@ def _raster(tiff, series, values, block) -> Raster:
     if _meaning(page) == "MINISWHITE":
         values = (1.0 if full is None else full) - values.astype(np.float64)
     turn = _tag(page, 274, 1)
+    linear = page.iccprofile == icc.power(1.0, values.shape[-1])  # as it is written here
     bits = 8 if _bits(page) <= 8 else 16 if _bits(page) <= 16 else 32
     return Raster(
         upright(values, turn),
         full,
         bits,
         None if alpha is None else upright(alpha, turn),
-        page.iccprofile,
+        None if linear else page.iccprofile,
         block,
-        _meaning(page) == "LINEAR_RAW",
+        linear or _meaning(page) == "LINEAR_RAW",
         dtype=page.dtype.name if _bits(page) >= 8 else f"uint{_bits(page)}",
     )
 
