@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import gc
+import io
 import json
 import os
 import pathlib
@@ -178,6 +179,8 @@ def script(module, argv=None) -> int:
 
 def call(function, name: str) -> int:
     """`function()` as an exit code; an error of the user's becomes one line and 2."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may hold any bytes
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return function() or 0
     except (ValueError, RuntimeError, OSError) as error:

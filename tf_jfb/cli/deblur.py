@@ -1,7 +1,7 @@
 """Restore blurred photographs with an exported model and say how the solves went.
 
 One photograph is written to a file; several, a folder or a quoted pattern into a folder, with a
-report.csv that names status, residual, evaluations, noise and seconds of each.
+report.csv that names status, residual, evaluations, noise, seconds and output of each.
 """
 
 import pathlib
@@ -60,7 +60,7 @@ def add_arguments(p) -> None:
     )
     files.add_argument("--mask", metavar="FILE", help="image: leave out pixels where it is black")
     files.add_argument("--white", type=float, help="the file's value that is 1; else its type's")
-    files.add_argument("--pages", help="of a stack: all, first or a number from 1")
+    files.add_argument("--pages", help="of a stack or animation: all, first or a number from 1")
     files.add_argument("--overwrite", action="store_true", help="restore again what is there")
     _add_arguments_of_one(p.add_argument_group("one photograph"))
 

@@ -86,7 +86,7 @@ def _add_measuring(p) -> None:
         "taken as they are, as a microscope counts light; raw files and FITS always (%(default)s)",
     )
     p.add_argument("--white", type=float, help="the file's value that is 1; else its type's")
-    p.add_argument("--pages", help="of a stack: all, first or a number from 1")
+    p.add_argument("--pages", help="of a stack or animation: all, first or a number from 1")
 
 
 def run(args) -> int:
