@@ -9,6 +9,7 @@ import signal
 
 import numpy as np
 import pytest
+import tifffile
 from commands import command
 from PIL import Image
 
@@ -376,6 +377,17 @@ def test_what_is_done_is_reported_whatever_stops_the_run(any_blur, tmp_path, mon
     assert [r.status for r in Report(tmp_path / "out").rows.values()] == ["KEPT"] * 4
 
 
+@pytest.mark.parametrize("light_is", ["linear", "encoded"])
+@pytest.mark.parametrize("white", [1000, 4095, 65535])
+def test_integers_stay_in_their_units(any_blur, tmp_path, light_is, white):
+    levels = np.random.default_rng(0).integers(0, 4096, (16, 20), np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", levels)
+    told = ("--kernel", "box:3", "--noise", 0.01, "--light", light_is, "--white", white)
+    ran = command("deblur", tmp_path / "a.tif", *told, "-o", tmp_path / "b.tif")
+    assert ran.returncode == 0, ran.stderr
+    np.testing.assert_allclose(tifffile.imread(tmp_path / "b.tif"), levels, atol=1)
+
+
 def test_a_pattern_goes_on_though_it_matches_its_results(any_blur, tmp_path):
     for name in ("a.png", "deep/b.png"):
         write(tmp_path / name, 16, 20)
@@ -416,7 +428,7 @@ def test_an_animation_is_refused_like_a_stack(any_blur, tmp_path):
 
 @pytest.mark.parametrize("channels, linear", [(1, True), (2, False), (3, True), (5, True)])
 def test_a_figure_of_any_channels(tmp_path, monkeypatch, channels, linear):
-    photo = Photo(np.full((1, 20, channels), 0.25, np.float32), linear=linear)
+    photo = Photo(np.full((channels, 20, channels), 0.25, np.float32), linear=linear)
     shown = []
     draw = cli_one.report.show
     monkeypatch.setattr(cli_one.report, "show", lambda *a: shown.append(a[1]) or draw(*a))

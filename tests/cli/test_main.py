@@ -57,6 +57,7 @@ def test_the_list_of_commands():
         (["page", "--port", "0"], "--port must lie in"),
         (["page", "--token-file", "none"], "No such file"),
         (["evaluate", "--protocol", "none"], "`protocol` must be one of"),
+        (["evaluate", "--output", "x", "--figure", "./x"], "must be another file than 'x'"),
     ],
 )
 def test_errors_are_one_line_and_exit_code_2(arguments, message):

@@ -92,9 +92,9 @@ def _raster(image, file) -> Raster:
 def _exponent(image) -> float | None:
     """Of light = stored^exponent, where a PNG file tells one, by gAMA alone, that is not sRGB's."""
     gamma, usual = image.info.get("gamma"), GAMMA[0]
-    if image.format != "PNG" or not gamma or {"srgb", "icc_profile"} & set(image.info):
+    if image.format != "PNG" or not gamma or not {"srgb", "icc_profile"}.isdisjoint(image.info):
         return None
-    return 1 / gamma if abs(gamma * usual - 1) > GAMMA[1] else None
+    return 1 / gamma if abs(gamma * usual - 1) > GAMMA[1] and 0.1 <= gamma <= 10 else None
 
 
 def _is_deep(image, file) -> bool:

@@ -62,12 +62,9 @@ class Report:
             relative = os.path.relpath(row.output, self.path.parent)
             row = row._replace(output=pathlib.PurePath(relative).as_posix())
         if row.status == KEPT:
-            known = self.rows.get(self._made_of.get(row.output, row.file))
-            row = (
-                row
-                if known is None or known.status == ERROR
-                else known._replace(file=row.file, output=row.output)
-            )
+            known = self.rows.get(self._made_of.get(row.output, row.file), row)
+            if known.status != ERROR:
+                row = known._replace(file=row.file, output=row.output)
         if row != self.rows.get(row.file):
             self._put(row)
             with open(self.path, "a", **AS_TEXT) as file:
