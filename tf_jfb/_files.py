@@ -19,6 +19,6 @@ def replacing(path):
 
 
 def write_text(path, text: str) -> None:
-    """Writes the file `path`."""
+    """Writes the file `path`; names of files in `text` may hold any bytes."""
     with replacing(path) as temporary:
-        temporary.write_text(text)
+        temporary.write_bytes(text.encode("utf-8", "surrogateescape"))

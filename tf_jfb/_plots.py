@@ -18,10 +18,14 @@ def pyplot():
 
 
 def show(axis, image: np.ndarray, title: str, sharp: np.ndarray | None = None) -> None:
-    """Draws `image` [H, W, C] in [0, 1] on `axis`, its PSNR below the title if `sharp` is given."""
+    """Draws `image` [H, W, C] in [0, 1] on `axis`, its PSNR below the title if `sharp` is given.
+
+    Of other channels than grey or colour the mean.
+    """
     if sharp is not None:
         title += f"\n{float(psnr(sharp[None], image[None])[0]):.2f} dB"
-    axis.imshow(np.clip(image, 0, 1).squeeze(), cmap="gray", vmin=0, vmax=1)
+    image = image if image.shape[-1] == 3 else image.mean(-1)
+    axis.imshow(np.clip(image, 0, 1), cmap="gray", vmin=0, vmax=1)
     axis.set_title(title)
     axis.axis("off")
 

@@ -23,7 +23,7 @@ def check(ok: bool, constraint: str, **received) -> None:
 
 def refuse(constraint: str, **received) -> NoReturn:
     """Raises the error of `check`."""
-    values = ", ".join(f"{name}={value!r}" for name, value in received.items())
+    values = ", ".join(f"{name}={plain(value)!r}" for name, value in received.items())
     raise ValueError(f"{constraint} Received: {values}")
 
 
@@ -31,6 +31,11 @@ def check_boundary(boundary: str) -> None:
     """Raises ValueError unless it is one of `BOUNDARIES`."""
     names = " or ".join(map(repr, BOUNDARIES))
     check(boundary in BOUNDARIES, f"`boundary` must be {names}.", boundary=boundary)
+
+
+def check_real(name: str, value) -> None:
+    """Raises ValueError where `value` is an array of complex numbers, or a list of them."""
+    check(not np.iscomplexobj(value), f"`{name}` must hold real numbers.", **{name: "complex"})
 
 
 def is_integer(value) -> bool:

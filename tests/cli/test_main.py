@@ -2,6 +2,8 @@
 
 import argparse
 import dataclasses
+import io
+import os
 import pathlib
 import subprocess
 import sys
@@ -13,6 +15,7 @@ from commands import command
 import tf_jfb
 from tf_jfb.cli import train
 from tf_jfb.cli._main import COMMANDS
+from tf_jfb.cli._shared import call
 
 ROOT = pathlib.Path(__file__).parents[2]
 START = "import _tf_jfb_command as c, sys; sys.argv = ['tf-jfb', *sys.argv[1:]]; sys.exit(c.main())"
@@ -23,6 +26,13 @@ def test_help_shows_an_example(name):
     ran = command(name, "--help")
     assert ran.returncode == 0, ran.stderr
     assert f"usage: tf-jfb {name}" in ran.stdout and f"\n  tf-jfb {name}" in ran.stdout
+
+
+def test_names_that_are_no_text_are_printed(monkeypatch):
+    content = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(content, "utf-8"))
+    assert call(lambda: print(os.fsdecode(b"\xff.png"), flush=True), "x") == 0
+    assert content.getvalue() == b"\\udcff.png\n"
 
 
 def test_the_list_of_commands():
@@ -47,6 +57,7 @@ def test_the_list_of_commands():
         (["page", "--port", "0"], "--port must lie in"),
         (["page", "--token-file", "none"], "No such file"),
         (["evaluate", "--protocol", "none"], "`protocol` must be one of"),
+        (["evaluate", "--output", "x", "--figure", "./x"], "must be another file than 'x'"),
     ],
 )
 def test_errors_are_one_line_and_exit_code_2(arguments, message):

@@ -98,6 +98,31 @@ def test_errors_are_one_line_and_write_nothing(tmp_path, monkeypatch, arguments,
     assert len(ran.stderr.strip().splitlines()) == 1 and list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["measure", "k.tif", "-o", "k.tif"],
+        ["measure", "k.tif", "-o", "k.npy", "--figure", "k.tif"],
+        ["make", "disk:3", "-o", "k.npy", "--figure", "k.npy"],
+        ["check", "k.tif", "--figure", "k.tif"],
+    ],
+)
+def test_no_input_is_overwritten(tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli, "check_figure", lambda path: None)
+    before = beads(tmp_path / "k.tif", encoded=False).read_bytes()
+    ran = command("psf", *arguments)
+    assert ran.returncode == 2 and "must be another file than" in ran.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["k.tif"]
+    assert (tmp_path / "k.tif").read_bytes() == before
+
+
+def test_errors_tell_plain_numbers(tmp_path):
+    write_image(tmp_path / "b.png", Photo(np.full((40, 40, 1), 0.3, np.float32)))
+    ran = command("psf", "measure", tmp_path / "b.png", "-o", tmp_path / "k.npy")
+    assert ran.returncode == 2 and "height=0.0" in ran.stderr and "np." not in ran.stderr
+
+
 def test_save_refuses(tmp_path):
     with pytest.raises(ValueError, match="`path` must end in one of .npy, .*k.jpg"):
         psf.save(tmp_path / "k.jpg", np.ones((3, 3)))

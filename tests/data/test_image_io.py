@@ -3,13 +3,14 @@
 import io
 import os
 import struct
+import zlib
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms, TiffImagePlugin
 
 from tf_jfb import operators
-from tf_jfb.data import FolderSource, Photo, dead_leaves, read_image, write_image
+from tf_jfb.data import FolderSource, Photo, dead_leaves, light, read_image, read_pages, write_image
 from tf_jfb.operators import kernels
 
 RNG = np.random.default_rng(0)
@@ -162,10 +163,17 @@ def test_other_modes_become_grey_or_colour(tmp_path, mode):
     assert back.icc is None or mode == "LAB"
 
 
-def test_first_frame_of_an_animation(tmp_path):
+@pytest.mark.parametrize("suffix", [".gif", ".webp", ".png"])
+def test_an_animation_is_a_stack(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
     frames = [Image.new("L", (4, 4), value) for value in (255, 0)]
-    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
-    np.testing.assert_allclose(read_image(tmp_path / "a.gif").pixels, 1.0)
+    frames[0].save(path, save_all=True, append_images=frames[1:], lossless=True)
+    with pytest.raises(ValueError, match="it holds 2 images: `pages` must say which"):
+        read_image(path)
+    with pytest.warns(UserWarning, match="Skipped 1 unreadable"), pytest.raises(ValueError):
+        FolderSource(tmp_path)
+    np.testing.assert_allclose(read_image(path, pages="first").pixels, 1.0)
+    assert [photo.pixels.max() for photo in read_pages(path)] == [1.0, 0.0]
 
 
 def test_resizing_keeps_sixteen_bits_and_dark_levels(tmp_path):
@@ -264,6 +272,36 @@ def test_one_transparent_colour_is_alpha(tmp_path, mode, colours):
     photo = read_image(tmp_path / "a.png")
     np.testing.assert_array_equal(photo.alpha.ravel(), [0, 1])
     assert photo.pixels.shape == (1, 2, len(image.getbands()))
+
+
+def test_one_transparent_level_of_sixteen_bits_is_alpha(tmp_path):
+    Image.fromarray(np.array([[7, 1000]], np.uint16)).save(tmp_path / "a.png", transparency=7)
+    photo = read_image(tmp_path / "a.png")
+    np.testing.assert_array_equal(photo.alpha.ravel(), [0, 1])
+    np.testing.assert_allclose(photo.pixels.ravel() * 65535, [7, 1000], rtol=1e-6)
+
+
+def with_chunk(png, kind, content) -> bytes:
+    chunk = kind + content
+    block = struct.pack(">I", len(content)) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    return png[:33] + block + png[33:]
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_gamma_of_a_png_is_kept(tmp_path, bits, channels):
+    write_image(tmp_path / "a.png", Photo(PIXELS[..., :channels], ALPHA, bits))
+    png = (tmp_path / "a.png").read_bytes()
+    for told, exponent in ((100_000, 1.0), (55_556, 1.8)):
+        photo = read_image(with_chunk(png, b"gAMA", struct.pack(">I", told)))
+        write_image(tmp_path / "b.png", photo)
+        for one in (photo, read_image(tmp_path / "b.png")):
+            decoded = light.decode(one.pixels, one.icc)
+            np.testing.assert_allclose(decoded, PIXELS[..., :channels] ** exponent, atol=1e-3)
+    usual = with_chunk(png, b"gAMA", struct.pack(">I", 45_455))
+    assert read_image(usual).icc is None
+    known = with_chunk(with_chunk(png, b"gAMA", struct.pack(">I", 100_000)), b"sRGB", b"\0")
+    assert read_image(known).icc is None
 
 
 def test_metadata_that_cannot_be_written_again_are_dropped(tmp_path):

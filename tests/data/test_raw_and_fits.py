@@ -6,8 +6,9 @@ import sys
 import numpy as np
 import pytest
 import tifffile
+from PIL import ImageCms
 
-from tf_jfb.data import Photo, read_image, read_pages, write_image
+from tf_jfb.data import Photo, light, read_image, read_pages, write_image
 
 XYZ_TO_SRGB = (32406, -15372, -4986, -9689, 18758, 415, 557, -2040, 10570)  # of 10,000
 
@@ -51,6 +52,26 @@ def test_raw_is_developed_in_linear_light_not_its_preview(tmp_path):
         np.testing.assert_allclose(photo.pixels[100, 150], expected, atol=0.01)
     turned = read_image(negative((40000, 20000, 10000), orientation=6))
     assert turned.pixels.shape == (300, 200, 3)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_linear_light_is_encoded_for_display_and_told_in_a_tiff(tmp_path, channels):
+    photo = Photo(np.full((8, 8, channels), 0.305, np.float32), bits=16, linear=True)
+    for suffix in (".png", ".jpg", ".webp", ".bmp", ".gif"):
+        write_image(tmp_path / f"a{suffix}", photo)
+        shown = read_image(tmp_path / f"a{suffix}")
+        np.testing.assert_allclose(shown.pixels * 255, 150, atol=1)
+    write_image(tmp_path / "a.tif", photo)
+    write_image(tmp_path / "b.tif", photo._replace(dtype="float32"))
+    for name in ("a.tif", "b.tif"):
+        back = read_image(tmp_path / name)
+        np.testing.assert_allclose(back.pixels, photo.pixels, atol=1e-5)
+        assert back.linear and back.icc is None
+        with tifffile.TiffFile(tmp_path / name) as file:
+            told = file.pages[0].iccprofile  # for other readers
+        np.testing.assert_allclose(light.decode(back.pixels, told), photo.pixels, atol=1e-5)
+        kind = ImageCms.ImageCmsProfile(io.BytesIO(told)).profile.xcolor_space.strip()
+        assert kind == ("GRAY" if channels == 1 else "RGB")
 
 
 def test_without_rawpy_raw_is_refused_with_what_to_install(monkeypatch):

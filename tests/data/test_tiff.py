@@ -83,6 +83,32 @@ def test_significant_bits_set_white():
     assert read_image(ome.getvalue()).white == 4095
 
 
+def test_integers_keep_their_units(tmp_path):
+    levels = RNG.integers(0, 4096, (4, 5, 1), np.uint16)
+    ome = io.BytesIO()
+    tifffile.imwrite(ome, levels[..., 0], ome=True, metadata={"axes": "YX", "SignificantBits": 12})
+    for content, white in ((tiff(levels[..., 0]), 4095), (ome.getvalue(), None)):
+        write_image(tmp_path / "a.tif", read_image(content, white=white))
+        np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.tif"), levels[..., 0])
+        assert read_image(tmp_path / "a.tif").white == 4095  # is told
+    alpha = np.where(levels > 2000, 65535, 1000).astype(np.uint16)
+    both = tiff(np.concatenate([*[levels] * 3, alpha], -1), photometric="rgb", extrasamples=[2])
+    for white, full in ((4095, 4095), (3000, 65535)):
+        photo = read_image(both, white=white)
+        write_image(tmp_path / "b.tif", photo)
+        stored = tifffile.imread(tmp_path / "b.tif")
+        np.testing.assert_array_equal(stored[..., :3], levels.repeat(3, -1))
+        np.testing.assert_allclose(stored[..., 3:] / full, photo.alpha, atol=0.5 / full)
+        back = read_image(tmp_path / "b.tif", white=white)
+        np.testing.assert_allclose(back.alpha, photo.alpha, atol=0.5 / full)
+    beyond = Photo(np.full((2, 2, 1), 1.5, np.float32), bits=16, white=60000, dtype="uint16")
+    write_image(tmp_path / "c.tif", beyond)
+    assert (tifffile.imread(tmp_path / "c.tif") == 65535).all()
+    four = Photo(np.ones((2, 2, 1), np.float32), white=15, dtype="uint4")  # which is not written
+    write_image(tmp_path / "d.tif", four)
+    assert (tifffile.imread(tmp_path / "d.tif") == 255).all()
+
+
 def test_stacks_are_read_only_when_asked_for(tmp_path):
     stack = RNG.integers(0, 65536, (4, 6, 8), np.uint16)
     kinds = {
@@ -232,8 +258,17 @@ def test_codings_that_pillow_writes():
 
 
 def test_files_without_an_image():
-    with pytest.raises(ValueError, match="it holds no image"):
-        read_image(b"II*\0" + bytes(20))
+    empty = b"II*\0\x08\0\0\0" + bytes(6)  # a page without tags
+    for content in (b"II*\0" + bytes(20), empty):
+        with pytest.raises(ValueError, match="it holds no image"):
+            read_image(content)
+
+
+def test_rounding_above_white_is_none():
+    values = np.array([[0.5, 1.0000002]], np.float32)
+    assert read_image(tiff(values)).pixels.max() == values.max()
+    with pytest.raises(ValueError, match="its values reach 1.00002: `white`"):
+        read_image(tiff(np.full((2, 2), 1.00002, np.float32)))
 
 
 def test_content_is_named_in_errors():

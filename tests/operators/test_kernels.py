@@ -151,6 +151,18 @@ def test_motion_options():
         (lambda: kernels.airy(0.5, 0.1, 1.2, size=4), "`size` must be an odd integer"),
         (lambda: kernels.disk(-1), "`radius` must be a positive number of pixels"),
         (lambda: kernels.box(0), "`size` must be an integer >= 1. Received: size=0"),
+        (lambda: kernels.parse("disk:1e9"), "`radius` must be at most 1000.5. Received: radius"),
+        (
+            lambda: kernels.parse("gaussian:1000001:3"),
+            "`size` must be at most 2001. Received: size",
+        ),
+        (lambda: kernels.parse("box:1000001"), "`size` must be at most 2001"),
+        (lambda: kernels.parse("shake:1000001:3"), "`size` must be at most 2001"),
+        (lambda: kernels.parse("line:1e9:3"), "`length` must be at most 2001"),
+        (lambda: kernels.anisotropic(10**6, 1.0, 2.0, 0), "`size` must be at most 2001"),
+        (lambda: kernels.stretched(np.ones((3, 3)), 1e6), "`factor` must be at most 667"),
+        (lambda: kernels.check_kernel(np.ones((3, 3)) + 1j), "`kernel` must hold real numbers"),
+        (lambda: kernels.check_kernel([[1j]]), "`kernel` must hold real numbers"),
         (lambda: kernels.motion(5, -1), "`seed` must be an integer >= 0. Received: seed=-1"),
         (lambda: kernels.motion(5, 0, 3), r"`extent` must lie in \[0, 2.0\].*extent=3"),
         (lambda: kernels.motion(5, 0, smoothness=0), "`smoothness` must be a positive number"),
@@ -194,6 +206,29 @@ def test_tables(tmp_path, text, expected):
     (tmp_path / "k.csv").write_text(text, encoding="utf-8")
     expected = np.array(expected) / np.sum(expected)
     np.testing.assert_allclose(kernels.load(tmp_path / "k.csv"), expected)
+
+
+@pytest.mark.parametrize(
+    "text, line",
+    [
+        (",1,2\n,3,4\n,1,2\n", 1),
+        ("# of, , a lens\n1,2,3\n1;;3", 3),
+        ("1,2\n3,4,,\n", 2),
+        ("1\n,\n", 2),
+    ],
+)
+def test_tables_with_empty_fields_are_refused(tmp_path, text, line):
+    (tmp_path / "k.csv").write_text(text.replace(";", ","))
+    with pytest.raises(ValueError, match=rf"line {line} has an empty field.*path='.*k.csv'"):
+        kernels.load(tmp_path / "k.csv")
+
+
+def test_files_of_complex_numbers_are_refused(tmp_path):
+    np.save(tmp_path / "k.npy", np.fft.fft2(np.ones((3, 3))))
+    pytest.importorskip("scipy.io").savemat(tmp_path / "k.mat", {"k": np.full((3, 3), 1 + 1j)})
+    for name in ("k.npy", "k.mat"):
+        with pytest.raises(ValueError, match="`kernel` must hold real numbers"):
+            kernels.load(tmp_path / name)
 
 
 def test_tables_that_may_mean_two_things_are_refused(tmp_path):

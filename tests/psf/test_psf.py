@@ -96,6 +96,7 @@ def test_a_point_unlike_the_others_is_left_out():
         (np.full((20, 20), np.nan), None, "must be finite"),
         (np.zeros((20, 20)), 4, "`size` must be an odd integer >= 3. Received: size=4"),
         ([], None, "There must be an image"),
+        (np.ones((20, 20)) * 1j, None, "`images` must hold real numbers"),
         (np.random.default_rng(0).random((40, 40)), None, "A point of light must rise"),
     ],
 )

@@ -86,6 +86,7 @@ def test_stretched():
 @pytest.mark.parametrize(
     "arguments, message",
     [
+        ((np.ones((64, 64, 1)) * 1j, np.ones((3, 3)), 0.1), "`image` must hold real numbers"),
         ((np.ones((64, 64)), np.ones((3, 3)), 0.1), r"`image` must be \[H, W, C\]"),
         ((np.ones((64, 64, 1)), np.zeros((3, 3)), 0.1), "`kernel` must have a positive sum"),
         ((np.ones((64, 64, 1)), np.ones((3, 3)), 0.0), "`noise` must be positive"),

@@ -9,6 +9,7 @@ import numpy as np
 from tf_jfb._raster import exif as exif_blocks
 
 LONG = 4  # code of a TIFF's type
+MAX_SAMPLE_VALUE = 281  # a TIFF's tag
 _RESOLUTION = (282, 283, 296)  # horizontal, vertical, unit
 CLASSIC = 2**32 - 2**25  # bytes up to which a TIFF counts in 32 bits, as tifffile decides
 
@@ -25,17 +26,21 @@ def encode_png(levels: np.ndarray, icc: bytes | None, exif: bytes | None) -> byt
     return content[:header] + b"".join(_chunk(*block) for block in blocks) + content[header:]
 
 
-def encode_tiff(pages, has_alpha: bool, icc: bytes | None, exif: bytes | None) -> bytes:
+def encode_tiff(
+    pages, has_alpha: bool, icc: bytes | None, exif: bytes | None, white: int | None = None
+) -> bytes:
     """Arrays [H, W, C] of one type, each a page of a deflated TIFF; with `has_alpha` C counts it.
 
     Three channels are colour; other numbers are channels without a meaning. Grey with alpha, which
-    few readers know, is written as colour.
+    few readers know, is written as colour. `white` is a largest value that is told, an integer.
     """
     import tifffile
 
     tags = exif_blocks.items(exif) if exif else {}
     blocks = {tag: tags.pop(tag) for tag in exif_blocks.SUB_BLOCKS if tag in tags}
     options = _options(tags, icc)
+    if white is not None:
+        options["extratags"] += [(MAX_SAMPLE_VALUE, "H" if white < 2**16 else "I", 1, white, True)]
     big = sum(page.nbytes for page in pages) > CLASSIC
     blocks = {} if big else blocks  # their offsets count in 32 bits
     content = io.BytesIO()

@@ -2,21 +2,21 @@
 
 import numpy as np
 
-from tf_jfb._raster import exif, jpeg
+from tf_jfb._raster import exif, icc, jpeg
 from tf_jfb._raster.record import Header, Raster, chosen, refuse, upright
 
 ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND"}  # what the last bytes hold
 ANIMATED = {"GIF", "PNG", "WEBP"}
+GAMMA = 2.2, 0.02  # of an encoding that is about sRGB's, and how far another may be from it
 
 
 def read(file, pages=None) -> list[Raster]:
-    """The images of an open `file` that `pages` names; by default the first of an animation."""
+    """The images of an open `file` that `pages` names; an animation is a stack."""
     from PIL import Image
 
     with Image.open(file) as image:
-        count = getattr(image, "n_frames", 1) if image.format in ANIMATED else 1
         rasters = []
-        for index in chosen(count, pages or "first"):
+        for index in chosen(_frames(image), pages):
             if index:
                 image.seek(index)
             rasters.append(_raster(image, file))
@@ -29,11 +29,16 @@ def inspect(file) -> Header:
 
     with Image.open(file) as image:
         _check(image, file)
+        chosen(_frames(image), None)
         width, height = image.size
         if image.getexif().get(exif.ORIENTATION, 1) in (5, 6, 7, 8):
             height, width = width, height
         channels = 1 if image.mode in ("1", "L", "LA") or image.mode.startswith("I") else 3
         return Header(height, width, channels, _is_whole(file, image.format))
+
+
+def _frames(image) -> int:
+    return getattr(image, "n_frames", 1) if image.format in ANIMATED else 1
 
 
 def _is_whole(file, format) -> bool:
@@ -69,20 +74,27 @@ def _raster(image, file) -> Raster:
 
     _check(image, file)
     # A profile for inks or Lab would misread the RGB that such an image becomes.
-    icc = image.info.get("icc_profile") if image.mode not in ("CMYK", "LAB") else None
-    block = exif.keep(image)
+    profile = image.info.get("icc_profile") if image.mode not in ("CMYK", "LAB") else None
+    exponent, block = _exponent(image), exif.keep(image)
     if _is_deep(image, file):
-        return _split(_deep_values(image, file), 65535.0, 16, icc, block)
-    taken = jpeg.taken(image)
-    values = np.asarray(_plain_mode(ImageOps.exif_transpose(image)))
-    raster = _split(values if values.ndim == 3 else values[..., None], 255.0, 8, icc, block)
-    return raster._replace(taken=taken)
-
-
-def _split(values, full, bits, icc, block) -> Raster:
+        values, full, bits, taken = _deep_values(image, file), 65535.0, 16, 0.0
+    else:
+        full, bits, taken = 255.0, 8, jpeg.taken(image)
+        values = np.atleast_3d(np.asarray(_plain_mode(ImageOps.exif_transpose(image))))
+    alpha = None
     if values.shape[-1] in (2, 4):
-        return Raster(values[..., :-1], full, bits, values[..., -1:], icc, block)
-    return Raster(values, full, bits, None, icc, block)
+        values, alpha = values[..., :-1], values[..., -1:]
+    if exponent is not None:
+        profile = icc.power(exponent, values.shape[-1])
+    return Raster(values, full, bits, alpha, profile, block, taken=taken)
+
+
+def _exponent(image) -> float | None:
+    """Of light = stored^exponent, where a PNG file tells one, by gAMA alone, that is not sRGB's."""
+    gamma, usual = image.info.get("gamma"), GAMMA[0]
+    if image.format != "PNG" or not gamma or not {"srgb", "icc_profile"}.isdisjoint(image.info):
+        return None
+    return 1 / gamma if abs(gamma * usual - 1) > GAMMA[1] and 0.1 <= gamma <= 10 else None
 
 
 def _is_deep(image, file) -> bool:
@@ -104,9 +116,13 @@ def _deep_values(image, file) -> np.ndarray:
     image.load()  # raises on a truncated file
     if image.mode.startswith("I"):
         values = np.asarray(image).astype(np.uint16)
+        clear = image.info.get("transparency")
+        if clear is not None:  # one level is
+            values = np.stack([values, np.where(values == clear, 0, 65535).astype(np.uint16)], -1)
     else:
         import imagecodecs
 
+        refuse(image.tell() > 0, "of an animation of 16 bits only the first image can be read")
         file.seek(0)
         values = imagecodecs.png_decode(file.read())
     return upright(values if values.ndim == 3 else values[..., None], orientation)

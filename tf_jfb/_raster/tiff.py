@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from tf_jfb._raster import exif as exif_blocks
-from tf_jfb._raster import plain
+from tf_jfb._raster import icc, plain
 from tf_jfb._raster.record import Header, Raster, chosen, refuse, upright
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -41,7 +41,7 @@ def read(file, pages=None) -> list[Raster]:
         wanted = [places[i] for i in chosen(len(places), pages)]
         keyframe = wanted[0][0].keyframe
         if _is_for_pillow(keyframe):
-            refuse(len(places) > 1, f"it is a stack of {keyframe.photometric.name} images")
+            refuse(len(places) > 1, f"it is a stack of {_meaning(keyframe)} images")
             file.seek(0)
             return plain.read(file)
         stacks = {}  # arrays by series, each decoded once
@@ -81,7 +81,7 @@ def _pictures(tiff) -> list:
         s
         for s in tiff.series
         if not (s.keyframe.is_reduced or s.keyframe.is_mask)
-        and s.keyframe.photometric.name != "CFA"
+        and _meaning(s.keyframe) != "CFA"
         and {"Y", "X"} <= set(s.axes)
     ]
 
@@ -101,11 +101,11 @@ def _is_for_pillow(page) -> bool:
     """Palettes, inks, Lab and such of 8 bits, which Pillow makes colours of; faxes."""
     if page.compression in FAX:  # which not every imagecodecs decodes
         return True
-    refuse(page.photometric.name == INKS and _bits(page) > 8, f"it has {_bits(page)} bits per ink")
-    decoded = page.photometric.name == "YCBCR" and page.compression in (6, 7)
-    if page.photometric.name in KNOWN or decoded:
+    refuse(_meaning(page) == INKS and _bits(page) > 8, f"it has {_bits(page)} bits per ink")
+    decoded = _meaning(page) == "YCBCR" and page.compression in (6, 7)
+    if _meaning(page) in KNOWN or decoded:
         return False
-    refuse(_bits(page) > 8, f"its colours are {page.photometric.name} of {_bits(page)} bits")
+    refuse(_bits(page) > 8, f"its colours are {_meaning(page)} of {_bits(page)} bits")
     return True
 
 
@@ -142,19 +142,20 @@ def _raster(tiff, series, values, block) -> Raster:
         values, alpha = values[..., :-1], values[..., -1:]
         if kind == "premultiplied":
             values = _unmultiplied(values, alpha, full or 1.0)
-    if page.photometric.name == "MINISWHITE":
+    if _meaning(page) == "MINISWHITE":
         values = (1.0 if full is None else full) - values.astype(np.float64)
     turn = _tag(page, 274, 1)
+    linear = page.iccprofile == icc.power(1.0, values.shape[-1])  # as it is written here
     bits = 8 if _bits(page) <= 8 else 16 if _bits(page) <= 16 else 32
     return Raster(
         upright(values, turn),
         full,
         bits,
         None if alpha is None else upright(alpha, turn),
-        page.iccprofile,
+        None if linear else page.iccprofile,
         block,
-        page.photometric.name == "LINEAR_RAW",
-        dtype=page.dtype.name,
+        linear or _meaning(page) == "LINEAR_RAW",
+        dtype=page.dtype.name if _bits(page) >= 8 else f"uint{_bits(page)}",
     )
 
 
@@ -168,6 +169,11 @@ def _white(tiff, page) -> float:
     if most in {2**n - 1 for n in range(8, bits)}:
         return float(most)
     return float(2**bits - 1)
+
+
+def _meaning(page) -> str:
+    """Of its numbers; some that a file may hold have no name."""
+    return getattr(page.photometric, "name", f"photometric {page.photometric}")
 
 
 def _bits(page) -> int:

@@ -29,7 +29,8 @@ def run(args) -> int:
     write_image(args.output, result.photo)
     if results[1:]:
         sharp = None  # of several pages the figures of the solves alone
-    rows = report.describe(result, photos[0], sharp)
+    decoded = args.light == "linear" and not photos[0].linear
+    rows = report.describe(result, photos[0], sharp, args.noise, decoded)
     print(json.dumps(rows) if args.json else report.lines(rows))
     if args.figure:
         report.plot(args.figure, results[0], photos[0], sharp)

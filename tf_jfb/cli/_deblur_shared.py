@@ -41,9 +41,15 @@ def restorer(args) -> Restorer:
     check_options(args.rtol, args.max_evaluations, options["noise"])
     check_ensemble(args.ensemble, model)
     pixels = max(1, (_memory.budget(args.memory) - FIXED) // PER_PIXEL)
-    mask = None if args.mask is None else read_image(args.mask).pixels.mean(-1, keepdims=True) > 0.5
+    mask = None if args.mask is None else _mask(args.mask)
     reader = functools.partial(_read, args, mask)
     return Restorer(model, reader, options, pixels, args.tile)
+
+
+def _mask(path) -> np.ndarray:
+    """Where an image is bright; of one that is dark all over, as of levels 0 and 1, not black."""
+    values = read_image(path).pixels.mean(-1, keepdims=True)
+    return values > (0.5 if values.max() > 0.5 else 0.0)
 
 
 def camera(args) -> PoissonGaussian | None:

@@ -1,12 +1,16 @@
 """What all commands and scripts share: help with examples, errors in one line, exit code 2."""
 
 import argparse
+import contextlib
 import gc
+import io
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
+import threading
 
 
 class Parser(argparse.ArgumentParser):
@@ -47,6 +51,39 @@ def check_folders(*files) -> None:
         folder = os.path.dirname(os.path.abspath(file))
         if not os.access(folder, os.W_OK):
             raise ValueError(f"The folder of {file!r} must exist and be writable.")
+
+
+def check_apart(outputs, inputs) -> None:
+    """Refuses an output that is the file of an input, or of another output; None is passed."""
+    arrays = [str(name).rpartition(":")[0] for name in inputs]  # of FILE:NAME
+    known = {_file_of(name): name for name in filter(None, [*inputs, *arrays])}
+    for output in filter(None, outputs):
+        other = known.get(_file_of(output))
+        if other is not None:
+            raise ValueError(f"The output '{output}' must be another file than '{other}'.")
+        known[_file_of(output)] = output
+
+
+def _file_of(name):
+    """What two names of one file have in common."""
+    try:
+        status = os.stat(name)
+        return status.st_dev, status.st_ino
+    except (OSError, ValueError):
+        return os.path.realpath(name)
+
+
+@contextlib.contextmanager
+def stopped_alike():
+    """Within it SIGTERM interrupts as Ctrl-C does, so that what is open is finished."""
+    if threading.current_thread() is not threading.main_thread():  # which alone may ask for it
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def check_figure(path) -> None:
@@ -142,6 +179,8 @@ def script(module, argv=None) -> int:
 
 def call(function, name: str) -> int:
     """`function()` as an exit code; an error of the user's becomes one line and 2."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may hold any bytes
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return function() or 0
     except (ValueError, RuntimeError, OSError) as error:

@@ -1,7 +1,7 @@
 """Restore blurred photographs with an exported model and say how the solves went.
 
 One photograph is written to a file; several, a folder or a quoted pattern into a folder, with a
-report.csv that names status, residual, evaluations, noise and seconds of each.
+report.csv that names status, residual, evaluations, noise, seconds and output of each.
 """
 
 import pathlib
@@ -10,9 +10,11 @@ from tf_jfb.cli._shared import (
     add_ensemble,
     add_light,
     add_solve,
+    check_apart,
     check_figure,
     check_folders,
     import_tensorflow,
+    stopped_alike,
 )
 
 EXAMPLE = """
@@ -58,7 +60,7 @@ def add_arguments(p) -> None:
     )
     files.add_argument("--mask", metavar="FILE", help="image: leave out pixels where it is black")
     files.add_argument("--white", type=float, help="the file's value that is 1; else its type's")
-    files.add_argument("--pages", help="of a stack: all, first or a number from 1")
+    files.add_argument("--pages", help="of a stack or animation: all, first or a number from 1")
     files.add_argument("--overwrite", action="store_true", help="restore again what is there")
     _add_arguments_of_one(p.add_argument_group("one photograph"))
 
@@ -99,13 +101,14 @@ def run(args) -> int:
     several = _several(args)
     _check(args, several)
     import_tensorflow(keep_memory=several)
-    if several:
-        from tf_jfb.cli import _deblur_many
+    with stopped_alike():
+        if several:
+            from tf_jfb.cli import _deblur_many
 
-        return _deblur_many.run(args)
-    from tf_jfb.cli import _deblur_one
+            return _deblur_many.run(args)
+        from tf_jfb.cli import _deblur_one
 
-    return _deblur_one.run(args)
+        return _deblur_one.run(args)
 
 
 def _several(args) -> bool:
@@ -157,9 +160,10 @@ def _check_many(args) -> None:
 
 def _check_one(args) -> None:
     photo = args.photos[0]
+    if not pathlib.Path(photo).is_file():
+        raise ValueError(f"The image file must exist. Received: path={photo!r}")
     check_folders(args.output, args.figure)
     if not pathlib.Path(args.output).suffix:
         raise ValueError(f"The output must end in the name of an image format: {args.output!r}")
     check_figure(args.figure)
-    if not pathlib.Path(photo).is_file():
-        raise ValueError(f"The image file must exist. Received: path={photo!r}")
+    check_apart([args.output, args.figure], [photo, args.kernel, args.mask])

@@ -1,6 +1,12 @@
 """Compare exported models with baselines on the same degraded test images."""
 
-from tf_jfb.cli._shared import add_ensemble, add_solve, check_folders, import_tensorflow
+from tf_jfb.cli._shared import (
+    add_ensemble,
+    add_solve,
+    check_apart,
+    check_folders,
+    import_tensorflow,
+)
 
 EXAMPLE = """
 examples:
@@ -94,6 +100,7 @@ def _add_tellings(p) -> None:
 
 def run(args) -> None:
     check_folders(args.output, args.figure, args.curves)
+    check_apart([args.output, args.figure, args.curves], [args.kernels])
     _check_baselines(args)
     import_tensorflow(keep_memory=True)
     from tf_jfb.evaluation import Comparison, evaluate

@@ -7,7 +7,7 @@
 import json
 import os
 
-from tf_jfb.cli._shared import check_figure, check_folders, import_tensorflow
+from tf_jfb.cli._shared import check_apart, check_figure, check_folders, import_tensorflow
 
 EXAMPLE = """
 examples:
@@ -86,13 +86,14 @@ def _add_measuring(p) -> None:
         "taken as they are, as a microscope counts light; raw files and FITS always (%(default)s)",
     )
     p.add_argument("--white", type=float, help="the file's value that is 1; else its type's")
-    p.add_argument("--pages", help="of a stack: all, first or a number from 1")
+    p.add_argument("--pages", help="of a stack or animation: all, first or a number from 1")
 
 
 def run(args) -> int:
     output = getattr(args, "output", None)
     check_folders(output, args.figure)
     check_figure(args.figure)
+    check_apart([output, args.figure], args.images if args.what == "measure" else [args.kernel])
     if output is not None and os.path.splitext(output)[1].lower() not in FORMATS:
         raise ValueError(f"The output must end in one of {', '.join(FORMATS)}: {output!r}")
     import_tensorflow()

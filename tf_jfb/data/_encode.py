@@ -4,19 +4,21 @@ import io
 
 import numpy as np
 
-from tf_jfb._raster import fits, out
+from tf_jfb._raster import fits, icc, out
 from tf_jfb._validate import check
+from tf_jfb.data import light
 from tf_jfb.data._rows import blocks
 
 TIFF = {".tif", ".tiff"}
-EXTENSIONS = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".webp"} | TIFF | fits.SUFFIXES
+JPEG = {".jfif", ".jpe", ".jpeg", ".jpg"}
+NETPBM = {".pgm", ".pnm", ".ppm"}
+EXTENSIONS = {".bmp", ".gif", ".png", ".webp"} | JPEG | NETPBM | TIFF | fits.SUFFIXES
 STACKS = TIFF | fits.SUFFIXES
-_OPAQUE = {".jpg", ".jpeg", ".bmp", ".ppm"} | fits.SUFFIXES  # formats without alpha
-_BARE = {".bmp", ".gif", ".ppm"}  # formats without metadata
-_SIDES = {".webp": 16_383, ".jpg": 65_500, ".jpeg": 65_500, ".gif": 65_535}  # longest, in pixels
+_OPAQUE = {".bmp"} | JPEG | NETPBM | fits.SUFFIXES  # formats without alpha
+_BARE = {".bmp", ".gif"} | NETPBM  # formats without metadata
+_SIDES = {".webp": 16_383, ".gif": 65_535} | dict.fromkeys(JPEG, 65_500)  # longest, in pixels
 _OPTIONS: dict[str, dict] = {
-    ".jpg": {"quality": 95, "subsampling": 0},
-    ".jpeg": {"quality": 95, "subsampling": 0},
+    **dict.fromkeys(JPEG, {"quality": 95, "subsampling": 0}),
     ".webp": {"lossless": True, "exact": True},  # exact: colours below transparent pixels too
 }
 
@@ -30,7 +32,8 @@ def check_holds(suffix: str, photos: list, path: str) -> None:
         path=path,
         images=len(photos),
     )
-    channels = None if suffix in TIFF else (1,) if suffix in fits.SUFFIXES else (1, 3)
+    grey = fits.SUFFIXES | {".pgm"}
+    channels = None if suffix in TIFF else (1,) if suffix in grey else (1, 3)
     for photo in photos:
         shape = np.shape(photo.pixels)
         check(len(shape) == 3 and min(shape) >= 1, "The image must be [H, W, C].", shape=shape)
@@ -60,33 +63,47 @@ def encode(photos: list, suffix: str) -> bytes:
         return fits.encode(np.stack(planes), photo.header)
     if suffix in TIFF:
         return _tiff(photos)
+    if photo.linear:
+        photo = photo._replace(pixels=light.encode(photo.pixels), icc=None)
     if photo.bits > 8 and suffix == ".png":
         return out.encode_png(_levels(_planes(photo, suffix), 16), photo.icc, photo.exif)
     return _by_pillow(photo, suffix)
 
 
 def _tiff(photos) -> bytes:
-    """Pages of one type: float32 if one of them is, else of the most bits among them."""
+    """Pages of one type: float32 if one of them is, else of the most bits among them.
+
+    In the units of the file that was read; what is linear says so by a profile.
+    """
     photo, bits = photos[0], max(one.bits for one in photos)
+    profile, most, channels = photo.icc, 2**bits - 1, photo.pixels.shape[-1]
+    if photo.linear and profile is None and channels in (1, 3):
+        profile = icc.power(1.0, channels)
+    kept = {(one.dtype, one.white) for one in photos} == {(f"uint{bits}", photo.white)}
+    white = float(photo.white if kept and photo.white else most)
+    # Readers know as white, if they are told, what another number of bits would have.
+    told = int(white) if white in {2**n - 1 for n in range(8, bits)} else None
     has_alpha = all(one.alpha is not None for one in photos)
     floating = any((one.dtype or "").startswith(("float", "int")) for one in photos)
     pages = []
     for one in photos:
         planes = _planes(one if has_alpha else one._replace(alpha=None), ".tif")
+        # Alpha is a share of full scale whatever white is.
+        scale = np.full(planes.shape[-1], 1.0 if floating else told or most)
+        scale[: one.pixels.shape[-1]] = (one.white or 1.0) if floating else white
         if floating:
-            # Alpha is a share of 1 whatever white is.
-            scale = np.ones(planes.shape[-1], np.float32)
-            scale[: one.pixels.shape[-1]] = one.white or 1.0
-            pages.append(np.asarray(planes * scale, np.float32))
+            pages.append(np.asarray(planes * scale.astype(np.float32), np.float32))
         else:
-            pages.append(_levels(planes, bits))
-    return out.encode_tiff(pages, has_alpha, photo.icc, photo.exif)
+            pages.append(_levels(planes, bits, scale))
+    return out.encode_tiff(pages, has_alpha, profile, photo.exif, None if floating else told)
 
 
 def _by_pillow(photo, suffix) -> bytes:
     from PIL import Image
 
-    levels = _levels(_planes(photo, suffix), 8)
+    planes = _planes(photo, suffix)
+    deep = photo.bits > 8 and suffix in NETPBM and planes.shape[-1] == 1
+    levels = _levels(planes, 16 if deep else 8)
     extra = {"icc_profile": photo.icc, "exif": photo.exif} if suffix not in _BARE else {}
     extra = {name: value for name, value in extra.items() if value} | _OPTIONS.get(suffix, {})
     image = Image.fromarray(levels[..., 0] if levels.shape[-1] == 1 else levels)
@@ -102,12 +119,13 @@ def _planes(photo, suffix) -> np.ndarray:
     return np.concatenate([photo.pixels, photo.alpha], -1)
 
 
-def _levels(planes, bits) -> np.ndarray:
-    """[0, 1] as unsigned integers of full scale, values beyond clipped."""
+def _levels(planes, bits, scale=None) -> np.ndarray:
+    """Unsigned integers, 1 being `scale`, one or by channel; default full. Others are clipped."""
+    most = 2**bits - 1
     levels = np.empty(planes.shape, f"uint{bits}")
     for rows in blocks(len(planes)):
-        some = np.asarray(planes[rows], np.float64)
-        levels[rows] = np.round(np.clip(some, 0.0, 1.0) * (2**bits - 1))
+        some = np.asarray(planes[rows], np.float64) * (most if scale is None else scale)
+        levels[rows] = np.round(np.clip(some, 0.0, most))
     return levels
 
 

@@ -45,6 +45,8 @@ def find_images(*names) -> list[Found]:
 def list_images(path, extensions=EXTENSIONS) -> list[pathlib.Path]:
     """Files below `path` that end in one of `extensions`, in any case, sorted; none hidden.
 
+    All files where `extensions` is None.
+
     Links to folders are followed, each folder once. Raises ValueError if one cannot be listed.
     """
     seen, files = set(), []
@@ -56,7 +58,8 @@ def list_images(path, extensions=EXTENSIONS) -> list[pathlib.Path]:
             continue
         seen.add(real)
         files += [pathlib.Path(folder, name) for name in names if not name.startswith(".")]
-    return sorted(p for p in files if p.suffix.lower() in extensions and p.is_file())
+    wanted = (p for p in files if extensions is None or p.suffix.lower() in extensions)
+    return sorted(p for p in wanted if p.is_file())
 
 
 def _matching(pattern) -> list[Found]:

@@ -12,6 +12,7 @@ from tf_jfb._validate import check
 from tf_jfb.data._encode import EXTENSIONS, check_holds, encode
 
 READABLE = EXTENSIONS | _raster.raw.SUFFIXES
+ROUNDING = 1e-5  # by which floating-point numbers may exceed 1, their white
 
 
 class Photo(NamedTuple):
@@ -39,10 +40,11 @@ def read_image(source, size: tuple | None = None, *, name=None, pages=None, whit
     the median.
 
     Args:
-        source: a file, or the content of one as bytes; of an animation, the first frame.
+        source: a file, or the content of one as bytes.
         size: (height, width) to resize to, bilinear and antialiased, in the file's precision.
         name: of the content, for errors and to tell raw files by their ending.
-        pages: of a stack, "first" or a number from 1. By default there must be one image.
+        pages: of a stack or an animation, "first" or a number from 1. By default there must be one
+            image.
         white: the file's value that is 1 in `pixels`. By default full scale of the unsigned type,
             of as many bits as the file says are significant, and 1.0 of floating-point numbers.
 
@@ -58,8 +60,8 @@ def read_image(source, size: tuple | None = None, *, name=None, pages=None, whit
 def read_pages(source, pages="all", size=None, *, name=None, white=None) -> list[Photo]:
     """The images of a stack: all, or as `read_image`, whose other arguments and errors these are.
 
-    Stacks are TIFFs of several pages or of planes along z or time, and FITS cubes. Channels belong
-    to one image; previews, thumbnails and masks are not counted.
+    Stacks are TIFFs of several pages or of planes along z or time, FITS cubes, and animations.
+    Channels belong to one image; previews, thumbnails and masks are not counted.
     """
     _raster.check_pages(pages)
     check(
@@ -83,15 +85,17 @@ def read_pages(source, pages="all", size=None, *, name=None, white=None) -> list
 def write_image(path, photo) -> None:
     """Writes a `Photo`, or a list of them as a stack, whole or not at all.
 
-    - TIFF: 8, 16 or 32 bits, or float32 where floating-point numbers were read; any number of
-      channels, alpha, profile, EXIF, stacks
+    - TIFF: 8, 16 or 32 bits, or float32 where floating-point numbers were read, in the units of
+      the file that was read; any number of channels, alpha, profile, EXIF, stacks
     - FITS: float32 in the units of the file that was read, and its header; one channel, stacks
     - PNG: 8 or 16 bits, alpha, profile, EXIF
     - WebP and JPEG: 8 bits, profile, EXIF; WebP alpha too
-    - BMP, GIF, PPM: 8 bits
+    - BMP, GIF, PPM, PGM: 8 bits, or 16 of grey in the last two
 
     Floating-point files keep values beyond [0, 1]; elsewhere they are clipped, and rounded to
-    nearest. Into a temporary neighbour first, which is renamed.
+    nearest. What is linear stays so in TIFF, which says so by a profile, and FITS; for the other
+    formats, which are for display, it is encoded as sRGB. Into a temporary neighbour first, which
+    is renamed.
 
     Raises:
         ValueError: as `check_output` does, or the pixels are not finite [H, W, C].
@@ -142,7 +146,7 @@ def _photo(raster, size, white) -> Photo:
         values, mask = _trusted(values)
         most = float(values.max(initial=0.0))
         _raster.refuse(
-            white is None and most > 1.0,
+            white is None and most > 1.0 + ROUNDING,
             f"its values reach {most:.6g}: `white` must say which of them is white",
         )
     own = float(raster.full or 1.0)

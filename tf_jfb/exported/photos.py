@@ -150,14 +150,17 @@ def _entry(result, i) -> Solution:
 
 
 def _restored(photo, result, level, light) -> Restored:
-    """`photo` with the pixels of `result`, encoded as it was, in [0, 1] but for floating files."""
+    """`photo` with the pixels of `result`, encoded as it was.
+
+    In [0, 1], or up to its own largest value; but what floating or signed numbers hold stays.
+    """
     image = result.image
     if photo.pixels.shape[-1] == 1:
         image = image.mean(axis=-1, keepdims=True)
     if light == "linear" and not photo.linear:
         image = lights.encode(image, photo.icc)
-    if not str(photo.dtype).startswith("float"):
-        image = np.clip(image, 0.0, 1.0)
+    if not str(photo.dtype).startswith(("float", "int")):
+        image = np.clip(image, 0.0, max(1.0, float(photo.pixels.max())))
     how = (result.evaluations, result.residual, result.status, result.trace)
     return Restored(photo._replace(pixels=image), *how, *level)
 

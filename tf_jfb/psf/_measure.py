@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tf_jfb._validate import check, is_integer
+from tf_jfb._validate import check, check_real, is_integer
 
 ABOVE = 8.0  # standard deviations of the background that a point must rise above it
 RIVAL = 0.1  # of a point's brightness: another as bright within its window spoils it
@@ -69,6 +69,7 @@ def measure(images, size: int | None = None) -> Measured:
 
 
 def _plane(image) -> np.ndarray:
+    check_real("images", image)
     array = np.asarray(image, np.float64)
     check(array.ndim in (2, 3), "An image must be [H, W] or [H, W, C].", shape=array.shape)
     array = array if array.ndim == 2 else array.mean(-1)

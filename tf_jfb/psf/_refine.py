@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tf_jfb._validate import check
+from tf_jfb._validate import check, check_real
 from tf_jfb.operators.kernels import check_kernel
 from tf_jfb.psf._spectrum import Spectrum
 
@@ -47,6 +47,7 @@ def refine(image, kernel, noise: float, mask=None) -> Refined:
     Raises:
         ValueError: the image is no [H, W, C], the kernel none, or `noise` is not positive.
     """
+    check_real("image", image)
     image, told = np.asarray(image, np.float64), check_kernel(kernel)
     check(image.ndim == 3, "`image` must be [H, W, C].", shape=image.shape)
     check(0 < noise < float("inf"), "`noise` must be positive, and finite.", noise=noise)

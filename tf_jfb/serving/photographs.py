@@ -1,9 +1,7 @@
 """Photographs on this machine, many at once: equal sizes together, large ones in tiles."""
 
 import collections
-import csv
 import dataclasses
-import io
 import math
 import os
 import pathlib
@@ -12,7 +10,6 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tf_jfb._files import write_text
 from tf_jfb._types import Status
 from tf_jfb._validate import check
 from tf_jfb.data import find_images
@@ -20,28 +17,11 @@ from tf_jfb.data.image_io import EXTENSIONS, Photo, check_output, write_image
 from tf_jfb.exported import ExportedModel, Restored, deblur_photo, deblur_photos
 from tf_jfb.exported.photos import most_told
 from tf_jfb.exported.tiles import overlap
+from tf_jfb.serving.report import ERROR, KEPT, NO_DOUBT, Row
 
-COLUMNS = ("file", "status", "residual", "evaluations", "noise", "seconds", "message", "doubt")
-COLUMNS += ("kernel_scale",)
 TOGETHER = 1 << 20  # pixels solved in one batch, at most: more of them are no faster
 HELD = 0.1  # memory of a photograph in all its stages, to that of as many pixels in a solve
 ERRORS = (OSError, ValueError, MemoryError, tf.errors.OpError)  # of one image
-KEPT, ERROR = "KEPT", "ERROR"
-NO_DOUBT = "none"  # of an estimate
-
-
-class Row(NamedTuple):
-    """One photograph of the report; `noise` is what the model was told, estimated or not."""
-
-    file: str
-    status: str  # a `Status` by name, or KEPT, or ERROR
-    residual: float | None = None
-    evaluations: int | None = None
-    noise: float | None = None
-    seconds: float | None = None
-    message: str | None = None  # why there is no result
-    doubt: str | None = None  # of a noise that was estimated: why not to trust it, or "none"
-    kernel_scale: float | None = None  # width of a refined kernel to that of the one told
 
 
 class Task(NamedTuple):
@@ -51,34 +31,41 @@ class Task(NamedTuple):
     target: pathlib.Path
 
 
-def plan(names, output) -> list[Task]:
+def plan(names, output) -> tuple[list[Task], int]:
     """Tasks for the images of files, folders and patterns, each at its place below `output`.
 
-    Files of a kind that is only read, such as raw ones, become TIFFs.
+    Files of a kind that is only read, such as raw ones, become TIFFs. What a pattern matches below
+    `output`, as a pattern that has been restored before does, is left out; the second is how many.
 
     Raises ValueError if a name stands for no image, or `output` lies among the images.
     """
-    output, tasks = pathlib.Path(output), []
-    inside = output.resolve().parents
+    output, tasks, below = pathlib.Path(output), [], 0
+    whole = output.resolve()
     for name in filter(os.path.isdir, names):
         check(
-            pathlib.Path(name).resolve() not in (output.resolve(), *inside),
+            pathlib.Path(name).resolve() not in (whole, *whole.parents),
             "`output` must lie outside the folder of the images.",
             output=str(output),
             images=str(name),
         )
+    named = {os.path.realpath(name) for name in names if os.path.isfile(name)}
     for file in find_images(*names):
-        check(
-            output.resolve() not in file.path.resolve().parents,
-            "`output` must not hold the images themselves.",
-            output=str(output),
-            image=str(file.path),
-        )
+        real = file.path.resolve()
+        if whole in real.parents:
+            below += 1
+            check(
+                str(real) not in named,
+                "`output` must not hold the images themselves.",
+                output=str(output),
+                image=str(file.path),
+            )
+            continue
         target = output / file.relative
         if target.suffix.lower() not in EXTENSIONS:
             target = target.with_name(f"{target.name}.tif")
         tasks.append(Task(file.path, target))
-    return tasks
+    check(bool(tasks), "`output` must not hold all the images.", output=str(output), images=below)
+    return tasks, below
 
 
 @dataclasses.dataclass
@@ -119,15 +106,21 @@ class Restorer:
                 return [error]
         return [self.many([photo])[0] for photo in photos]
 
-    def run(self, tasks, overwrite: bool = False):
-        """Rows for `tasks`, as they are finished; what exists is kept unless `overwrite`."""
+    def run(self, tasks, overwrite: bool = False, made=None):
+        """Rows for `tasks`, as they are finished; what exists is kept unless `overwrite`.
+
+        `made` tells of outputs, {path: source}, what earlier runs made them of.
+        """
         claimed, groups = {}, collections.defaultdict(list)
         for task in tasks:
             other = claimed.setdefault(task.target, task.source)
+            kept = other == task.source and task.target.exists() and not overwrite
+            if kept and _differ((made or {}).get(task.target), task.source):
+                other = made[task.target]
             if other != task.source:
                 yield _failed(task, f"{other} has the same output, {task.target}")
-            elif task.target.exists() and not overwrite:
-                yield Row(str(task.source), KEPT)
+            elif kept:
+                yield Row(str(task.source), KEPT, output=str(task.target))
             else:
                 yield from self._take(task, groups)
         for size in list(groups):
@@ -182,24 +175,9 @@ def joined(results) -> Restored:
     )
 
 
-def write_report(path, rows) -> None:
-    """Writes `rows` as CSV, whole or not at all."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
-
-
-def read_report(path) -> dict:
-    """{file: its row} of a report; empty where there is none that can be read."""
-    try:
-        with open(path, newline="") as file:
-            width = (len(COLUMNS) - 2, len(COLUMNS))  # the first reports ended with `message`
-            rows = [Row(*values) for values in csv.reader(file) if len(values) in width]
-    except OSError:
-        return {}
-    return {row.file: row for row in rows[1:]}
+def _differ(one, other) -> bool:
+    """Whether two photographs are two; one that is not there any more may be the other, moved."""
+    return one is not None and os.path.exists(one) and not os.path.samefile(one, other)
 
 
 def _written(task, result, seconds) -> Row:
@@ -213,7 +191,7 @@ def _written(task, result, seconds) -> Row:
     noise = None if result.noise is None else f"{result.noise:.5f}"
     doubt = (result.doubt or NO_DOUBT) if result.estimated else None
     scale = None if result.refined is None else f"{result.refined.scale:.3f}"
-    told = (noise, f"{seconds:.3f}", None, doubt, scale)
+    told = (noise, f"{seconds:.3f}", None, doubt, scale, str(task.target))
     return Row(str(task.source), result.status.name, *figures, *told)
 
 

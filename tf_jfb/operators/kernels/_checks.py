@@ -4,15 +4,22 @@ import numbers
 
 import numpy as np
 
-from tf_jfb._validate import check, is_integer, refuse
+from tf_jfb._validate import check, check_real, is_integer, refuse
+
+LARGEST = 2001  # side of a kernel that is made, in pixels: far beyond what is restored
 
 
 def check_kernel(kernel) -> np.ndarray:
-    """`kernel` as float64 [k1, k2]. Raises ValueError unless 2-D, finite and of positive sum."""
+    """`kernel` as float64 [k1, k2].
+
+    Raises ValueError unless it is 2-D, real, finite and of positive sum.
+    """
     try:
-        array = np.array(kernel, np.float64)
+        given = np.asarray(kernel)
+        array = np.array(given, None if np.iscomplexobj(given) else np.float64)
     except (TypeError, ValueError):
         refuse("`kernel` must be a 2-D array of numbers.", kernel=type(kernel).__name__)
+    check_real("kernel", array)
     check(
         array.ndim == 2 and array.size > 0,
         "`kernel` must be a non-empty 2-D array.",
@@ -56,17 +63,19 @@ def check_fits(shape, x) -> None:
 
 
 def check_size(name: str, value) -> None:
-    """Raises ValueError unless `value` is an integer >= 1."""
+    """Raises ValueError unless `value` is an integer from 1 to `LARGEST`."""
     check(is_integer(value) and value >= 1, f"`{name}` must be an integer >= 1.", **{name: value})
+    check(value <= LARGEST, f"`{name}` must be at most {LARGEST}.", **{name: value})
 
 
-def check_positive(name: str, value, unit: str = "number of pixels") -> None:
-    """Raises ValueError unless `value` is a positive, finite number."""
+def check_positive(name: str, value, unit: str = "number of pixels", most=float("inf")) -> None:
+    """Raises ValueError unless `value` is a positive, finite number, `most` at most."""
     check(
         isinstance(value, numbers.Real) and 0 < float(value) < float("inf"),
         f"`{name}` must be a positive {unit}.",
         **{name: value},
     )
+    check(value <= most, f"`{name}` must be at most {most:g}.", **{name: value})
 
 
 def separate(kernel: np.ndarray) -> list:

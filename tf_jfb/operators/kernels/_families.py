@@ -5,7 +5,7 @@ import numbers
 import numpy as np
 
 from tf_jfb._validate import check
-from tf_jfb.operators.kernels._checks import check_kernel, check_positive, check_size
+from tf_jfb.operators.kernels._checks import LARGEST, check_kernel, check_positive, check_size
 
 STRIPS = 64  # a pixel of a disk is cut into, to measure how much of it is covered
 
@@ -15,7 +15,7 @@ def gaussian(size: int, std: float) -> np.ndarray:
 
     Its peak is the middle of the array, for an even size between two pixels.
 
-    Raises ValueError unless `size` is an integer >= 1 and `std` positive and finite.
+    Raises ValueError unless `size` is an integer from 1 to 2001 and `std` positive and finite.
     """
     check_size("size", size)
     check_positive("std", std)
@@ -31,7 +31,7 @@ def anisotropic(size: int, std1: float, std2: float, angle: float) -> np.ndarray
     the direction at `angle` and v across it, about the middle of the array.
 
     Args:
-        size: side in pixels, an integer >= 1.
+        size: side in pixels, an integer from 1 to 2001.
         std1: standard deviation along the direction, in pixels, > 0.
         std2: standard deviation across it, in pixels, > 0.
         angle: in degrees, from the direction of increasing columns counter-clockwise as displayed:
@@ -61,12 +61,12 @@ def disk(radius: float) -> np.ndarray:
     A pixel weighs in by the area that the disk covers of it. The side is odd and the smallest that
     holds the disk, 2 ceil(radius - 1/2) + 1.
 
-    Raises ValueError unless `radius` is positive and finite.
+    Raises ValueError unless `radius` is positive and at most 1000.5.
 
     >>> disk(2.0).shape
     (5, 5)
     """
-    check_positive("radius", radius)
+    check_positive("radius", radius, most=LARGEST / 2)
     reach = int(np.ceil(radius - 0.5))
     if reach == 0:
         return np.ones((1, 1))
@@ -75,8 +75,9 @@ def disk(radius: float) -> np.ndarray:
     # Thin strips along a row: their lengths within the disk are exact.
     heights = np.linspace(edges[0], edges[-1], side * STRIPS, endpoint=False) + 0.5 / STRIPS
     half = np.sqrt(np.maximum(float(radius) ** 2 - heights**2, 0.0))[:, None]
-    lengths = np.diff(np.clip(edges, -half, half), axis=1)
-    area = lengths.reshape(side, STRIPS, side).mean(axis=1)
+    area = np.empty((side, side))
+    for row, strips in zip(area, half.reshape(side, STRIPS, 1), strict=True):
+        row[:] = np.diff(np.clip(edges, -strips, strips), axis=1).mean(axis=0)
     area = area + area.T  # rows and columns alike
     return area / area.sum()
 
@@ -88,7 +89,7 @@ def line(length: float, angle: float) -> np.ndarray:
     sides: `line(5, 0)` is a row of five equal weights.
 
     Args:
-        length: in pixels, > 0.
+        length: in pixels, > 0, at most 2001.
         angle: in degrees, from the direction of increasing columns counter-clockwise as displayed.
 
     Raises:
@@ -97,7 +98,7 @@ def line(length: float, angle: float) -> np.ndarray:
     >>> line(3.0, 90.0).shape
     (3, 1)
     """
-    check_positive("length", length)
+    check_positive("length", length, most=LARGEST)
     check(
         isinstance(angle, numbers.Real) and bool(np.isfinite(angle)),
         "`angle` must be a finite number of degrees.",
@@ -121,7 +122,10 @@ def line(length: float, angle: float) -> np.ndarray:
 
 
 def box(size: int) -> np.ndarray:
-    """Kernel [size, size] of equal weights, sum 1. Raises ValueError unless an integer >= 1."""
+    """Kernel [size, size] of equal weights, sum 1.
+
+    Raises ValueError unless `size` is an integer from 1 to 2001.
+    """
     check_size("size", size)
     return np.full((size, size), 1.0 / size**2)
 
@@ -131,10 +135,11 @@ def stretched(kernel, factor: float) -> np.ndarray:
 
     Linear interpolation, zeros outside; the array grows, by an even number, to hold the result.
 
-    Raises ValueError unless `factor` is positive and finite and `kernel` has a positive sum.
+    Raises ValueError unless `factor` is positive, no side becomes longer than 2001 and `kernel` has
+    a positive sum.
     """
-    check_positive("factor", factor, "number")
     array = check_kernel(kernel)
+    check_positive("factor", factor, "number", most=max(1.0, LARGEST / max(array.shape)))
     rows, columns = (_hats(size, factor) for size in array.shape)
     wide = rows @ array @ columns.T
     return wide / wide.sum()

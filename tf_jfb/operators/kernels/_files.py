@@ -9,7 +9,7 @@ from tf_jfb import _raster
 from tf_jfb._validate import check
 from tf_jfb.operators.kernels._checks import check_kernel
 
-IMAGES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+IMAGES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 IMAGES |= _raster.fits.SUFFIXES
 TABLES = {".csv", ".dat", ".tsv", ".txt"}
 NAMED = (".npz", ".mat")  # hold arrays by name
@@ -20,7 +20,8 @@ def load(path, array: str | None = None, normalise: bool = True) -> np.ndarray:
 
     - .npy, .npz, .mat (needs scipy; those of version 7.3 h5py): a 2-D array
     - .txt, .csv, .dat, .tsv: a row per line, between commas, semicolons or blanks; # begins a
-      comment. One row or one column is a kernel of that shape.
+      comment. One row or one column is a kernel of that shape. No field may be empty, but one
+      separator may end a line.
     - TIFF, of floating-point numbers too, FITS (needs astropy), PNG and other images: colours are
       averaged, alpha is left out. In FITS the first row is the first of the array, as in images.
 
@@ -91,7 +92,7 @@ def _matlab(path) -> dict:
     return {
         name: value
         for name, value in arrays.items()
-        if isinstance(value, np.ndarray) and value.dtype.kind in "biuf" and value.size > 1
+        if isinstance(value, np.ndarray) and value.dtype.kind in "biufc" and value.size > 1
     }
 
 
@@ -111,7 +112,11 @@ def _table(path) -> np.ndarray:
     """[rows, columns], whatever stands between the numbers."""
     text = path.read_text(encoding="utf-8-sig")
     _raster.refuse(";" in text and "," in text, "both commas and semicolons: which is decimal?")
-    lines = [re.sub(r"[,;]\s*$", "", line) for line in text.splitlines()]
+    told = [line.partition("#")[0].strip() for line in text.splitlines()]
+    lines = [re.sub("[,;]$", "", line) for line in told]
+    for number, line in enumerate(lines, start=1):
+        full = all(map(str.strip, re.split("[,;]", line))) or not told[number - 1]
+        _raster.refuse(not full, f"line {number} has an empty field")
     return np.loadtxt([re.sub("[,;]", " ", line) for line in lines], ndmin=2)
 
 

@@ -24,7 +24,7 @@ def motion(
     weights, so that a pixel weighs as the time that the light spent there.
 
     Args:
-        size: side in pixels, an integer >= 1.
+        size: side in pixels, an integer from 1 to 2001.
         seed: an integer >= 0 that determines the path.
         extent: farthest distance from the centroid along a row or column, in pixels, in
             [0, (size - 1) / 2]; None for the greatest.
