@@ -87,6 +87,8 @@ def test_one_row_for_every_telling(told, levin, compared, monkeypatch):
     for row in (halved, doubled):
         assert row["Richardson-Lucy"]["psnr"] == right["Richardson-Lucy"]["psnr"]
         assert row["any"]["psnr"] != right["any"]["psnr"]
+    one = evaluate.compare(compared(tellings=["noise halved"], **given), candidates=tried)
+    assert one["noise halved"]["any"]["psnr"] == halved["any"]["psnr"] and len(one) == 1
     wide = tables["kernel 10 % wide"]
     assert wide["blurred"]["psnr"] == right["blurred"]["psnr"]
     assert wide["Richardson-Lucy"]["psnr"] != right["Richardson-Lucy"]["psnr"]
@@ -175,6 +177,11 @@ def test_models_have_their_noise_from_the_image_or_of_the_photons(compared, levi
 @pytest.mark.parametrize(
     "options, message",
     [
+        (
+            {"tellings": ["told", "8 bits"], "protocol": "real"},
+            "`tellings` must be among the protocol's: told right",
+        ),
+        ({"tellings": ["8 bits"]}, "`tellings` must be among the protocol's: it has none"),
         ({"noise_from": "file"}, "`noise_from` must be one of telling, image, photons"),
         ({"noise_from": "photons"}, "`noise_from` photons needs a protocol whose photons"),
         ({"noise_from": "image", "noise_error": 2.0}, "`noise_error` must be left out"),

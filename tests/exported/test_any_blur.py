@@ -150,6 +150,16 @@ def test_the_noise_level_is_estimated(level):
     assert _noise.told_noise(noisy, 0.02, taken=0.01).std == pytest.approx(0.02)
 
 
+def test_noise_that_channels_share_is_estimated_as_strong_as_a_model_takes_it():
+    smooth = operators.BlurFFT(kernels.gaussian(9, 3.0))(photo(side=96).pixels[None])[0].numpy()
+    own = 0.02 * np.random.default_rng(0).standard_normal(smooth.shape)
+    assert _noise.told_noise(smooth + own).std == pytest.approx(0.02, rel=0.1)
+    assert _noise.told_noise(smooth + own[..., :1]).std == pytest.approx(0.02 * 3**0.5, rel=0.1)
+    grey = (smooth + own)[..., :1]  # of which `restore` tells sqrt(3) times as much
+    alike = _noise.told_noise(np.repeat(grey, 3, axis=-1))
+    assert alike.std == pytest.approx(_noise.told_noise(grey).std, rel=1e-6)
+
+
 def test_counted_photons_are_told_as_their_mean_level(folder):
     loaded, d = ExportedModel.open(folder), blurred()
     camera = noise.PoissonGaussian(photons=400, read_noise=2.0)

@@ -85,6 +85,9 @@ def _add_tellings(p) -> None:
         help="they are told FACTOR times the noise; the baselines' weights stay the tuned ones",
     )
     p.add_argument(
+        "--tellings", nargs="+", default=(), metavar="NAME", help="rows of a protocol; default all"
+    )
+    p.add_argument(
         "--refine-kernel",
         action="store_true",
         help="the models take the kernel told for a start, as `tf-jfb deblur --refine-kernel`",

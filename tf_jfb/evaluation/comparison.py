@@ -40,6 +40,7 @@ class Comparison:
     refine_kernel: bool = False  # whether the models' kernel is refined from the image first
     noise_from: str = "telling"  # of the models: or "image", "photons"
     ensemble: int = 1  # restorations whose mean a model's is
+    tellings: tuple = ()  # names of those of the protocol that are looked at; else all
     seed: int = 0  # of all that is drawn
     baselines: bool = True  # whether there are others than the models
     output: str | None = None  # JSON file of the figures
@@ -52,6 +53,7 @@ class Comparison:
             value = getattr(self, name)
             object.__setattr__(self, name, None if value is None else str(value))
         object.__setattr__(self, "model", tuple(map(str, self.model)))
+        object.__setattr__(self, "tellings", tuple(self.tellings))
         self._check_names()
         self._check_numbers()
         check_options(self.rtol, self.max_evaluations)
@@ -62,7 +64,7 @@ class Comparison:
         """The protocol, with the side and the boundary that were asked for."""
         named = PROTOCOLS.get(self.protocol)
         protocol = named or Protocol("celeba", (self.blur,), (self.noise,), "zero", 128)
-        own = {"side": self.side, "boundary": self.boundary}
+        own = {"side": self.side, "boundary": self.boundary, "tellings": self.tellings or None}
         return dataclasses.replace(protocol, **{n: v for n, v in own.items() if v is not None})
 
     @property
@@ -93,6 +95,13 @@ class Comparison:
             boundary=self.boundary,
         )
         self._check_noise_from()
+        known = PROTOCOLS[self.protocol].tellings if self.protocol else ()
+        check(
+            set(self.tellings) <= set(known),
+            f"`tellings` must be among the protocol's: {', '.join(known) or 'it has none'}.",
+            tellings=self.tellings,
+            protocol=self.protocol,
+        )
         self.names()
         check(
             self.denoiser is None or not self.problem.grey,

@@ -9,6 +9,7 @@ from tf_jfb.data import light as lights
 
 LEAST = 1e-3  # a model is told no less where the level is estimated
 MOST = np.float32(0.99)
+SHARED = 1.1  # of the noise of the mean to that of noise of the channels' own: more is shared
 
 
 class Told(NamedTuple):
@@ -29,14 +30,30 @@ def told_noise(
     `noises.PoissonGaussian` counts the light. `mask` [H, W, 1] is 0 where a pixel is not to be
     trusted. What compression took, the standard deviation `taken` of the values, is added to an
     estimate: it took noise too, which the pixels show no more.
+
+    A model of C channels expects noise of its own in each. Where they share it, as cameras' colours
+    and JPEG files do, an estimate is sqrt(C) times the noise of their mean, if that is more. (It is
+    not where all channels are the same: `ExportedModel` sees to those.)
     """
     if noise is None or isinstance(noise, noises.PoissonGaussian):
         pixels = lights.decode(values, icc) if decoded else values
         if noise is not None:
             return Told(float(np.clip(noise.std(pixels, mask), 1e-6, MOST)))
-        std, doubt = noises.estimate(pixels, mask)
         if decoded and taken:
             taken = lights.noise_in_light(taken, values, icc)
-        return Told(float(np.clip(np.hypot(std, taken), LEAST, MOST)), True, doubt)
+        std, doubt = _estimated(pixels, mask, taken)
+        return Told(float(np.clip(std, LEAST, MOST)), True, doubt)
     level = lights.noise_in_light(noise, values, icc) if decoded else noise
     return Told(float(np.clip(level, 1e-6, MOST)))
+
+
+def _estimated(pixels, mask, taken) -> noises.Estimate:
+    """Of the channels, or of their mean if it has more than noise of their own would leave it."""
+    own = noises.estimate(pixels, mask)
+    own = own._replace(std=float(np.hypot(own.std, taken)))
+    channels = pixels.shape[-1]
+    if (pixels == pixels[..., :1]).all():
+        return own
+    mean = noises.estimate(pixels.mean(-1, keepdims=True), mask)
+    shared = float(np.hypot(mean.std, taken)) * channels**0.5
+    return own if shared < SHARED * own.std else noises.Estimate(shared, own.doubt or mean.doubt)
