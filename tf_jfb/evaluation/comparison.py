@@ -94,7 +94,6 @@ class Comparison:
             f"`boundary` must be one of {', '.join(BOUNDARIES)}.",
             boundary=self.boundary,
         )
-        self._check_noise_from()
         known = PROTOCOLS[self.protocol].tellings if self.protocol else ()
         check(
             set(self.tellings) <= set(known),
@@ -102,6 +101,7 @@ class Comparison:
             tellings=self.tellings,
             protocol=self.protocol,
         )
+        self._check_noise_from()
         self.names()
         check(
             self.denoiser is None or not self.problem.grey,

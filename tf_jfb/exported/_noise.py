@@ -48,7 +48,11 @@ def told_noise(
 
 
 def _estimated(pixels, mask, taken) -> noises.Estimate:
-    """Of the channels, or of their mean if it has more than noise of their own would leave it."""
+    """Of the channels, or of their mean if it has more than noise of their own would leave it.
+
+    What was `taken` all share: compression takes it from the brightness.
+    """
+    pixels = np.asarray(pixels)
     own = noises.estimate(pixels, mask)
     own = own._replace(std=float(np.hypot(own.std, taken)))
     channels = pixels.shape[-1]
