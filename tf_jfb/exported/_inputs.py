@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tf_jfb._validate import LEAST, MOST, check
+from tf_jfb._validate import LEAST, MOST, check, check_real
 from tf_jfb.noise import PoissonGaussian
 from tf_jfb.operators import kernels
 
@@ -86,6 +86,7 @@ def shared_noise(images) -> np.ndarray:
 
 def as_mask(mask, shape) -> np.ndarray:
     """[H, W], [H, W, 1] or [B, H, W, 1] as float32 [B, H, W, 1], 1 where a pixel is trusted."""
+    check_real("mask", mask)
     array = np.asarray(mask)
     array = array[..., None] if array.ndim == 2 else array
     batch, height, width = shape[:3]
