@@ -216,6 +216,13 @@ def test_nothing_within_the_map_is_in_training_and_all_after_it_is():
     np.testing.assert_array_equal(noisy.norm.get_weights()[2], 0.0)  # the moving mean
 
 
+@pytest.mark.skipif(not KERAS_3, reason="Keras 2 builds in the first call")
+def test_layers_that_a_function_names_are_built_with_the_model():
+    inputs, dense = keras.Input((2,)), keras.layers.Dense(2)
+    model = keras.Model(inputs, FixedPoint(lambda x, d: tf.tanh(dense(x)) + d)(inputs, inputs))
+    assert model.count_params() == 6 and dense.built
+
+
 def test_variables_and_tensors_that_a_function_names():
     w, d, table = tf.Variable([[0.5]], name="lost"), tf.ones([1, 1]), {1: 0.5, "a": 0.1}
     named = FixedPoint(lambda x: tf.matmul(x, w) + 1.0, TIGHT)

@@ -71,9 +71,16 @@ class FixedPoint(keras.layers.Layer):
         self.adjoint_metrics = solve_metrics(f"{self.name}_adjoint_") if solves else {}
 
     def build(self, x0_shape, inputs_shape=None):
-        if KERAS_3 and isinstance(self.f, keras.layers.Layer) and not self.f.built:
+        whole = isinstance(self.f, keras.layers.Layer)
+        if KERAS_3 and not all(part.built for part in ([self.f] if whole else self.named_layers)):
+            from keras.src.backend import compute_output_spec
+
             shapes = [x0_shape, *(inputs_shape or ())]
-            self.f(*(keras.KerasTensor(tuple(s), dtype=self.compute_dtype) for s in shapes))
+            given = [keras.KerasTensor(tuple(s), dtype=self.compute_dtype) for s in shapes]
+            if whole:
+                self.f(*given)
+            else:
+                compute_output_spec(self._map(), *given)
         self.built = True
 
     def call(self, x0, *inputs, training=None):
