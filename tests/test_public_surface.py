@@ -31,7 +31,7 @@ PUBLIC = {
     "tf_jfb.evaluation": "Comparison PROTOCOLS Protocol TELLINGS Telling evaluate report",
     "tf_jfb.exported": "CONFIG_OF_EXPORT ENSEMBLES ExportedModel Restored check_ensemble "
     "check_options deblur deblur_photo deblur_photos describe example_inputs export "
-    "export_denoiser for_blur load load_model shipped told_noise",
+    "export_denoiser for_blur load load_model shipped told_noise told_once",
     "tf_jfb.serving": "bulk",
     "tf_jfb.solvers": "Anderson BiCGSTAB Broyden GMRES Picard Solution Solver Status solve",
     "tf_jfb.training": "AuditGradient Config Denoiser build_model load_config load_denoiser "

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tf_jfb._noise_level import Estimate, estimate
 from tf_jfb._numerics import cast, per_image
-from tf_jfb._validate import check, make_plain, refuse
+from tf_jfb._validate import check, is_number, make_plain, refuse
 
 __all__ = ["Estimate", "PoissonGaussian", "estimate", "gaussian", "poisson_gaussian"]
 
@@ -42,7 +42,7 @@ class PoissonGaussian:
         for name in ("photons", "gain"):
             value = getattr(self, name)
             check(
-                value is None or _is_number(value) and value > 0,
+                value is None or is_number(value) and value > 0,
                 f"`{name}` must be a positive, finite number.",
                 **{name: value},
             )
@@ -144,14 +144,9 @@ def _seed(seed) -> tf.Tensor:
     return seed
 
 
-def _is_number(value) -> bool:
-    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    return real and bool(np.isfinite(value))
-
-
 def _check_read_noise(value) -> None:
     check(
-        _is_number(value) and value >= 0,
+        is_number(value) and value >= 0,
         "`read_noise` must be a finite number >= 0.",
         read_noise=value,
     )

@@ -309,6 +309,18 @@ def test_what_another_photograph_became_is_not_kept_for_this_one(any_blur, tmp_p
     assert row.file == str(tmp_path / "z" / "a.png") and row.status == "CONVERGED"
 
 
+def test_photographs_of_one_name_in_two_folders_are_two(any_blur, tmp_path, monkeypatch):
+    told = ("deblur", *TOLD, "photos", "-o", tmp_path / "out")
+    for seed, folder in enumerate("ab"):
+        write(tmp_path / folder / "photos" / "a.png", 16, 20, seed)
+    ends = []
+    for folder in "aba":
+        monkeypatch.chdir(tmp_path / folder)
+        ends.append(command(*told))
+    assert [ran.returncode for ran in ends] == [0, 1, 0] and "1 kept" in ends[2].stdout
+    assert "has the same output" in ends[1].stderr
+
+
 def test_reports_of_earlier_versions_are_gone_on_with(any_blur, tmp_path):
     write(tmp_path / "in" / "a.png", 16, 20)
     told = ("deblur", *TOLD, tmp_path / "in", "-o", tmp_path / "out")
@@ -442,7 +454,7 @@ def test_a_figure_of_any_channels(tmp_path, monkeypatch, channels, linear):
     "spoil",
     [
         lambda path: path.write_text("file,status\n", encoding="utf-16"),
-        lambda path: path.write_text(path.read_text() + "x" * 200_000),
+        lambda path: path.write_text(path.read_text() + "x" * 200_000 + "\n"),
         lambda path: path.write_text("name,marks\nAda,1\n"),
         lambda path: (path.unlink(), path.mkdir()),
     ],

@@ -123,7 +123,7 @@ def test_a_camera_blurs_light_and_stores_it_encoded(told, levin, compared, monke
 class Untouched:
     """A model that keeps what it is told."""
 
-    takes_kernel, takes_noise, rtol, max_evaluations = True, True, 1e-3, 5
+    takes_kernel, takes_noise, rtol, max_evaluations, channels = True, True, 1e-3, 5, 3
 
     def run(self, inputs, *rest):
         self.inputs, self.rest = inputs, rest

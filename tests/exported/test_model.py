@@ -70,6 +70,23 @@ def test_noise_that_channels_share_is_told_as_strong_as_it_is_in_their_mean(mode
     np.testing.assert_allclose(photo.pixels, np.clip(one, 0, 1), atol=1e-6)
 
 
+def test_grey_tiles_of_a_colour_photograph_are_told_what_the_others_are(model, monkeypatch):
+    pixels = np.repeat(np.random.default_rng(1).random((16, 300, 1), np.float32), 3, axis=-1)
+    pixels[:4, :4, 0] = 1.0  # a stamp
+    whole, told = model.run, []
+    monkeypatch.setattr(
+        model, "run", lambda inputs, *rest: told.append(inputs["noise"]) or whole(inputs, *rest)
+    )
+    options = {"kernel": KERNEL, "rtol": 0.0, "max_evaluations": 2, "tile": 170}
+    deblur_photo(model, Photo(pixels), noise=0.1, **options)
+    np.testing.assert_allclose(told, 0.1, rtol=1e-6)
+    told.clear()
+    deblur_photo(model, Photo(pixels[..., 1:]), noise=0.1, **options)
+    np.testing.assert_allclose(told, 0.1 * 3**0.5, rtol=1e-6)
+    model.restore(IMAGE, KERNEL, noise=0.1, shares_noise=True, max_evaluations=1)
+    assert told[-1] == pytest.approx(0.1 * 3**0.5)
+
+
 def test_options_are_one_for_every_image(model):
     images = np.stack([IMAGE, IMAGE])
     told = {"kernel": np.stack([KERNEL, 7 * KERNEL]), "noise": [0.01, 0.2]}

@@ -303,6 +303,8 @@ def test_a_layers_estimator_may_be_set_anew():
     assert layer.adjoint_metrics["converged"].result() == 1.0
     with pytest.raises(ValueError, match="`gradient` must be"):
         layer.gradient = "implicit"
+    with pytest.raises(ValueError, match="`gradient` must be set before the layer is built"):
+        layer.gradient = JFB()
 
 
 def test_warm_start_saves_evaluations():

@@ -109,7 +109,7 @@ def test_headers_have_a_limit(monkeypatch, tmp_path):
     thread = threading.Thread(target=listening.run)
     thread.start()
     try:
-        while not listening.started:
+        while not listening.started and thread.is_alive():
             time.sleep(0.01)
         for size, code in ((50_000, b"200"), (150_000, b"400")):
             with socket.create_connection(("127.0.0.1", args["port"]), 5.0) as one:

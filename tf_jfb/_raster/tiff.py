@@ -6,6 +6,7 @@ import numpy as np
 
 from tf_jfb._raster import exif as exif_blocks
 from tf_jfb._raster import icc, plain
+from tf_jfb._raster.out import MAX_SAMPLE_VALUE
 from tf_jfb._raster.record import Header, Raster, chosen, refuse, upright
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -14,7 +15,6 @@ INKS = "SEPARATED"
 ALPHA = {1: "premultiplied", 2: "plain"}  # values of the tag of extra samples
 DNG_VERSION = 50706
 FAX = (2, 3, 4)  # compressions of black and white
-MAX_SAMPLE_VALUE = 281
 BOMB = 2**32, 100  # bytes of an image, and how many times the file's: no photograph packs so well
 STRUCTURED = ("ImageJ", "<?xml", '{"shape"', "<OME", "SCIFIO")  # starts of descriptions of a stack
 

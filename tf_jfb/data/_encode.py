@@ -78,7 +78,8 @@ def _tiff(photos) -> bytes:
     photo, bits = photos[0], max(one.bits for one in photos)
     profile, most, channels = photo.icc, 2**bits - 1, photo.pixels.shape[-1]
     if photo.linear and profile is None and channels in (1, 3):
-        profile = icc.power(1.0, channels)
+        grey = channels == 1 and photo.alpha is None  # with alpha it is written as colour
+        profile = icc.power(1.0, 1 if grey else 3)
     kept = {(one.dtype, one.white) for one in photos} == {(f"uint{bits}", photo.white)}
     white = float(photo.white if kept and photo.white else most)
     # Readers know as white, if they are told, what another number of bits would have.

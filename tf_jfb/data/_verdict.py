@@ -51,5 +51,5 @@ def _verdict(state: State) -> Verdict:
         if not header.sound and read_image(path).mask is not None:
             return Verdict(None, "some of its pixels are no numbers")
     except Exception as error:  # decoders raise nearly anything on a damaged file
-        return Verdict(None, str(error))
+        return Verdict(None, str(error).partition(": `pages`")[0])  # an option of other readers
     return Verdict((header.height, header.width))

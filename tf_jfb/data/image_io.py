@@ -92,10 +92,10 @@ def write_image(path, photo) -> None:
     - WebP and JPEG: 8 bits, profile, EXIF; WebP alpha too
     - BMP, GIF, PPM, PGM: 8 bits, or 16 of grey in the last two
 
-    Floating-point files keep values beyond [0, 1]; elsewhere they are clipped, and rounded to
-    nearest. What is linear stays so in TIFF, which says so by a profile, and FITS; for the other
-    formats, which are for display, it is encoded as sRGB. Into a temporary neighbour first, which
-    is renamed.
+    Floating-point files keep values beyond [0, 1], integer TIFFs those above white where it was
+    told; elsewhere they are clipped, and rounded to nearest. What is linear stays so in TIFF, which
+    says so by a profile, and FITS; for the other formats, which are for display, it is encoded as
+    sRGB. Into a temporary neighbour first, which is renamed.
 
     Raises:
         ValueError: as `check_output` does, or the pixels are not finite [H, W, C].

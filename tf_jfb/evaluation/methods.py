@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tf_jfb import psf
 from tf_jfb._types import Status
-from tf_jfb.exported import ExportedModel, told_noise
+from tf_jfb.exported import ExportedModel, told_noise, told_once
 from tf_jfb.models.baselines import PlugAndPlay
 from tf_jfb.noise import PoissonGaussian
 from tf_jfb.operators import BlurFFT, Frame, kernels
@@ -114,12 +114,13 @@ class Exported(Method):
 
     def _solve(self, d, case, rtol=None, max_evaluations=None, trace=False) -> dict:
         model, images = self.model, len(d)
-        inputs = {"image": np.asarray(d, np.float32)}
         levels = self._levels(d, case)
+        image, told = told_once(np.asarray(d, np.float32), levels, model.channels)
+        inputs = {"image": image}
         if model.takes_kernel:
             inputs["kernel"] = self._kernels(d, case, levels)
         if model.takes_noise:
-            inputs["noise"] = levels
+            inputs["noise"] = told
         cap = model.max_evaluations if max_evaluations is None else max_evaluations
         inputs["rtol"] = np.full(images, model.rtol if rtol is None else rtol)
         inputs["max_evaluations"] = np.full(images, cap)

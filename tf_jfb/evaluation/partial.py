@@ -101,7 +101,7 @@ def fingerprint(path) -> str | None:
     for file in files:
         if file.exists():
             name = file.relative_to(path.parent if file == path else path)
-            digest.update(f"{name}\0{file.stat().st_size}\0".encode())
+            digest.update(os.fsencode(name) + f"\0{file.stat().st_size}\0".encode())
             with open(file, "rb") as opened:
                 digest.update(opened.read(BEGINNING))
     return digest.hexdigest()

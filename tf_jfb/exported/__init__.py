@@ -2,7 +2,7 @@
 
 from tf_jfb.exported._ensemble import ENSEMBLES, check_ensemble
 from tf_jfb.exported._folder import CONFIG_OF_EXPORT, describe, shipped
-from tf_jfb.exported._inputs import check_options
+from tf_jfb.exported._inputs import check_options, told_once
 from tf_jfb.exported._noise import told_noise
 from tf_jfb.exported._warmup import example_inputs
 from tf_jfb.exported.deblur import deblur, load_model
@@ -29,4 +29,5 @@ __all__ = [
     "load_model",
     "shipped",
     "told_noise",
+    "told_once",
 ]

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tf_jfb.exported._noise import MOST
+from tf_jfb.exported._inputs import MOST_NOISE
 
 CHANNELS = (1, 3)  # that both JPEG and PNG hold
 
@@ -31,9 +31,9 @@ def decoded(contents: tf.Tensor, channels: int) -> tf.Tensor:
 
 
 def told_once(noise: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
-    """`noise` [B] times sqrt(C) where the channels of an image are the same: see `shared_noise`."""
+    """`noise` [B] times sqrt(C) where an image has the same channels: see `same_channels`."""
     same = tf.reduce_all(images == images[..., :1], axis=(1, 2, 3))
-    return tf.where(same, tf.minimum(noise * images.shape[-1] ** 0.5, MOST), noise)
+    return tf.where(same, tf.minimum(noise * images.shape[-1] ** 0.5, MOST_NOISE), noise)
 
 
 def encoded(images: tf.Tensor) -> tf.Tensor:

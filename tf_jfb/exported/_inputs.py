@@ -6,6 +6,8 @@ from tf_jfb._validate import LEAST, MOST, check, check_real
 from tf_jfb.noise import PoissonGaussian
 from tf_jfb.operators import kernels
 
+MOST_NOISE = np.float32(0.99)
+
 
 def as_images(image) -> tuple:
     """(images [B, H, W, C], whether they came as a batch); integers are divided by their range."""
@@ -74,14 +76,24 @@ def as_channels(images, channels: int) -> np.ndarray:
     return np.repeat(images, channels, axis=-1) if own == 1 else images
 
 
-def shared_noise(images) -> np.ndarray:
-    """[B]: sqrt(C) where the C channels of an image are one and the same, else 1.
+def same_channels(images) -> np.ndarray:
+    """[B]: whether the channels of an image [H, W, C] are one and the same.
 
     A model of C channels expects noise of its own in each. Noise sigma that all share lies in
     their mean alone, where it is as strong as independent noise of sqrt(C) sigma.
     """
-    same = (images == images[..., :1]).all(axis=(1, 2, 3))
-    return np.where(same, np.sqrt(images.shape[-1]), 1.0).astype(np.float32)
+    return (images == images[..., :1]).all(axis=(-3, -2, -1))
+
+
+def told_once(images, noise, channels: int, shared=None) -> tuple:
+    """(images of `channels`, what a model of those is told of their noise [B]).
+
+    `shared`, one or [B], says whether all channels have one noise; default where they are the same.
+    """
+    images = as_channels(images, channels)
+    shared = same_channels(images) if shared is None else np.asarray(shared)
+    told = np.minimum(noise * np.where(shared, channels**0.5, 1.0), MOST_NOISE)
+    return images, told.astype(np.float32)
 
 
 def as_mask(mask, shape) -> np.ndarray:

@@ -6,9 +6,9 @@ import numpy as np
 
 from tf_jfb import noise as noises
 from tf_jfb.data import light as lights
+from tf_jfb.exported._inputs import MOST_NOISE, same_channels
 
 LEAST = 1e-3  # a model is told no less where the level is estimated
-MOST = np.float32(0.99)
 SHARED = 1.1  # of the noise of the mean to that of noise of the channels' own: more is shared
 
 
@@ -38,13 +38,13 @@ def told_noise(
     if noise is None or isinstance(noise, noises.PoissonGaussian):
         pixels = lights.decode(values, icc) if decoded else values
         if noise is not None:
-            return Told(float(np.clip(noise.std(pixels, mask), 1e-6, MOST)))
+            return Told(float(np.clip(noise.std(pixels, mask), 1e-6, MOST_NOISE)))
         if decoded and taken:
             taken = lights.noise_in_light(taken, values, icc)
         std, doubt = _estimated(pixels, mask, taken)
-        return Told(float(np.clip(std, LEAST, MOST)), True, doubt)
+        return Told(float(np.clip(std, LEAST, MOST_NOISE)), True, doubt)
     level = lights.noise_in_light(noise, values, icc) if decoded else noise
-    return Told(float(np.clip(level, 1e-6, MOST)))
+    return Told(float(np.clip(level, 1e-6, MOST_NOISE)))
 
 
 def _estimated(pixels, mask, taken) -> noises.Estimate:
@@ -56,7 +56,7 @@ def _estimated(pixels, mask, taken) -> noises.Estimate:
     own = noises.estimate(pixels, mask)
     own = own._replace(std=float(np.hypot(own.std, taken)))
     channels = pixels.shape[-1]
-    if (pixels == pixels[..., :1]).all():
+    if same_channels(pixels):
         return own
     mean = noises.estimate(pixels.mean(-1, keepdims=True), mask)
     shared = float(np.hypot(mean.std, taken)) * channels**0.5

@@ -8,7 +8,7 @@ from tf_jfb._validate import check, check_boundary
 from tf_jfb.data import light as lights
 from tf_jfb.exported import _folder, _inputs
 from tf_jfb.exported._ensemble import averaged, check_ensemble
-from tf_jfb.exported._noise import MOST, told_noise
+from tf_jfb.exported._noise import told_noise
 from tf_jfb.noise import PoissonGaussian
 from tf_jfb.solvers import Solution
 
@@ -115,6 +115,7 @@ class ExportedModel:
         max_evaluations=None,
         trace: bool = False,
         ensemble: int = 1,
+        shares_noise=None,
     ) -> Solution:
         """Restores images and reports, per image, how the solve went.
 
@@ -140,6 +141,8 @@ class ExportedModel:
             ensemble: 2, 4 or 8 for the mean of as many restorations of the image, turned and
                 mirrored, which is nearer to the scene; the record has the worst of each figure,
                 the trace of the image as it lies.
+            shares_noise: whether the noise is one in all channels, or [B] of that: the model is
+                then told sqrt(C) times it. Default where the channels are the same.
 
         Returns:
             `image` as float32, `evaluations`, `residual` and `status`: arrays [B], or the numbers
@@ -150,7 +153,7 @@ class ExportedModel:
                 kernel is larger than the image.
         """
         check_ensemble(ensemble, self)
-        inputs, shape = self._told(image, kernel, noise, boundary, light, mask)
+        inputs, shape = self._told(image, kernel, noise, boundary, light, mask, shares_noise)
         options = self._options(rtol, max_evaluations, len(inputs["image"]))
         out = self.run(inputs | options, boundary, trace, ensemble)
         return _record(out, shape, light)
@@ -167,15 +170,10 @@ class ExportedModel:
     ) -> dict:
         """Arrays that the signature returns for arrays `inputs`, a `mask` of ones added if need be.
 
-        Images of one channel run as several. The options may have a batch axis whether or not the
-        export knows one.
+        The options may have a batch axis whether or not the export knows one.
         """
         if ensemble > 1:
             return averaged(lambda i, t: self.run(i, boundary, t), inputs, ensemble, trace)
-        inputs = inputs | {"image": _inputs.as_channels(inputs["image"], self.channels)}
-        if "noise" in inputs:
-            told = inputs["noise"] * _inputs.shared_noise(inputs["image"])
-            inputs["noise"] = np.minimum(told, MOST, dtype=np.float32)
         photo = boundary == "photo"
         program = self._signature(("deblur", "restore"), photo)
         if trace:
@@ -188,7 +186,7 @@ class ExportedModel:
         arrays = {name: _as_spec(name, inputs[name], specs[name]) for name in inputs}
         return {name: tensor.numpy() for name, tensor in program(**arrays).items()}
 
-    def _told(self, image, kernel, noise, boundary, light, mask) -> tuple:
+    def _told(self, image, kernel, noise, boundary, light, mask, shared) -> tuple:
         """({name: array} of what the signature takes but the options, shape of `image`)."""
         check_boundary(boundary)
         lights.check_light(light)
@@ -214,11 +212,13 @@ class ExportedModel:
         images = _inputs.check_pixels(images, inputs.get("mask"))
         if kernel is not None:
             inputs["kernel"] = _inputs.as_kernels(kernel, images.shape)
+        levels = np.ones(len(images))
         if self.takes_noise:
-            told = (noise, light == "linear", inputs.get("mask"))
-            inputs["noise"] = _levels(images, *told)
-        images = lights.decode(images) if light == "linear" else images
-        inputs["image"] = _inputs.as_channels(images, self.channels)
+            levels = _levels(images, noise, light == "linear", inputs.get("mask"))
+        decoded = lights.decode(images) if light == "linear" else images
+        inputs["image"], levels = _inputs.told_once(decoded, levels, self.channels, shared)
+        if self.takes_noise:
+            inputs["noise"] = levels
         return inputs, images.shape if batch else images.shape[1:]
 
     def _mask(self, mask, shape, boundary):

@@ -8,7 +8,7 @@ from tf_jfb._types import Status
 from tf_jfb._validate import check
 from tf_jfb.data import Photo
 from tf_jfb.data import light as lights
-from tf_jfb.exported._inputs import as_mask, check_options
+from tf_jfb.exported._inputs import as_mask, check_options, same_channels
 from tf_jfb.exported._noise import LEAST, Told, told_noise
 from tf_jfb.exported.model import ExportedModel
 from tf_jfb.exported.tiles import overlap, restore_in_tiles
@@ -25,7 +25,7 @@ class Restored(NamedTuple):
     residual: float
     status: Status
     trace: np.ndarray | None = None  # residual of every evaluation, where it was asked for
-    noise: float | None = None  # that the model was told, of the values or light it solved for
+    noise: float | None = None  # of one channel of the values or light that it solved for
     estimated: bool = False  # whether that was estimated from the photograph
     doubt: str | None = None  # why not to trust the estimate
     refined: Refined | None = None  # the kernel it was restored with, where that was asked for
@@ -87,7 +87,8 @@ def deblur_photos(
     images = np.stack([_wide(values, widest) for values, *_ in each])
     told = each[0][1]
     if model.takes_noise:
-        told = told | {"noise": [one["noise"] for _, one, *_ in each]}
+        names = ("noise", "shares_noise")
+        told = told | {name: [one[name] for _, one, *_ in each] for name in names}
     masks = [one["mask"] for _, one, *_ in each]
     if any(mask is not None for mask in masks):
         ones = np.ones((*images.shape[1:3], 1), np.float32)
@@ -135,6 +136,7 @@ def _solved_for(
         refined = refine(values, kernel, level.std or LEAST, mask)
         kernel = refined.kernel
     told = {"kernel": kernel, "noise": level.std, "mask": mask, **options}
+    told["shares_noise"] = bool(same_channels(photo.pixels))
     return values, told, level, refined
 
 
@@ -152,7 +154,8 @@ def _entry(result, i) -> Solution:
 def _restored(photo, result, level, light) -> Restored:
     """`photo` with the pixels of `result`, encoded as it was.
 
-    In [0, 1], or up to its own largest value; but what floating or signed numbers hold stays.
+    In [0, 1], or to its largest value where white is less than full scale; but what floating or
+    signed numbers hold stays.
     """
     image = result.image
     if photo.pixels.shape[-1] == 1:
@@ -160,7 +163,8 @@ def _restored(photo, result, level, light) -> Restored:
     if light == "linear" and not photo.linear:
         image = lights.encode(image, photo.icc)
     if not str(photo.dtype).startswith(("float", "int")):
-        image = np.clip(image, 0.0, max(1.0, float(photo.pixels.max())))
+        scaled = photo.white is not None and photo.white < 2**photo.bits - 1
+        image = np.clip(image, 0.0, max(1.0, float(photo.pixels.max())) if scaled else 1.0)
     how = (result.evaluations, result.residual, result.status, result.trace)
     return Restored(photo._replace(pixels=image), *how, *level)
 

@@ -60,12 +60,15 @@ class FixedPoint(keras.layers.Layer):
 
     @property
     def gradient(self) -> Estimator:
-        """The estimator; may be set anew, before the model that holds the layer is compiled."""
+        """The estimator; may be set anew until the layer is built."""
         return self._gradient
 
     @gradient.setter
     def gradient(self, gradient: Estimator):
         check_solve(self.solver, gradient)
+        check(
+            not self.built, "`gradient` must be set before the layer is built.", gradient=gradient
+        )
         self._gradient = gradient
         solves = gradient.adjoint_solver is not None
         self.adjoint_metrics = solve_metrics(f"{self.name}_adjoint_") if solves else {}
@@ -128,10 +131,12 @@ class FixedPoint(keras.layers.Layer):
         effects = {"observe": True} if observes else {}
 
         def recorded(x, *inputs):
-            return tf.cast(frozen(x, *inputs, **effects), x.dtype)
+            with inference():
+                return tf.cast(frozen(x, *inputs, **effects), x.dtype)
 
         def constant(x, *inputs):
-            return tf.cast(frozen(x, *inputs), x.dtype)
+            with inference():
+                return tf.cast(frozen(x, *inputs), x.dtype)
 
         return FixedPointProblem(constant, x0, inputs, recorded, f, inputs)
 

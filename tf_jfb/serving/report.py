@@ -11,7 +11,7 @@ from tf_jfb._validate import refuse
 
 NAME = "report.csv"
 COLUMNS = ("file", "status", "residual", "evaluations", "noise", "seconds", "message", "doubt")
-COLUMNS += ("kernel_scale", "output")
+COLUMNS += ("kernel_scale", "output", "source")
 WIDTHS = (7, 9, len(COLUMNS))  # of earlier reports, too
 KEPT, ERROR = "KEPT", "ERROR"
 NO_DOUBT = "none"  # of an estimate
@@ -31,10 +31,11 @@ class Row(NamedTuple):
     doubt: str | None = None  # of a noise that was estimated: why not to trust it, or "none"
     kernel_scale: float | None = None  # width of a refined kernel to that of the one told
     output: str | None = None  # the result; in the table below the folder of the table
+    source: str | None = None  # the photograph, from the root on
 
 
 class Report:
-    """Rows by file, of earlier runs too; `with` it every row is in the file as soon as it is added.
+    """Rows by photograph, of earlier runs too; `with` it every row is written when it is added.
 
     Raises ValueError where what lies there is no report: it would be lost.
     """
@@ -54,7 +55,7 @@ class Report:
     def makers(self) -> dict:
         """{result: the photograph that it was made from}."""
         folder = self.path.parent
-        return {folder / output: pathlib.Path(file) for output, file in self._made_of.items()}
+        return {folder / output: pathlib.Path(source) for output, source in self._made_of.items()}
 
     def add(self, row: Row) -> None:
         """One more. What an earlier run told of a photograph that is kept stays."""
@@ -62,25 +63,32 @@ class Report:
             relative = os.path.relpath(row.output, self.path.parent)
             row = row._replace(output=pathlib.PurePath(relative).as_posix())
         if row.status == KEPT:
-            known = self.rows.get(self._made_of.get(row.output, row.file), row)
+            known = self.rows.get(self._made_of.get(row.output, _key(row)))
+            known = known or self.rows.get(row.file, row)  # of a report that told no source
             if known.status != ERROR:
-                row = known._replace(file=row.file, output=row.output)
-        if row != self.rows.get(row.file):
+                row = known._replace(file=row.file, output=row.output, source=row.source)
+        if row != self.rows.get(_key(row)):
             self._put(row)
             with open(self.path, "a", **AS_TEXT) as file:
                 csv.writer(file, lineterminator="\n").writerow(row)
 
     def _put(self, row) -> None:
         """In place of what is known of the photograph, and of another that its result replaced."""
+        if row.source and not (self.rows.get(row.file, row)).source:
+            self.rows.pop(row.file, None)
         if row.output:
             self.rows.pop(self._made_of.get(row.output), None)
-            self._made_of[row.output] = row.file
-        self.rows[row.file] = row
+            self._made_of[row.output] = _key(row)
+        self.rows[_key(row)] = row
 
     def _write(self) -> None:
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([COLUMNS, *self.rows.values()])
         write_text(self.path, text.getvalue())
+
+
+def _key(row) -> str:
+    return row.source or row.file
 
 
 def _read(path) -> list[Row]:
@@ -89,7 +97,9 @@ def _read(path) -> list[Row]:
         return []
     try:
         with open(path, **AS_TEXT | {"encoding": "utf-8-sig"}) as file:
-            head, *lines = list(csv.reader(file)) or [COLUMNS]
+            text = file.read()
+        whole = io.StringIO(text[: text.rfind("\n") + 1] or text)
+        head, *lines = list(csv.reader(whole)) or [COLUMNS]
     except (OSError, csv.Error) as error:
         head, lines = [str(error)], []
     if tuple(head) not in {COLUMNS[:width] for width in WIDTHS}:
@@ -99,4 +109,4 @@ def _read(path) -> list[Row]:
             path=str(path),
             found=",".join(head)[:60],
         )
-    return [Row(*values) for values in lines if len(values) in WIDTHS]
+    return [Row(*values) for values in lines if len(values) == len(head)]

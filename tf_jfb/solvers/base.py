@@ -29,11 +29,7 @@ class Solver:
         make_plain(self)
         for name in ("rtol", "atol"):
             value = getattr(self, name)
-            check(
-                _is_number(value) and 0 <= value < float("inf"),
-                f"`{name}` must be a finite number >= 0.",
-                **{name: value},
-            )
+            check(value >= 0, f"`{name}` must be a finite number >= 0.", **{name: value})
         check(
             is_integer(self.max_evaluations) and self.max_evaluations >= 1,
             "`max_evaluations` must be an integer >= 1.",
@@ -54,7 +50,3 @@ class Solver:
     @classmethod
     def from_config(cls, config: dict) -> "Solver":
         return cls(**config)
-
-
-def _is_number(value) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -112,10 +112,10 @@ def _table(path) -> np.ndarray:
     """[rows, columns], whatever stands between the numbers."""
     text = path.read_text(encoding="utf-8-sig")
     _raster.refuse(";" in text and "," in text, "both commas and semicolons: which is decimal?")
-    told = [line.partition("#")[0].strip() for line in text.splitlines()]
-    lines = [re.sub("[,;]$", "", line) for line in told]
+    told = [line.partition("#")[0].strip(" ") for line in text.splitlines()]
+    lines = [re.sub("[,;\t]$", "", line) for line in told]
     for number, line in enumerate(lines, start=1):
-        full = all(map(str.strip, re.split("[,;]", line))) or not told[number - 1]
+        full = all(map(str.strip, re.split("[,;\t]", line))) or not told[number - 1].strip()
         _raster.refuse(not full, f"line {number} has an empty field")
     return np.loadtxt([re.sub("[,;]", " ", line) for line in lines], ndmin=2)
 

@@ -71,10 +71,11 @@ def start(models, settings, host, port, address=None, replicas=1) -> None:
         models: folder of the models, which every machine must see.
         settings: a `Settings`.
         host, port: where the proxies listen.
-        address: of a running Ray cluster, "auto" or ray://HOST:PORT; None: one of this process.
+        address: of a running Ray cluster, "auto" or ray://HOST:PORT; None or "local": one
+            of this process.
         replicas: processes with a copy of the models.
     """
-    if address is None:
+    if address in (None, "local"):
         own = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
         ray.init("local", log_to_driver=True, logging_level=logging.WARNING, **own)
     else:
