@@ -211,7 +211,7 @@ def test_options_of_a_predict_have_limits(client):
         ("GET", "/v1/models/any/versions/7", 404),
         ("GET", "/v1/models/any/versions/x", 400),
         ("GET", "/v1/models/%2e%2e/metadata", 400),
-        ("POST", "/v1/models/any/versions/7:deblur", 400),
+        ("POST", "/v1/models/any/versions/7:deblur", 415),
         ("GET", "/v1/models/any:deblur", 405),
         ("GET", "/v1/models/any/versions/1:predict", 405),
         ("POST", "/v1/models/any:classify", 404),
