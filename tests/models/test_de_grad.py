@@ -489,3 +489,13 @@ def test_normalisations_are_folded_again_only_for_new_weights():
     after = model.restore(blurred).image
     assert np.abs(after - before).max() > 1e-4
     np.testing.assert_allclose(after, model.solved(blurred).image, atol=1e-5)
+
+
+def test_a_bounded_network_of_float64_runs_in_a_graph_as_it_does_eagerly():
+    network = networks.DnCNN(2, 2, lipschitz=0.5, dtype="float64")
+    model = models.DEGrad(operators.GaussianBlur(3, 0.5), network, dtype="float64")
+    model.compile("adam")
+    image = np.random.default_rng(0).random((1, 8, 8, 1))
+    predicted = model.predict(image, verbose=0)
+    assert predicted.dtype == np.float64
+    np.testing.assert_allclose(predicted, model(image), atol=1e-3)
