@@ -79,9 +79,9 @@ def make_plain(record) -> None:
     for field in dataclasses.fields(record):
         value = plain(getattr(record, field.name))
         object.__setattr__(record, field.name, value)
-        kinds = set(typing.get_args(field.type) or (field.type,))
+        kinds = typing.get_args(field.type) or (field.type,)
         if value is None and type(None) in kinds:
             continue
-        if len(kinds & set(KINDS)) == 1 and kinds <= {*KINDS, type(None)}:
-            fits, name = KINDS[(kinds & set(KINDS)).pop()]
-            check(fits(value), f"`{field.name}` must be {name}.", **{field.name: value})
+        for kind, (fits, name) in KINDS.items():
+            if {*kinds} <= {kind, type(None)}:
+                check(fits(value), f"`{field.name}` must be {name}.", **{field.name: value})

@@ -130,13 +130,13 @@ class FixedPoint(keras.layers.Layer):
         observes = training and "observe" in inspect.signature(frozen).parameters
         effects = {"observe": True} if observes else {}
 
+        @_still
         def recorded(x, *inputs):
-            with inference():
-                return tf.cast(frozen(x, *inputs, **effects), x.dtype)
+            return tf.cast(frozen(x, *inputs, **effects), x.dtype)
 
+        @_still
         def constant(x, *inputs):
-            with inference():
-                return tf.cast(frozen(x, *inputs), x.dtype)
+            return tf.cast(frozen(x, *inputs), x.dtype)
 
         return FixedPointProblem(constant, x0, inputs, recorded, f, inputs)
 
@@ -154,18 +154,8 @@ class FixedPoint(keras.layers.Layer):
                 return self.f(*([given] if whole else given), **options)
 
         else:
-
-            def still(*arguments):
-                with inference():
-                    return self.f(*arguments)
-
-            return still
-
-        def cast(x, *inputs):
-            with inference():
-                return tf.cast(fresh(x, *inputs), x.dtype)
-
-        return cast
+            return _still(self.f)
+        return _still(lambda x, *inputs: tf.cast(fresh(x, *inputs), x.dtype))
 
     def _check_remade(self) -> None:
         """Refuses an f that names tensors whose gradients a second evaluation would lose."""
@@ -210,6 +200,16 @@ class FixedPoint(keras.layers.Layer):
             k: keras.saving.deserialize_keras_object(config[k]) for k in ("f", "solver", "gradient")
         }
         return cls(**{**config, **parts})
+
+
+def _still(f):
+    """`f`, the layers within it in inference."""
+
+    def still(*arguments):
+        with inference():
+            return f(*arguments)
+
+    return still
 
 
 def _inference(layer) -> dict:

@@ -120,8 +120,7 @@ class Restorer:
             if other != task.source:
                 yield _failed(task, f"{other} has the same output, {task.target}")
             elif kept:
-                source = os.path.abspath(task.source)
-                yield Row(str(task.source), KEPT, output=str(task.target), source=source)
+                yield Row(str(task.source), KEPT, output=str(task.target))
             else:
                 yield from self._take(task, groups)
         for size in list(groups):
@@ -192,20 +191,10 @@ def _written(task, result, seconds) -> Row:
     noise = None if result.noise is None else f"{result.noise:.5f}"
     doubt = (result.doubt or NO_DOUBT) if result.estimated else None
     scale = None if result.refined is None else f"{result.refined.scale:.3f}"
-    told = (
-        noise,
-        f"{seconds:.3f}",
-        None,
-        doubt,
-        scale,
-        str(task.target),
-        os.path.abspath(task.source),
-    )
+    told = (noise, f"{seconds:.3f}", None, doubt, scale, str(task.target))
     return Row(str(task.source), result.status.name, *figures, *told)
 
 
 def _failed(task, error) -> Row:
     text = error.message if isinstance(error, tf.errors.OpError) else str(error)
-    message = " ".join(text.split()) or type(error).__name__
-    source = os.path.abspath(task.source)
-    return Row(str(task.source), ERROR, message=message, source=source)
+    return Row(str(task.source), ERROR, message=" ".join(text.split()) or type(error).__name__)

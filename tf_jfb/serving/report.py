@@ -31,7 +31,7 @@ class Row(NamedTuple):
     doubt: str | None = None  # of a noise that was estimated: why not to trust it, or "none"
     kernel_scale: float | None = None  # width of a refined kernel to that of the one told
     output: str | None = None  # the result; in the table below the folder of the table
-    source: str | None = None  # the photograph, from the root on
+    source: str | None = None  # in the table, the photograph from the root on
 
 
 class Report:
@@ -59,6 +59,7 @@ class Report:
 
     def add(self, row: Row) -> None:
         """One more. What an earlier run told of a photograph that is kept stays."""
+        row = row._replace(source=os.path.abspath(row.file))
         if row.output:
             relative = os.path.relpath(row.output, self.path.parent)
             row = row._replace(output=pathlib.PurePath(relative).as_posix())

@@ -82,8 +82,8 @@ def restored(model, asked: Asked, limits: Limits, progress=None):
     for cap, ensemble in solves:
         told = options | {"max_evaluations": cap, "ensemble": ensemble}
         result = Restorer(model, None, told, limits.together).one(blurred, whole, progress)
-        met = result.status.name != "CAP" and ensemble == asked.ensemble
-        done = met or (cap, ensemble) == solves[-1]
+        ended = cap == asked.max_evaluations or result.status.name != "CAP"
+        done = ended and ensemble == asked.ensemble
         yield Step(sharp, blurred, result, time.monotonic() - started, done)
         if done:
             return
