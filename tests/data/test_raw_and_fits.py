@@ -109,6 +109,20 @@ def test_fits_keeps_units_header_and_holes(tmp_path):
     assert "M13" in back.header and back.mask is None
 
 
+@pytest.mark.parametrize("inherit, inherited", [(None, True), (True, True), (False, False)])
+def test_an_image_of_an_extension_keeps_what_the_first_header_says(tmp_path, inherit, inherited):
+    fits = pytest.importorskip("astropy.io.fits")
+    first = fits.PrimaryHDU()
+    first.header.update({"OBJECT": "M13", "EXPTIME": 3.0, "NEXTEND": 1})
+    image = fits.ImageHDU(np.ones((2, 3), np.float32), name="SCI")
+    image.header.update({"EXPTIME": 5.0} | ({} if inherit is None else {"INHERIT": inherit}))
+    fits.HDUList([first, image]).writeto(tmp_path / "a.fits")
+    write_image(tmp_path / "b.fits", read_image(tmp_path / "a.fits"))
+    cards = fits.getheader(tmp_path / "b.fits")
+    assert cards["EXPTIME"] == 5.0 and cards.get("OBJECT") == ("M13" if inherited else None)
+    assert "NEXTEND" not in cards and "INHERIT" not in cards and "XTENSION" not in cards
+
+
 def test_fits_of_integers_and_cubes(tmp_path):
     data = np.random.default_rng(0).integers(0, 65536, (3, 4, 5), np.uint16)
     content = cube(data)

@@ -168,6 +168,42 @@ def test_descriptions_and_resolution_are_kept(tmp_path):
     )
 
 
+OME = {"axes": "YX", "PhysicalSizeX": 65.0, "PhysicalSizeXUnit": "nm", "PhysicalSizeY": 0.13}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"imagej": True, "resolution": (1 / 0.065, 1 / 0.13), "metadata": {"unit": "um"}},
+        {"imagej": True, "resolution": (1 / 0.065, 1 / 0.13), "metadata": {"unit": "\\u00B5m"}},
+        {"ome": True, "metadata": OME},
+        {"resolution": (1e4 / 0.065, 1e4 / 0.13), "resolutionunit": 3},
+    ],
+)
+def test_sizes_of_a_microscope_s_pixels_are_kept(tmp_path, options):
+    photo = read_image(tiff(np.ones((6, 8), np.uint16), **options))
+    write_image(tmp_path / "a.tif", photo)
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        page = file.pages[0]
+        assert page.get_resolution("MICROMETER") == pytest.approx((1 / 0.065, 1 / 0.13), rel=1e-6)
+        assert 270 not in page.tags
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"imagej": True, "resolution": (3.0, 3.0), "metadata": {"unit": "pixel"}},
+        {"ome": True, "metadata": OME | {"PhysicalSizeX": 0.0}},
+        {"ome": True, "metadata": {"axes": "YX"}},
+    ],
+)
+def test_pixels_without_a_size_get_none(options):
+    photo = read_image(tiff(np.ones((6, 8), np.uint16), **options))
+    exif = Image.Exif()
+    exif.load(photo.exif or b"")
+    assert exif.get(296) != 3
+
+
 @pytest.mark.parametrize("place", ["pages", "subifds"])
 def test_previews_are_not_the_picture(place):
     small, large = (

@@ -3,10 +3,14 @@
 import struct
 
 ORIENTATION = 0x0112
+DESCRIPTION = 270
+RESOLUTION = 282, 283  # pixels per unit of length, across and down
+RESOLUTION_UNIT, CENTIMETRE = 296, 3
 SUB_BLOCKS = (0x8769, 0x8825)  # exposure data, position
 # A TIFF's tags mix the photograph's description with its storage (strips, compression, ...):
 # description, make, model, resolution (3), software, date, artist, host, copyright, sub-blocks.
-_DESCRIPTIVE = {270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 33432, *SUB_BLOCKS}
+_DESCRIPTIVE = {DESCRIPTION, 271, 272, *RESOLUTION, RESOLUTION_UNIT}
+_DESCRIPTIVE |= {305, 306, 315, 316, 33432, *SUB_BLOCKS}
 
 
 def keep(image) -> bytes | None:
@@ -38,14 +42,22 @@ def items(block: bytes) -> dict:
     return {tag: exif.get_ifd(tag) if tag in SUB_BLOCKS else exif[tag] for tag in exif}
 
 
-def without(block: bytes | None, tag: int) -> bytes | None:
-    """`block` less one tag; None if nothing is left."""
+def replaced(block: bytes | None, tags: dict) -> bytes | None:
+    """`block` with other values of some `tags`, without those whose value is None.
+
+    None if nothing is left.
+
+    >>> items(replaced(None, {RESOLUTION_UNIT: CENTIMETRE}))
+    {296: 3}
+    """
     from PIL import Image
 
-    if block is None:
-        return None
     exif = Image.Exif()
-    exif.load(block)
-    if tag in exif:
-        del exif[tag]
+    if block is not None:
+        exif.load(block)
+    for tag, value in tags.items():
+        if value is not None:
+            exif[tag] = value
+        elif tag in exif:
+            del exif[tag]
     return exif.tobytes() if len(exif) else None

@@ -8,7 +8,7 @@ from tf_jfb._raster.record import Header, Raster, RefusedError, chosen, refuse
 
 MAGIC = b"SIMPLE  ="
 SUFFIXES = {".fit", ".fits", ".fts"}
-_SCALING = ("BSCALE", "BZERO", "BLANK", "CHECKSUM", "DATASUM")  # of the numbers as stored
+_OF_FILE = ("BSCALE", "BZERO", "BLANK", "CHECKSUM", "DATASUM", "INHERIT", "NEXTEND")
 
 
 def _astropy():
@@ -30,7 +30,8 @@ def read(file, pages=None) -> list[Raster]:
     with fits.open(file, memmap=False, uint=True) as units:
         images = [unit for unit in units if unit.is_image and len(unit.shape) >= 2]
         places = [(unit, i) for unit in images for i in range(_length(unit))]
-        return [_raster(*places[i]) for i in chosen(len(places), pages)]
+        wanted = [places[i] for i in chosen(len(places), pages)]
+        return [_raster(unit, i, _cards(unit, units[0])) for unit, i in wanted]
 
 
 def inspect(file) -> Header:
@@ -46,7 +47,7 @@ def encode(values: np.ndarray, header: str | None) -> bytes:
     """float32 [N, H, W] as a FITS cube, or an image where N is 1; `header` as of `Raster`."""
     fits = _astropy()
     cards = fits.Header.fromstring(header) if header else fits.Header()
-    for name in _SCALING:
+    for name in _OF_FILE:
         cards.remove(name, ignore_missing=True, remove_all=True)
     data = values[0] if len(values) == 1 else values
     content = io.BytesIO()
@@ -58,11 +59,24 @@ def _length(unit) -> int:
     return int(np.prod(unit.shape[:-2], dtype=int))
 
 
-def _raster(unit, index) -> Raster:
+def _cards(unit, first) -> str:
+    """Of `unit`; before them those of the `first` unit, where that has no image of its own.
+
+    Observatories write there what holds for every image of the file. An extension that does not
+    inherit it says so by INHERIT (FITS standard 4.0).
+    """
+    header = unit.header
+    if unit is not first and not first.shape and header.get("INHERIT") is not False:
+        header = first.header.copy(strip=True)
+        header.extend(unit.header, update=True)
+    return header.tostring()
+
+
+def _raster(unit, index, header) -> Raster:
     stack = unit.data
     refuse(stack.dtype.kind not in "iuf", "its pixels are no real numbers")
     values = np.ascontiguousarray(stack.reshape(-1, *stack.shape[-2:])[index][..., None])
     values = values.astype(values.dtype.newbyteorder("="))
     full = float(np.iinfo(values.dtype).max) if values.dtype.kind in "iu" else None
     bits = 8 if values.dtype.itemsize == 1 else 16 if values.dtype.itemsize == 2 else 32
-    return Raster(values, full, bits, linear=True, header=unit.header.tostring())
+    return Raster(values, full, bits, linear=True, header=header)

@@ -10,7 +10,6 @@ from tf_jfb._raster import exif as exif_blocks
 
 LONG = 4  # code of a TIFF's type
 MAX_SAMPLE_VALUE = 281  # a TIFF's tag
-_RESOLUTION = (282, 283, 296)  # horizontal, vertical, unit
 CLASSIC = 2**32 - 2**25  # bytes up to which a TIFF counts in 32 bits, as tifffile decides
 
 
@@ -73,9 +72,9 @@ def _options(tags, icc) -> dict:
         "extratags": [(tag, "s", 0, value, True) for tag, value in words.items()]
         + turn * (exif_blocks.ORIENTATION in tags),
     }
-    if all(tag in tags for tag in _RESOLUTION[:2]):
-        options["resolution"] = tuple(float(tags[tag]) for tag in _RESOLUTION[:2])
-        options["resolutionunit"] = int(tags.get(_RESOLUTION[2], 2))
+    if all(tag in tags for tag in exif_blocks.RESOLUTION):
+        options["resolution"] = tuple(float(tags[tag]) for tag in exif_blocks.RESOLUTION)
+        options["resolutionunit"] = int(tags.get(exif_blocks.RESOLUTION_UNIT, 2))
     return options
 
 

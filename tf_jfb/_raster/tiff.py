@@ -1,6 +1,7 @@
 """TIFF files read: any layout, type, compression and number of channels, stacks too."""
 
 import re
+from xml.etree import ElementTree
 
 import numpy as np
 
@@ -16,6 +17,8 @@ ALPHA = {1: "premultiplied", 2: "plain"}  # values of the tag of extra samples
 DNG_VERSION = 50706
 FAX = (2, 3, 4)  # compressions of black and white
 BOMB = 2**32, 100  # bytes of an image, and how many times the file's: no photograph packs so well
+CENTIMETRES = {"m": 100.0, "cm": 1.0, "mm": 0.1, "nm": 1e-7, "Å": 1e-8, "pm": 1e-10, "inch": 2.54}
+CENTIMETRES |= dict.fromkeys(["µm", "\u03bcm", "um", "micron", "microns"], 1e-4)
 STRUCTURED = ("ImageJ", "<?xml", '{"shape"', "<OME", "SCIFIO")  # starts of descriptions of a stack
 
 
@@ -196,8 +199,46 @@ def _tag(page, code, default):
 
 
 def _description(tiff, file) -> bytes | None:
-    """The EXIF block, without a description of a stack that the image will no longer be in."""
+    """The EXIF block, without a description of a stack that the image will no longer be in.
+
+    What that tells of the size of the pixels is kept as the image's resolution.
+    """
     file.seek(0)
     block = plain.exif_of(file)
-    text = str(_tag(tiff.pages[0], 270, ""))
-    return exif_blocks.without(block, 270) if text.startswith(STRUCTURED) else block
+    if not str(_tag(tiff.pages[0], exif_blocks.DESCRIPTION, "")).startswith(STRUCTURED):
+        return block
+    tags: dict = {exif_blocks.DESCRIPTION: None}
+    resolution = _pixels_per_centimetre(tiff)
+    if resolution:
+        tags |= dict(zip(exif_blocks.RESOLUTION, resolution, strict=True))
+        tags[exif_blocks.RESOLUTION_UNIT] = exif_blocks.CENTIMETRE
+    return exif_blocks.replaced(block, tags)
+
+
+def _pixels_per_centimetre(tiff) -> list | None:
+    """Across and down, of files of microscopes, which have units of their own: OME's and ImageJ's.
+
+    None where they tell none, or several.
+    """
+    if tiff.is_ome:
+        elements = ElementTree.fromstring(tiff.ome_metadata).iter()
+        sizes = {size for size in map(_ome_size, elements) if size}
+        return [1 / side for side in sizes.pop()] if len(sizes) == 1 else None
+    unit = str((tiff.imagej_metadata or {}).get("unit", "")).replace("\\u00B5", "µ")
+    told = [_tag(tiff.pages[0], tag, (0, 1)) for tag in exif_blocks.RESOLUTION]
+    if unit not in CENTIMETRES or not all(all(one) for one in told):
+        return None
+    return [one / other / CENTIMETRES[unit] for one, other in told]
+
+
+def _ome_size(element) -> tuple | None:
+    """Width and height of a pixel of an image of OME's, in centimetres."""
+    try:
+        told = [
+            float(element.attrib[f"PhysicalSize{side}"])
+            * CENTIMETRES[element.attrib.get(f"PhysicalSize{side}Unit", "µm")]
+            for side in "XY"
+        ]
+    except (KeyError, ValueError):
+        return None
+    return tuple(told) if min(told) > 0 else None
