@@ -278,7 +278,7 @@ def test_a_gradient_that_is_no_number_stays_one_with_a_warm_start():
     for upstream in ([[1.0], [1.0]], [[np.nan], [5.0]], [[1.0], [1.0]]):
         with tf.GradientTape() as tape:
             tape.watch(d)
-            x = layer(d, d)
+            x = layer(d, d, training=True)
         gradients.append(tape.gradient(x, d, tf.constant(upstream, tf.float32)).numpy().ravel())
     np.testing.assert_allclose(gradients, [[2, 2], [np.nan, 10], [2, 2]], rtol=1e-3)
 
@@ -298,7 +298,7 @@ def test_a_layers_estimator_may_be_set_anew():
     layer.gradient = Implicit()
     with tf.GradientTape() as tape:
         tape.watch(d)
-        x = layer(d, d)
+        x = layer(d, d, training=True)
     np.testing.assert_allclose(tape.gradient(x, d), 2.0, rtol=1e-3)
     assert layer.adjoint_metrics["converged"].result() == 1.0
     with pytest.raises(ValueError, match="`gradient` must be"):

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tf_jfb._compat import KERAS_3, value
 from tf_jfb._types import Status
-from tf_jfb.gradients import Neumann, Unrolled
+from tf_jfb.gradients import Implicit, Neumann, Unrolled
 from tf_jfb.layers import FixedPoint
 from tf_jfb.solvers import Anderson, Picard
 
@@ -121,6 +121,31 @@ def test_saved_model_gives_the_same_output(make, tmp_path):
     np.testing.assert_allclose(copy(d), model(d), atol=1e-6)
     if make is sequential:
         np.testing.assert_allclose(model(d), 2.0, atol=1e-4)
+
+
+@FORGETS
+@pytest.mark.parametrize("warm_start", [False, True])
+def test_an_export_needs_nothing_that_the_gradient_keeps(warm_start, tmp_path):
+    inputs = keras.Input((3,))
+    gradient = Implicit(TIGHT, warm_start=warm_start)
+    model = keras.Model(inputs, FixedPoint(Cell(3), TIGHT, gradient)(inputs, inputs))
+    model.export(tmp_path / "1", verbose=False)
+    loaded, d = tf.saved_model.load(tmp_path / "1"), batch(2, 3)
+    np.testing.assert_allclose(loaded.serve(d), model(d), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "f, given",
+    [
+        (lambda x: 0.5 * x, 2),
+        (lambda x, d: 0.5 * x + d, 1),
+        (Cell(3), 1),
+    ],
+)
+def test_a_map_of_other_inputs_is_refused(f, given):
+    d = batch(2, 3)
+    with pytest.raises(ValueError, match=f"`f` must take what .* tensors={given}"):
+        FixedPoint(f)(*[d] * given)
 
 
 def test_a_classifier_learns_digits():

@@ -30,6 +30,10 @@ class Estimator:
         """That of the backward pass, where it makes a solve."""
         return None
 
+    def stateless(self) -> "Estimator":
+        """This estimate less what it keeps between steps of training: what inference takes."""
+        return self
+
     def fixed_point(
         self, problem: FixedPointProblem, solver: Solver, report=None, compact: bool = False
     ) -> tuple:

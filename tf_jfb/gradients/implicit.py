@@ -41,8 +41,8 @@ class Implicit(Estimator):
         solver: a `Solver`: `Picard`, `Anderson`, `GMRES`, `BiCGSTAB`, `Broyden`.
         on_failure: "fallback", "raise" or "warn".
         order: of the fallback, >= 0.
-        warm_start: start from the last solution of a batch of the same shape, for training on one
-            batch or with batches that return in order; shapes must be static.
+        warm_start: in training, start from the last solution of a batch of the same shape, for one
+            batch or batches that return in order; shapes must be static.
 
     Raises:
         ValueError: an argument is of the wrong kind or range.
@@ -79,6 +79,9 @@ class Implicit(Estimator):
     @property
     def adjoint_solver(self) -> Solver:
         return self.solver
+
+    def stateless(self) -> "Implicit":
+        return dataclasses.replace(self, warm_start=False)
 
     def reweight(self, f, x_star: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
         return self.adjoint(f, x_star, v)[0]

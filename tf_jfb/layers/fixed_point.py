@@ -1,5 +1,6 @@
 """A Keras layer whose output is the fixed point of any map."""
 
+import functools
 import inspect
 
 import keras
@@ -36,7 +37,7 @@ class FixedPoint(keras.layers.Layer):
 
     Raises:
         ValueError: `solver` or `gradient` is not one of ours, or `f` is not callable; in the first
-            call, `f` reads variables that Keras would not train.
+            call, `f` does not take as many tensors, or reads variables that Keras would not train.
 
     >>> import tensorflow as tf
     >>> layer = FixedPoint(lambda x, d: 0.5 * x + d)
@@ -75,6 +76,8 @@ class FixedPoint(keras.layers.Layer):
 
     def build(self, x0_shape, inputs_shape=None):
         whole = isinstance(self.f, keras.layers.Layer)
+        if KERAS_3:
+            _check_takes(self.f, 1 + len(inputs_shape or ()))
         if KERAS_3 and not all(part.built for part in ([self.f] if whole else self.named_layers)):
             from keras.src.backend import compute_output_spec
 
@@ -104,10 +107,10 @@ class FixedPoint(keras.layers.Layer):
         )
         problem = self.problem(x0, *inputs, training=bool(training))
 
-        def report(solution):
-            log_solve(self.adjoint_metrics, solution)
-
-        x, solution = self.gradient.fixed_point(problem, self.solver, report)
+        # An export holds the gradient of inference, too, which has no state to export.
+        gradient = self.gradient if training else self.gradient.stateless()
+        report = functools.partial(log_solve, self.adjoint_metrics) if training else None
+        x, solution = gradient.fixed_point(problem, self.solver, report)
         log_solve(self.solve_metrics, solution)
         return x
 
@@ -117,6 +120,7 @@ class FixedPoint(keras.layers.Layer):
 
     def problem(self, x0, *inputs, training: bool = False) -> FixedPointProblem:
         """What is solved for."""
+        _check_takes(self.f, 1 + len(inputs))
         f = self._map()
         if isinstance(self.f, keras.layers.Layer) and not self.f.built:
             with inference():  # weights cannot be made inside the loop
@@ -200,6 +204,24 @@ class FixedPoint(keras.layers.Layer):
             k: keras.saving.deserialize_keras_object(config[k]) for k in ("f", "solver", "gradient")
         }
         return cls(**{**config, **parts})
+
+
+def _check_takes(f, count: int) -> None:
+    """Raises ValueError unless `f` can be called with `count` tensors, as far as it tells."""
+    several = len(getattr(f, "inputs", None) or ())
+    taken = f.call if isinstance(f, keras.layers.Layer) else f
+    try:
+        fits = several == count if several > 1 else inspect.signature(taken).bind(*range(count))
+    except TypeError:
+        fits = False
+    except ValueError:  # of what is no Python no signature is known
+        fits = True
+    check(
+        bool(fits),
+        "`f` must take what the layer is called with, the start and further inputs.",
+        f=f,
+        tensors=count,
+    )
 
 
 def _still(f):

@@ -189,10 +189,12 @@ class Equilibrium(TrainedModel):
                 inputs=[name for name in m._fields if getattr(m, name) is not None],
             )
             problem = problem._replace(x0=self._memory.recall(m.index, problem.x0))
-        report = functools.partial(log_solve, self.adjoint_metrics)
+        # An export holds the gradient of inference, too, which has no state to export.
+        gradient = self.gradient if training else self.gradient.stateless()
+        report = functools.partial(log_solve, self.adjoint_metrics) if training else None
         # Under somebody else's compilation by XLA shapes could not change.
         compact = self.in_training_step and not self.jit_compile
-        x, solution = self.gradient.fixed_point(problem, self.solver, report, compact)
+        x, solution = gradient.fixed_point(problem, self.solver, report, compact)
         if warm:
             self._memory.keep(m.index, solution)
         log_solve(self.solve_metrics, solution)
