@@ -125,6 +125,8 @@ def test_auditing_a_run(tmp_path):
     figures = json.loads(ran.stdout.splitlines()[-1])
     assert 0 < figures["spectral_radius"][0] <= figures["contraction"][0] * 1.01
     assert figures["cosine"]["jfb"] <= figures["cosine"]["neumann:5"] + 1e-3
+    ran = script("audit.py", tmp_path / "run", "--path", tmp_path / "nowhere")
+    assert ran.returncode == 2 and "`path` must be an existing folder of images" in ran.stderr
     ran = script("audit.py", tmp_path)
     assert ran.returncode == 2 and "config.yaml: train first" in ran.stderr
     ran = script("audit.py", tmp_path / "run", "--certify")

@@ -185,6 +185,8 @@ def test_few_converged_images_print_advice(capsys):
         ({"data": "imagenet"}, "`data` must be one or several"),
         ({"precision": "float8"}, "`precision` must be one of"),
         ({"data": "folder"}, "`path` must name a folder"),
+        ({"path": "photos"}, "`path` needs folder or celeba among data, and would be ignored"),
+        ({"crop": None, "shrink": 0.5}, "`shrink` needs a crop, and would be ignored"),
         ({"noise": -1.0}, "`noise` must be >= 0"),
         ({"noise_high": "0.1"}, "`noise_high` must be a finite number, or null"),
         ({"noise_high": -0.1}, "`noise_high` must be positive, or null"),

@@ -40,7 +40,8 @@ def run(args) -> None:
     if args.certify:
         certify.check_exported(args.model)
     model = load_run(args.model)
-    config = dataclasses.replace(config, path=args.path or config.path)
+    if args.path:
+        config = _of_images(config, args.path)
     batch = validation_pairs(config, degradation(config), args.images, args.crop)
     model.compile()
     options = {"rtol": args.rtol, "max_evaluations": args.max_evaluations}
@@ -50,6 +51,15 @@ def run(args) -> None:
         how = {"images": args.images, "crop": args.crop, **options}
         print(f"wrote {certify.write(args.model, figures | how)}", file=sys.stderr)
     print(json.dumps(figures) if args.json else report)
+
+
+def _of_images(config, path):
+    """`config` with the images of `path`, in place of dead leaves where it had these alone."""
+    from tf_jfb.training.config import without_unused
+    from tf_jfb.training.options import unused
+
+    kind = {"data": "folder", "size": None} if "path" in unused(config) else {}
+    return without_unused({**dataclasses.asdict(config), **kind, "path": path})
 
 
 def _figures(report) -> dict:

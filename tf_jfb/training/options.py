@@ -27,6 +27,8 @@ _NEEDS = (
     ("kernel_size families kernel_files boundary", "blur any", lambda c: c.blur == "any"),
     ("noise_high misjudged linear", "blur any", lambda c: c.blur == "any"),
     ("grain", "dead-leaves among data", lambda c: "dead-leaves" in c.data),
+    ("path", "folder or celeba among data", lambda c: set(c.data.split("+")) != {"dead-leaves"}),
+    ("shrink", "a crop", lambda c: c.crop is not None),
     ("jacobian_bound jacobian_power", "jacobian_weight > 0", lambda c: c.jacobian_weight > 0),
 )
 
