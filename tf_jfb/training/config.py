@@ -39,7 +39,7 @@ _NAMES = {
 _REAL = int | float
 _COUNTS = "depth channels blocks m max_evaluations batch_size epochs steps validation kernel_size"
 _POSITIVE = "eta rho level gain learning_rate denoiser_weight denoiser_noise"
-_NOT_NEGATIVE = "noise rtol warmup audit jacobian_weight jacobian_bound jacobian_power"
+_NOT_NEGATIVE = "noise rtol jacobian_weight jacobian_bound"
 _OPTIONAL = "noise_high denoiser_noise_high precondition lipschitz"
 _NUMBERS = (  # options, their type, what they must do, whether one does
     (_COUNTS, int, "be an integer >= 1", lambda x: x >= 1),
@@ -47,7 +47,7 @@ _NUMBERS = (  # options, their type, what they must do, whether one does
     (_NOT_NEGATIVE, _REAL, "be >= 0", lambda x: x >= 0),
     ("size crop", int | None, "be an integer >= 1, or null", lambda x: x is None or x >= 1),
     (_OPTIONAL, _REAL | None, "be positive, or null", lambda x: x is None or x > 0),
-    ("seed continuation", int, "be an integer >= 0", lambda x: x >= 0),
+    ("seed continuation warmup audit jacobian_power", int, "be an integer >= 0", lambda x: x >= 0),
     ("momentum unconverged_weight misjudged linear", _REAL, "lie in [0, 1]", lambda x: 0 <= x <= 1),
     ("grain", _REAL, f"lie in [0, {MOST_GRAIN}]", lambda x: 0 <= x <= MOST_GRAIN),
     ("beta shrink", _REAL, "lie in (0, 1]", lambda x: 0 < x <= 1),
