@@ -70,6 +70,26 @@ def test_a_folder_is_claimed_only_once_there_are_images(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"pretrained": "nowhere"}, "There must be a run folder, or an exported model"),
+        ({"crop": 25}, "`crop` must fit into the images. Received: crop=25, side=24"),
+        ({"data": "celeba", "size": None, "crop": 129}, "Received: crop=129, side=128"),
+    ],
+)
+def test_a_folder_is_not_claimed_by_a_training_that_cannot_begin(tmp_path, options, message):
+    """Else it would refuse the options put right."""
+    if "data" in options:
+        for name in ("train", "test"):
+            (tmp_path / name).mkdir()
+            write_image(tmp_path / name / "1.png", Photo(np.zeros((8, 8, 3), np.float32)))
+        options = {**options, "path": str(tmp_path)}
+    with pytest.raises(ValueError, match=message):
+        train(dataclasses.replace(CONFIG, **options), tmp_path / "run", verbose=0)
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("content", [b"", b"text", b"cut"])
 def test_a_damaged_checkpoint_is_named(tmp_path, content):
     file = tmp_path / "last.npz"

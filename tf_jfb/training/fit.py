@@ -82,18 +82,19 @@ def _fit(task, config, run, verbose, callbacks, strategy, tensorboard):
         replicas=replicas,
     )
     pairs = problem.validation_pairs(config, task.degradation, config.validation)
-    _claim(run, config, strategy)
-    checkpoint = Checkpoint(run)
+    images, checkpoint = problem.source(config, "train"), Checkpoint(run)
     with strategy.scope():
         model = task.make()
         compile_model(model, config)
+    _claim(run, config, strategy)  # last of what may fail: the folder refuses other options
+    with strategy.scope():
         checkpoint.restore(model)
     size = min(config.batch_size // replicas, len(pairs[1]))
     ours = _callbacks(task, config, checkpoint, pairs, chief, tensorboard)
     if checkpoint.epoch < config.epochs:
         with strategies.lost_workers(strategy):
             model.fit(
-                _training(task, config, checkpoint.epoch, strategy),
+                _training(task, config, images, checkpoint.epoch, strategy),
                 epochs=config.epochs,
                 initial_epoch=checkpoint.epoch,
                 steps_per_epoch=config.steps,
@@ -151,9 +152,9 @@ def compile_model(model, config) -> None:
     optimizers.build(model.optimizer, model.trainable_variables)
 
 
-def _training(task, config, epoch, strategy):
-    """Batches from `epoch` on: each replica's share of the global batch."""
-    images, replicas = problem.source(config, "train"), strategy.num_replicas_in_sync
+def _training(task, config, images, epoch, strategy):
+    """Batches of `images` from `epoch` on: each replica's share of the global batch."""
+    replicas = strategy.num_replicas_in_sync
 
     def batches(context):
         workers = context.num_input_pipelines

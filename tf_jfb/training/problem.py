@@ -35,15 +35,22 @@ def source(config, split: str):
 
 
 def _source(config, kind, folder, split):
+    side = config.size or {"dead-leaves": config.crop or 64, "celeba": 128}.get(kind)
+    check(
+        split == "test" or None in (config.crop, side) or config.crop <= side,
+        "`crop` must fit into the images.",
+        crop=config.crop,
+        side=side,
+    )
     if kind == "dead-leaves":
         return data.DeadLeaves(
             10_000,
-            config.size or config.crop or 64,
+            side,
             seed=config.seed + (0 if split == "train" else 1_000_003),
             grain=config.grain,
         )
     if kind == "celeba":
-        return data.celeba(folder, split, config.size or 128, cache=CACHE)
+        return data.celeba(folder, split, side, cache=CACHE)
     images = data.split_folder(folder, split)
     check(images.is_dir(), "`path` must be an existing folder of images.", path=str(images))
     if split == "test" and images == data.split_folder(folder, "train"):
