@@ -39,6 +39,8 @@ class Checkpoint(keras.callbacks.Callback):
             with weights.arrays_in(self.folder / "last.npz") as saved:
                 self.history = json.loads(str(saved["history"]))
                 weights.assign_state(model, saved)
+            if is_chief(model.distribute_strategy):
+                self._write_log()  # a training that was killed may have left it an epoch behind
 
     def on_test_end(self, logs=None):
         # Maybe averages, in the model until now.
