@@ -43,13 +43,26 @@ def load_weights(path, model) -> None:
         ValueError: `path` is none of these, of a later format, or its weights are of another
             architecture.
     """
+    with _saved_at(path) as saved:
+        assign(model, saved)
+
+
+def names_at(path) -> set:
+    """The names of what `load_weights` would find at `path`."""
+    with _saved_at(path) as saved:
+        return set(saved)
+
+
+@contextlib.contextmanager
+def _saved_at(path):
     path = pathlib.Path(path)
-    file = path / "best.npz" if (path / "best.npz").is_file() else path
     if (path / "saved_model.pb").is_file():
-        return assign(model, _of_export(path))
+        yield _of_export(path)
+        return
+    file = path / "best.npz" if (path / "best.npz").is_file() else path
     check(file.is_file(), "There must be a run folder, or an exported model.", path=str(path))
     with arrays_in(file) as saved:
-        assign(model, saved)
+        yield saved
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ from tf_jfb.operators import kernels
 from tf_jfb.training import Config, build_model, fit, load_run, train, train_denoiser
 from tf_jfb.training.build import (
     CONFIG_OF_EXPORT,
+    build_denoiser,
     config_for_export,
     config_of,
     files_for_export,
@@ -148,6 +149,18 @@ def test_a_constant_rate_lets_a_training_be_prolonged(tmp_path):
     model = build_model(short)
     fit.compile_model(model, short)
     assert model.loss == "mae"
+
+
+def test_a_log_that_is_lost_or_an_epoch_behind_is_written_again(tmp_path):
+    checkpoint = Checkpoint(tmp_path)
+    checkpoint.set_model(build_model(CONFIG))
+    checkpoint.model.compile("adam")
+    checkpoint.on_test_end()
+    checkpoint.on_epoch_end(0, {"val_psnr": 20.0})
+    log = (tmp_path / "log.csv").read_text()
+    (tmp_path / "log.csv").unlink()
+    Checkpoint(tmp_path).restore(checkpoint.model)
+    assert (tmp_path / "log.csv").read_text() == log
 
 
 def test_weights_that_are_not_finite_are_not_kept(tmp_path, capsys):
@@ -354,6 +367,17 @@ def test_a_denoiser_starts_from_an_equilibrium_model(tmp_path):
         return np.asarray(network.convs[-1].kernel)
 
     np.testing.assert_allclose(last(denoiser.network), 2.0 * last(start.network), rtol=1e-5)
+
+
+def test_a_denoiser_goes_on_from_a_denoiser(tmp_path):
+    config = dataclasses.replace(CONFIG, denoiser_weight=0.5, seed=1)
+    first = untrained(config, tmp_path / "d", build_denoiser)
+    start = dataclasses.replace(config, initial=str(tmp_path / "d"), seed=2)
+    for a, b in zip(first.get_weights(), build_denoiser(start).get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    with pytest.raises(ValueError, match="`pretrained` must be left out.*from `initial`"):
+        train_denoiser(dataclasses.replace(config, pretrained="d"), tmp_path / "e")
+    assert not (tmp_path / "e").exists()
 
 
 @pytest.mark.skipif(not KERAS_3, reason="Keras 2 has no moving average of the weights")

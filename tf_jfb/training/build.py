@@ -9,7 +9,7 @@ import yaml
 
 from tf_jfb import gradients, models, networks
 from tf_jfb._validate import check
-from tf_jfb._weights import load_weights
+from tf_jfb._weights import load_weights, named_weights, names_at
 from tf_jfb.exported import CONFIG_OF_EXPORT
 from tf_jfb.operators import kernels
 from tf_jfb.solvers import Anderson, Picard, Solver
@@ -43,14 +43,17 @@ def build_model(config: Config) -> models.Equilibrium:
 
 
 def build_denoiser(config: Config) -> Denoiser:
-    """The network of `config` as a denoiser; that of `config.initial` undone by its weight."""
+    """The network of `config` as a denoiser, from that of `config.initial`.
+
+    This may be a denoiser, or a model, whose network is divided by `config.denoiser_weight`.
+    """
     keras.utils.set_random_seed(config.seed)
-    network = build_model(dataclasses.replace(config, pretrained=None)).network
+    model = build_model(dataclasses.replace(config, pretrained=None, initial=None))
+    denoiser = Denoiser(model.network)
+    denoiser.build(SHAPE)
     if config.initial is not None:
-        network.scale(1.0 / config.denoiser_weight)
-    model = Denoiser(network)
-    model.build(SHAPE)
-    return model
+        _load_initial(config, model, denoiser)
+    return denoiser
 
 
 def load_run(run, precision: str = "float32", **changes) -> models.Equilibrium:
@@ -157,6 +160,16 @@ def _network(config):
     if config.network == "unet":
         return networks.UNet(config.widths, config.blocks, **options)
     return networks.DnCNN(config.depth, config.channels, momentum=config.momentum, **options)
+
+
+def _load_initial(config, model, denoiser) -> None:
+    """`config.initial` into `denoiser`, the network of `model`."""
+    saved, shared = names_at(config.initial), named_weights(denoiser).keys()
+    if shared <= saved and not saved & (named_weights(model).keys() - shared):
+        load_weights(config.initial, denoiser)
+        return
+    load_weights(config.initial, model)
+    model.network.scale(1.0 / config.denoiser_weight)
 
 
 def _load_denoiser(config, network) -> None:

@@ -66,8 +66,14 @@ def train_denoiser(
 ) -> keras.Model:
     """Trains the network as a denoiser on `config.denoiser_noise`; otherwise like `train`.
 
-    From `config.initial`, a model, it takes the network, divided by `config.denoiser_weight`.
+    It goes on from `config.initial`: a denoiser, or the network of a model, divided by
+    `config.denoiser_weight`.
     """
+    check(
+        config.pretrained is None,
+        "`pretrained` must be left out: a denoiser goes on from `initial`.",
+        pretrained=config.pretrained,
+    )
     task = _Task(lambda: build.build_denoiser(config), problem.noisy(config))
     return _fit(task, config, run, verbose, callbacks, strategy, tensorboard)
 
