@@ -243,6 +243,23 @@ def test_a_search_takes_more_trials_but_no_other_options(tmp_path, pretended):
             tune(config, tmp_path, space, "random", 3, Objective(**weights))
 
 
+def test_the_report_knows_options_by_name_where_a_space_is_told_in_another_order(
+    tmp_path, pretended
+):
+    tune(TINY, tmp_path, SPACE, "random", 1)
+    tune(TINY, tmp_path, dict(reversed(SPACE.items())), "random", 4)
+    header, *rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in (tmp_path / "report.md").read_text().splitlines()
+        if line.startswith("| ")
+    ]
+    found = {row["trial"]: row["options"] for row in read_trials(tmp_path) if not row["failure"]}
+    told = [dict(zip(header, row, strict=False)) for row in rows[: len(found)]]
+    assert len(told) > 1
+    for row in told:
+        assert {n: row[n] for n in SPACE} == {n: str(v) for n, v in found[row["trial"]].items()}
+
+
 def test_files_are_replaced_whole(tmp_path, monkeypatch, pretended):
     tune(TINY, tmp_path, SPACE, "random", 2)
     files = [tmp_path / "trials" / "oracle.json", *tmp_path.glob("trials/trial_*/trial.json")]

@@ -188,7 +188,10 @@ def _report(output, search, rows, effects) -> str:
         "",
         *_markdown(
             ["trial", *PARTS.values(), *search["space"]],
-            [[r["trial"], *_cells(r), *r["options"].values()] for r in done[:SHOWN]],
+            [
+                [r["trial"], *_cells(r), *(r["options"][name] for name in search["space"])]
+                for r in done[:SHOWN]
+            ],
         ),
         "",
         "![One line per trial through its options and results](trials.png)",
