@@ -138,6 +138,9 @@ def test_spaces_that_cannot_be_are_refused(space, message):
 def test_a_pretrained_network_keeps_its_size():
     with pytest.raises(ValueError, match=r"fix the network's size.*space=\['depth'\]"):
         check_space({"depth": [2, 3]}, dataclasses.replace(TINY, pretrained="runs/denoiser"))
+    unet = Config(model="de-hqs", network="unet", initial="runs/model")
+    with pytest.raises(ValueError, match=r"fix the network's size.*space=\['blocks', 'scales'\]"):
+        check_space({"scales": ["4:8", "8:16"], "blocks": [1, 2], "m": [2, 3]}, unet)
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

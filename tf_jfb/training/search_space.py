@@ -29,6 +29,7 @@ SHARED = (
     *("noise_high", "kernel_size", "families", "kernel_files", "boundary", "grain"),
     *("misjudged", "linear"),
 )
+SIZES = frozenset({"network", "depth", "channels", "scales", "blocks"})  # of a network
 SAMPLINGS = ("linear", "log")
 
 
@@ -44,7 +45,7 @@ def read_space(path) -> dict:
 
 def default_space(config: Config) -> dict:
     """`DEFAULT` without what `config` would ignore, or has fixed by weights that it starts from."""
-    fixed = {"depth", "channels"} if config.pretrained or config.initial else set()
+    fixed = SIZES if config.pretrained or config.initial else set()
     return {n: e for n, e in DEFAULT.items() if n not in fixed and n not in unused(config)}
 
 
@@ -69,7 +70,7 @@ def check_space(space, config: Config) -> dict:
     check(not unknown, f"The search space may hold {', '.join(known)}.", unknown=unknown)
     ignored = {name: needs for name, needs in unused(config).items() if name in space}
     check(not ignored, "The search space may hold nothing that is ignored.", needed=ignored)
-    sized = sorted({"depth", "channels"} & set(space))
+    sized = sorted(SIZES & set(space))
     check(
         not sized or (config.pretrained is None and config.initial is None),
         "`pretrained` and `initial` fix the network's size; take it out of the search space.",
