@@ -92,7 +92,8 @@ def compared():
     """A small `Comparison` with changes."""
 
     def make(**changes):
-        small = {"blur": BLUR, "images": 1, "tuning": 1, "batch": 2, "max_evaluations": 6}
+        small = {"images": 1, "tuning": 1, "batch": 2, "max_evaluations": 6}
+        small |= {} if "protocol" in changes else {"blur": BLUR}
         return Comparison(**{**small, **changes})
 
     return make

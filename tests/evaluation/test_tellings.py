@@ -182,12 +182,18 @@ def test_models_have_their_noise_from_the_image_or_of_the_photons(compared, levi
             "`tellings` must be among the protocol's: told right",
         ),
         ({"tellings": ["8 bits"]}, "`tellings` must be among the protocol's: it has none"),
+        (
+            {"protocol": "celeba-g5v5", "noise": 0.05},
+            r"`blur` and `noise` must be left out: .* noise=0.05, protocol='celeba-g5v5'",
+        ),
+        ({"protocol": "set3c-levin", "blur": "box:3"}, "`blur` and `noise` must be left out"),
+        ({"kernels": "k.npz"}, "`kernels` must be left out: the blurs are not those of a file"),
         ({"noise_from": "file"}, "`noise_from` must be one of telling, image, photons"),
         ({"noise_from": "photons"}, "`noise_from` photons needs a protocol whose photons"),
         ({"noise_from": "image", "noise_error": 2.0}, "`noise_error` must be left out"),
     ],
 )
-def test_a_noise_that_is_from_nowhere_is_refused(compared, options, message):
+def test_what_would_not_be_heeded_is_refused(compared, options, message):
     with pytest.raises(ValueError, match=message):
         compared(**options)
 

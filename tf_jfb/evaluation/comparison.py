@@ -5,11 +5,12 @@ import pathlib
 
 from tf_jfb._validate import check, make_plain
 from tf_jfb.evaluation.methods import NOISE_FROM
-from tf_jfb.evaluation.protocols import BOUNDARIES, PROTOCOLS, Protocol
+from tf_jfb.evaluation.protocols import BOUNDARIES, LEVIN, PROTOCOLS, Protocol
 from tf_jfb.evaluation.tellings import TELLINGS, Telling
 from tf_jfb.exported import check_ensemble, check_options
 
 _PATHS = ("path", "tuning_path", "kernels", "denoiser", "output", "figure", "curves")
+_BLUR, _NOISE = "gaussian:5:5.0", 0.005  # where there is no protocol
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,8 +27,8 @@ class Comparison:
     tuning_path: str | None = None  # folder of the training images, else `path`
     kernels: str | None = None  # .npz file of the eight kernels of Levin et al., k1 to k8
     denoiser: str | None = None  # run folder or export, for plug-and-play, or alone
-    blur: str = "gaussian:5:5.0"
-    noise: float = 0.005  # standard deviation in [0, 1] units
+    blur: str = _BLUR
+    noise: float = _NOISE  # standard deviation in [0, 1] units
     side: int | None = None  # of the images, pixels; else the protocol's
     boundary: str | None = None  # one of BOUNDARIES; else the protocol's
     kernel_error: float = 1.0  # width of the kernel told over that of the true one
@@ -101,6 +102,7 @@ class Comparison:
             tellings=self.tellings,
             protocol=self.protocol,
         )
+        self._check_blurs()
         self._check_noise_from()
         self.names()
         check(
@@ -112,6 +114,22 @@ class Comparison:
         check(
             not self.problem.tellings or (self.kernel_error, self.noise_error) == (1.0, 1.0),
             "`kernel_error` and `noise_error` must be left out: the protocol has its own.",
+            protocol=self.protocol,
+        )
+
+    def _check_blurs(self) -> None:
+        """Refuses what the protocol would not heed."""
+        check(
+            self.protocol is None or (self.blur, self.noise) == (_BLUR, _NOISE),
+            "`blur` and `noise` must be left out: the protocol has its own.",
+            blur=self.blur,
+            noise=self.noise,
+            protocol=self.protocol,
+        )
+        check(
+            self.kernels is None or bool(set(LEVIN) & set(self.problem.blurs)),
+            "`kernels` must be left out: the blurs are not those of a file.",
+            kernels=self.kernels,
             protocol=self.protocol,
         )
 
