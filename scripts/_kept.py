@@ -7,6 +7,8 @@ import statistics
 
 import _cli
 
+from tf_jfb._files import write_text
+
 
 def measured(folder, asked: dict, cases, measure=None) -> dict:
     """{case: what `measure(*case)` returns}, every result kept in FOLDER/results.json.
@@ -26,7 +28,7 @@ def measured(folder, asked: dict, cases, measure=None) -> dict:
     for case, name in names.items():
         if name not in results:
             results[name] = (measure or _cli.run_alone)(*case)
-            file.write_text(json.dumps({"asked": asked, "results": results}, indent=1))
+            write_text(file, json.dumps({"asked": asked, "results": results}, indent=1))
     return {case: results[name] for case, name in names.items()}
 
 

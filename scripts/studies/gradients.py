@@ -13,6 +13,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import _cli
+import _kept
 
 EXAMPLE = """
 example:
@@ -46,13 +47,11 @@ def main() -> None:
     if args.one:
         print(json.dumps(train(args, args.one)))
         return
-    _cli.run_alone("denoiser")
-    kept = folder / "results.json"
-    results = json.loads(kept.read_text()) if kept.exists() else {}  # an interrupted study goes on
-    for name in args.estimators:
-        if name not in results:
-            results[name] = _cli.run_alone(name)
-            kept.write_text(json.dumps(results, indent=1))
+    names = ("path", "seeds", "epochs", "steps", "crop", "depth", "channels")
+    names += ("learning_rate", "denoiser_steps")
+    asked = {name: getattr(args, name) for name in names}
+    found = _kept.measured(folder, asked, [("denoiser",), *((n,) for n in args.estimators)])
+    results = {name: found[name,] for name in args.estimators}
     print(table(results))
     draw(results, folder / "gradients.png")
 

@@ -16,6 +16,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import _cli
+import _kept
 import gradients
 
 EXAMPLE = """
@@ -53,17 +54,13 @@ def main() -> None:
     if args.one:
         print(json.dumps(measure(args, args.one[0], int(args.one[1]))))
         return
-    kept = folder / "results.json"
-    results = json.loads(kept.read_text()) if kept.exists() else {}  # an interrupted study goes on
-    if not results:
-        _cli.run_alone("denoiser", 0)
-        _cli.run_alone("train", 0)
-    for size in args.sizes:
-        for method in args.methods:
-            row = results.setdefault(method, {})
-            if str(size) not in row and (method != "dense" or size <= DENSE):
-                row[str(size)] = _cli.run_alone(method, size)
-                kept.write_text(json.dumps(results, indent=1))
+    names = ("path", "rtol", "runs", "enough", "steps", "depth", "channels")
+    asked = {name: getattr(args, name) for name in names}
+    cases = [(m, s) for s in args.sizes for m in args.methods if m != "dense" or s <= DENSE]
+    found = _kept.measured(folder, asked, [("denoiser", 0), ("train", 0), *cases])
+    results = {m: {} for m in args.methods}
+    for method, size in cases:
+        results[method][str(size)] = found[method, size]
     compare(results, folder)
     print(table(results, args.sizes))
     draw(results, folder / "time_memory.png")
