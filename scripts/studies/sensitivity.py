@@ -91,11 +91,11 @@ def read(text: str) -> tuple:
     """(name, value) of NAME=VALUE, the value in YAML."""
     import yaml
 
-    from tf_jfb.training.config import number
+    from tf_jfb.training.config import KINDS, number
 
     name, equals, value = text.partition("=")
-    if not equals:
-        raise ValueError(f"An option must be NAME=VALUE. Received: {text!r}")
+    if not equals or name not in KINDS:
+        raise ValueError(f"An option must be NAME=VALUE, of a training's. Received: {text!r}")
     return name, number(name, yaml.safe_load(value))
 
 

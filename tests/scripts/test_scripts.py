@@ -145,6 +145,7 @@ def test_auditing_a_run(tmp_path):
     "option, given, message",
     [
         ("--callback", "keras.callbacks:Nothing", "`callback` must name a Keras callback"),
+        ("--callback", "builtins:dict", "`callback` must name a Keras callback"),
         ("--boundary", "zero", "`boundary` must be one of photo, circular"),
     ],
 )

@@ -29,7 +29,15 @@ def test_means_and_errors_over_the_seeds_that_did_not_fail(tmp_path, trainings):
     assert ran.returncode == 2 and "is of other options" in ran.stderr
 
 
-def test_options_are_refused_before_a_training(tmp_path, trainings):
-    ran = script(NAME, "--vary", "m=2,0", "--output", tmp_path / "new")
-    assert ran.returncode == 2 and "`m` must be an integer >= 1" in ran.stderr
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--vary", "m=2,0"], "`m` must be an integer >= 1"),
+        (["--vary", "em=2,3"], "An option must be NAME=VALUE, of a training's. Received: 'em=2'"),
+        (["--vary", "m=2", "--set", "em=1"], "of a training's. Received: 'em=1'"),
+    ],
+)
+def test_options_are_refused_before_a_training(tmp_path, trainings, options, message):
+    ran = script(NAME, *options, "--output", tmp_path / "new")
+    assert ran.returncode == 2 and message in ran.stderr
     assert not trainings and not (tmp_path / "new").exists()

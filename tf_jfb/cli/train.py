@@ -71,14 +71,15 @@ def run(args) -> None:
 
 def _callback(name):
     """A callback named as package.module:Class."""
-    from tf_jfb._validate import refuse
+    import keras
 
+    from tf_jfb._validate import check, refuse
+
+    must = "`callback` must name a Keras callback as MODULE:CLASS, made without arguments"
     module, _, attribute = name.partition(":")
     try:
-        return getattr(importlib.import_module(module), attribute)()
+        made = getattr(importlib.import_module(module), attribute)()
     except (ImportError, AttributeError, TypeError, ValueError) as error:
-        refuse(
-            "`callback` must name a Keras callback as MODULE:CLASS, made without arguments"
-            f" ({error}).",
-            callback=name,
-        )
+        refuse(f"{must} ({error}).", callback=name)
+    check(isinstance(made, keras.callbacks.Callback), f"{must}.", callback=name)
+    return made
