@@ -205,6 +205,14 @@ def test_the_figure_takes_any_trials(tmp_path):
     assert sizes[0] > sizes[1] > 10_000
 
 
+def test_weights_that_cannot_be_had_end_a_search_before_it_begins(tmp_path, pretended):
+    lost = dataclasses.replace(TINY, pretrained=str(tmp_path / "nowhere"))
+    space = {"eta": [0.5, 1.0]}
+    with pytest.raises(ValueError, match="There must be a run folder.*nowhere"):
+        tune(lost, tmp_path / "search", space, "random", 2)
+    assert not (tmp_path / "search").exists()
+
+
 @pytest.mark.parametrize("method", ["hyperband", "random"])
 def test_interrupted_and_resumed_equals_uninterrupted(tmp_path, monkeypatch, pretended, method):
     config, trials = dataclasses.replace(TINY, epochs=3), None if method == "hyperband" else 5

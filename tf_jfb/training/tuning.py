@@ -17,7 +17,7 @@ import yaml
 
 from tf_jfb._files import replacing, write_text
 from tf_jfb._validate import check
-from tf_jfb.training import problem
+from tf_jfb.training import build, problem
 from tf_jfb.training.config import Config
 from tf_jfb.training.search_space import (
     check_space,
@@ -110,6 +110,8 @@ def tune(
         _check_enough(space, trials, config)
     for split in ("train", "test"):  # images that cannot be read end the search, not every trial
         problem.source(config, split)[0]
+    if config.pretrained or config.initial:  # so do weights
+        build.build_model(config)
     shared = {"space": space, "config": dataclasses.asdict(config)}
     search = {"method": method, **dataclasses.asdict(objective), **shared}
     claim(output, search, write=not _is_worker())
