@@ -375,6 +375,10 @@ def test_a_denoiser_goes_on_from_a_denoiser(tmp_path):
     start = dataclasses.replace(config, initial=str(tmp_path / "d"), seed=2)
     for a, b in zip(first.get_weights(), build_denoiser(start).get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+    with pytest.raises(ValueError, match="`initial` must be a model: name a denoiser `pretrained`"):
+        build_model(start)
+    with pytest.raises(ValueError, match=r"must be of a model: .* a denoiser's \(--denoiser\)"):
+        load_run(tmp_path / "d")
     with pytest.raises(ValueError, match="`pretrained` must be left out.*from `initial`"):
         train_denoiser(dataclasses.replace(config, pretrained="d"), tmp_path / "e")
     assert not (tmp_path / "e").exists()

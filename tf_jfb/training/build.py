@@ -38,7 +38,9 @@ def build_model(config: Config) -> models.Equilibrium:
     if config.pretrained is not None:
         _load_denoiser(config, model.network)
     if config.initial is not None:
-        load_weights(config.initial, model)
+        _load_whole(
+            config.initial, model, "`initial` must be a model: name a denoiser `pretrained`."
+        )
     return model
 
 
@@ -61,12 +63,16 @@ def load_run(run, precision: str = "float32", **changes) -> models.Equilibrium:
 
     `changes` are options of its `Config` that leave its weights as they are.
     """
-    return _load(build_model, run, precision=precision, **changes)
+    model = _built(build_model, run, precision=precision, **changes)
+    _load_whole(run, model, "The run must be of a model: this one is a denoiser's (--denoiser).")
+    return model
 
 
 def load_denoiser(run) -> Denoiser:
     """The best denoiser of a run folder."""
-    return _load(build_denoiser, run)
+    model = _built(build_denoiser, run)
+    load_weights(run, model)
+    return model
 
 
 def config_of(run) -> Config:
@@ -119,11 +125,10 @@ def files_for_export(run, **changes) -> dict:
     return files
 
 
-def _load(build, run, precision="float32", **changes):
-    changes = {"precision": precision, "pretrained": None, "initial": None} | changes
-    model = build(dataclasses.replace(config_of(run), **changes))
-    load_weights(run, model)
-    return model
+def _built(build, run, **changes):
+    """What `build` makes of the configuration of `run`, to be given its weights."""
+    changes = {"precision": "float32", "pretrained": None, "initial": None} | changes
+    return build(dataclasses.replace(config_of(run), **changes))
 
 
 def _de_grad(config, shared):
@@ -164,12 +169,28 @@ def _network(config):
 
 def _load_initial(config, model, denoiser) -> None:
     """`config.initial` into `denoiser`, the network of `model`."""
-    saved, shared = names_at(config.initial), named_weights(denoiser).keys()
-    if shared <= saved and not saved & (named_weights(model).keys() - shared):
+    if _is_denoiser(config.initial, model):
         load_weights(config.initial, denoiser)
         return
     load_weights(config.initial, model)
     model.network.scale(1.0 / config.denoiser_weight)
+
+
+def _load_whole(path, model, constraint) -> None:
+    """`load_weights`; those of a denoiser are refused as such."""
+    try:
+        load_weights(path, model)
+    except ValueError:
+        check(not _is_denoiser(path, model), constraint, path=str(path))
+        raise
+
+
+def _is_denoiser(path, model) -> bool:
+    """Whether the weights at `path` are those of a network like that of `model`, and no more."""
+    denoiser = Denoiser(model.network)
+    denoiser.build(SHAPE)
+    saved, shared = names_at(path), named_weights(denoiser).keys()
+    return shared <= saved and not saved & (named_weights(model).keys() - shared)
 
 
 def _load_denoiser(config, network) -> None:
