@@ -19,7 +19,7 @@ from commands import script
 
 pytest.importorskip("keras_tuner")
 
-from tf_jfb.training import Config, build_model, load_config, tuning, tuning_report
+from tf_jfb.training import Config, build_model, load_config, trial, tuning, tuning_report
 from tf_jfb.training.search_space import (
     DEFAULT,
     KINDS,
@@ -308,6 +308,12 @@ def test_assessing_a_training_that_diverges_and_options_that_clash(tmp_path):
     assert assess(wild, tmp_path / "wild", 3) == result  # not trained again
     clash = {**dataclasses.asdict(TINY), "jacobian_weight": 1.0, "gradient": "unrolled:2"}
     assert "need a gradient at a fixed point" in assess(clash, tmp_path / "c", 1)["failure"]
+
+
+def test_a_restoration_that_was_held_up_does_not_count(monkeypatch):
+    clock = iter([0.0, 1.0, 10.0, 99.0, 100.0, 102.0])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    assert trial._seconds(lambda: None) == 2.0
 
 
 def test_without_keras_tuner_the_error_says_what_to_install(monkeypatch):
