@@ -354,6 +354,17 @@ def test_images_whose_solve_failed_may_weigh_less():
     assert np.abs(whole).max() > 0 and (gradient(0.0) == 0.0).all()
 
 
+def test_steps_that_are_unrolled_have_no_solve_that_fails():
+    """They meet no tolerance: a weight of 0 would leave no gradient at all."""
+    model = make(gradient=gradients.Unrolled(2))
+    parts = {"operator": model.operator, "network": model.network, "unconverged_weight": 0.0}
+    with pytest.raises(ValueError, match="`unconverged_weight` needs a gradient at a fixed point"):
+        models.DEGrad(**parts, gradient=gradients.Unrolled(2))
+    weighed = models.DEGrad(**parts)
+    with pytest.raises(ValueError, match="not an unrolled one. Received: gradient=Unrolled"):
+        weighed.gradient = gradients.Unrolled(2)
+
+
 @pytest.mark.parametrize("part", ["operator", "network", "solver", "gradient"])
 def test_bad_parts(part):
     parts = {"operator": operators.GaussianBlur(), "network": networks.DnCNN(2, 2), part: 3}

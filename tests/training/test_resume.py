@@ -219,6 +219,10 @@ def test_few_converged_images_print_advice(capsys):
         ({"precision": "float8"}, "`precision` must be one of"),
         ({"data": "folder"}, "`path` must name a folder"),
         ({"path": "photos"}, "`path` needs folder or celeba among data, and would be ignored"),
+        (
+            {"gradient": "unrolled:3", "unconverged_weight": 0.0},
+            "`unconverged_weight` needs a gradient at a fixed point",
+        ),
         ({"crop": None, "shrink": 0.5}, "`shrink` needs a crop, and would be ignored"),
         ({"noise": -1.0}, "`noise` must be >= 0"),
         ({"noise_high": "0.1"}, "`noise_high` must be a finite number, or null"),

@@ -121,6 +121,8 @@ class Equilibrium(TrainedModel):
             "`regularizers` need a gradient at a fixed point, not an unrolled one.",
             gradient=gradient,
         )
+        needs = "`unconverged_weight` needs a gradient at a fixed point, not an unrolled one."
+        check(gradient.at_fixed_point or self.unconverged_weight == 1, needs, gradient=gradient)
 
     def equilibrium_map(self, m: Measurement, network) -> tuple:
         """(x0, T, inputs) for one batch."""

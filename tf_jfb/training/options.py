@@ -29,6 +29,11 @@ _NEEDS = (
     ("grain", "dead-leaves among data", lambda c: "dead-leaves" in c.data),
     ("path", "folder or celeba among data", lambda c: set(c.data.split("+")) != {"dead-leaves"}),
     ("shrink", "a crop", lambda c: c.crop is not None),
+    (
+        "unconverged_weight",
+        "a gradient at a fixed point",
+        lambda c: not c.gradient.startswith("unrolled"),
+    ),
     ("jacobian_bound jacobian_power", "jacobian_weight > 0", lambda c: c.jacobian_weight > 0),
 )
 
