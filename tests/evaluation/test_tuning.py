@@ -33,6 +33,10 @@ def test_weights_rise_with_the_noise():
     assert twice["TV"]["weight"] == pytest.approx(2 * np.array(at["TV"]["weight"]))
     assert at["Richardson-Lucy"] == twice["Richardson-Lucy"] == CANDIDATES["Richardson-Lucy"]
     assert "plug-and-play" not in at
+    with pytest.raises(ValueError, match="`noise` must be > 0 for baselines.*Received: noise=0.0"):
+        tried(0.0, None)
+    only = {"Richardson-Lucy": CANDIDATES["Richardson-Lucy"]}
+    assert Tuning(None, 1, 0, only)._tried(0.0, None) == only
 
 
 def test_a_denoiser_is_tried_only_at_levels_that_it_knows(network):

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from tf_jfb._streams import Stream, unit_noise
+from tf_jfb._validate import check
 from tf_jfb.evaluation.degraded import blurred_images
 from tf_jfb.evaluation.methods import Baseline, millions, of_one_size
 from tf_jfb.models.baselines import (
@@ -79,6 +80,11 @@ class Tuning:
     def _tried(self, noise, denoiser) -> dict:
         """The candidates that a noise and a denoiser leave, at that noise."""
         tried = {n: options for n, options in self.candidates.items() if n in CLASSICAL}
+        check(
+            noise > 0 or not set(tried) - {"Richardson-Lucy"},
+            "`noise` must be > 0 for baselines but Richardson-Lucy: their weights rise with it.",
+            noise=noise,
+        )
         for name in set(tried) - {"Richardson-Lucy"}:
             tried[name] = {"weight": [w * noise / 0.005 for w in tried[name]["weight"]]}
         if denoiser is None:
