@@ -19,7 +19,15 @@ from tf_jfb._weights import load_weights, named_weights
 from tf_jfb.data import Photo, write_image
 from tf_jfb.exported import export
 from tf_jfb.operators import kernels
-from tf_jfb.training import Config, build_model, fit, load_run, train, train_denoiser
+from tf_jfb.training import (
+    Config,
+    build_model,
+    fit,
+    load_denoiser,
+    load_run,
+    train,
+    train_denoiser,
+)
 from tf_jfb.training.build import (
     CONFIG_OF_EXPORT,
     build_denoiser,
@@ -371,6 +379,13 @@ def test_a_denoiser_starts_from_an_equilibrium_model(tmp_path):
         return np.asarray(network.convs[-1].kernel)
 
     np.testing.assert_allclose(last(denoiser.network), 2.0 * last(start.network), rtol=1e-5)
+
+
+def test_the_network_of_a_model_is_a_denoiser_by_its_weight(tmp_path):
+    model = untrained(dataclasses.replace(CONFIG, denoiser_weight=0.5), tmp_path / "run")
+    denoiser = load_denoiser(tmp_path / "run")
+    kernels_of = [np.asarray(made.network.convs[-1].kernel) for made in (denoiser, model)]
+    np.testing.assert_allclose(kernels_of[0], 2.0 * kernels_of[1], rtol=1e-5)
 
 
 def test_a_denoiser_goes_on_from_a_denoiser(tmp_path):

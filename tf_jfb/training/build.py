@@ -69,10 +69,8 @@ def load_run(run, precision: str = "float32", **changes) -> models.Equilibrium:
 
 
 def load_denoiser(run) -> Denoiser:
-    """The best denoiser of a run folder."""
-    model = _built(build_denoiser, run)
-    load_weights(run, model)
-    return model
+    """The best denoiser of a run folder or an export; of a model, the network by its weight."""
+    return _built(build_denoiser, run, initial=str(run))
 
 
 def config_of(run) -> Config:
@@ -186,11 +184,11 @@ def _load_whole(path, model, constraint) -> None:
 
 
 def _is_denoiser(path, model) -> bool:
-    """Whether the weights at `path` are those of a network like that of `model`, and no more."""
+    """Whether the weights at `path`, by name or place, are those of a network like the model's."""
     denoiser = Denoiser(model.network)
     denoiser.build(SHAPE)
-    saved, shared = names_at(path), named_weights(denoiser).keys()
-    return shared <= saved and not saved & (named_weights(model).keys() - shared)
+    saved, own = names_at(path) - {"format", "version"}, named_weights(denoiser)
+    return saved in (set(own), {f"v{place}" for place in range(len(own))})
 
 
 def _load_denoiser(config, network) -> None:
