@@ -16,7 +16,7 @@ from run_folders import untrained
 
 from tf_jfb._compat import KERAS_3, value
 from tf_jfb._weights import load_weights, named_weights
-from tf_jfb.data import Photo, write_image
+from tf_jfb.data import FolderSource, Photo, examples, write_image
 from tf_jfb.exported import export
 from tf_jfb.operators import kernels
 from tf_jfb.training import (
@@ -38,7 +38,7 @@ from tf_jfb.training.build import (
 from tf_jfb.training.callbacks import Checkpoint, ConvergenceAdvice
 from tf_jfb.training.config import load_config, save_config
 from tf_jfb.training.kernel_file import keep_kernel
-from tf_jfb.training.problem import degradation, source, validation_pairs
+from tf_jfb.training.problem import degradation, named_images, source, validation_pairs
 
 CONFIGS = pathlib.Path(__file__).parents[2] / "scripts" / "configs"
 CONFIG = Config(
@@ -430,6 +430,17 @@ def test_one_small_image_among_larger_ones_is_left_out(tmp_path):
         with pytest.warns(UserWarning, match="Skipped 1 image.s. below 16: .*[bd].png"):
             images = source(config, split)
         assert [file.stem for file in images.files] == [left]
+
+
+def test_an_image_that_is_lost_within_a_training_is_named(tmp_path):
+    for name in ("a", "b"):
+        write_image(tmp_path / f"{name}.png", Photo(np.full((16, 16, 3), 0.5, np.float32)))
+    images = FolderSource(tmp_path)
+    batches = examples(images, None, 0.0, batch_size=2, crop=8)
+    (tmp_path / "b.png").unlink()
+    message = "^The image file must exist. Received: path=.*b.png'$"
+    with pytest.raises(ValueError, match=message), named_images():
+        next(iter(batches))
 
 
 def test_mixed_data_takes_every_folder_in_turn(tmp_path):

@@ -98,7 +98,7 @@ def _fit(task, config, run, verbose, callbacks, strategy, tensorboard):
     size = min(config.batch_size // replicas, len(pairs[1]))
     ours = _callbacks(task, config, checkpoint, pairs, chief, tensorboard)
     if checkpoint.epoch < config.epochs:
-        with strategies.lost_workers(strategy):
+        with strategies.lost_workers(strategy), problem.named_images():
             model.fit(
                 _training(task, config, images, checkpoint.epoch, strategy),
                 epochs=config.epochs,

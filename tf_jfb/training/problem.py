@@ -1,8 +1,11 @@
 """From a configuration to images: what a training learns from, and what it is judged on."""
 
+import contextlib
+import re
 import warnings
 
 import numpy as np
+import tensorflow as tf
 
 from tf_jfb import data
 from tf_jfb._validate import check
@@ -60,6 +63,18 @@ def _source(config, kind, folder, split):
             stacklevel=2,
         )
     return data.FolderSource(images, config.size, cache=CACHE, least=config.crop or 1)
+
+
+@contextlib.contextmanager
+def named_images():
+    """Within it what an image raised while a graph loaded it is the ValueError that it was."""
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        found = re.search(r"ValueError: (.+)", error.message)
+        if found is None:
+            raise
+        raise ValueError(found[1]) from error
 
 
 def validation_pairs(config, kind: data.Degradation, count: int, most: int = 256) -> tuple:
