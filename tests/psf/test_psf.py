@@ -88,6 +88,20 @@ def test_a_point_unlike_the_others_is_left_out():
     assert np.abs(measured.kernel - kernel).sum() < 0.03
 
 
+def test_broken_pixels_are_no_points():
+    kernel = kernels.gaussian(11, 1.5)
+    image = points(kernel, GRID[4:5], 0.002)
+    for row, column in [(20, 24), (22, 70), (40, 130), (110, 20), (140, 60)]:
+        image[row, column] = 0.9
+    measured = psf.measure(image, size=11)
+    assert (measured.points, measured.left_out) == (1, 5)
+    assert np.abs(measured.kernel - kernel).sum() < 0.05
+    with pytest.raises(ValueError, match="more than a single pixel.*Received: found=4"):
+        psf.measure(image[:, :75], size=11)
+    narrow = kernels.gaussian(11, 0.6)
+    assert psf.measure(points(narrow, GRID, 0.01), size=11).points >= 8
+
+
 @pytest.mark.parametrize(
     "image, size, message",
     [

@@ -164,7 +164,7 @@ def _lines(rows) -> str:
     if "points" in rows:
         lines += [
             f"points      {rows['points']} averaged, {rows['left_out']} left out: clipped, close, "
-            "at the border or unlike the others",
+            "at the border, single pixels or unlike the others",
             f"noise       {rows['noise']:.2%} of the peak at a pixel",
         ]
     lines += [

@@ -15,6 +15,7 @@ MARGIN = 3  # pixels around the kernel that tell the background
 LARGEST = 129  # side of the default kernel, at most
 ROUNDS = 4  # of aligning the points with their mean
 ODD = 3.0  # times the usual misfit: such points are left out
+LONE = 0.01  # of the brightest pixel: with less around it, it is broken, or a cosmic ray's
 
 
 class Measured(NamedTuple):
@@ -22,7 +23,7 @@ class Measured(NamedTuple):
 
     kernel: np.ndarray  # [size, size], >= 0, of sum 1, its centre of mass in the middle
     points: int  # that were averaged
-    left_out: int  # found, but clipped, crowded, at the border or unlike the others
+    left_out: int  # clipped, crowded, at the border, single pixels or unlike the others
     noise: float  # standard deviation of the average at a pixel, to its peak
     negative: float  # share of the light that noise below zero would have taken away, made zero
 
@@ -59,7 +60,8 @@ def measure(images, size: int | None = None) -> Measured:
     check(
         len(windows) > 0,
         f"There must be a point that rises {ABOVE:g} standard deviations above its background, "
-        f"unclipped, alone and whole in a window of {size + 2 * MARGIN} pixels.",
+        f"more than a single pixel, unclipped, alone and whole in a window of {size + 2 * MARGIN} "
+        "pixels.",
         found=left_out,
         size=size,
     )
@@ -161,8 +163,9 @@ def _points(image, size) -> tuple:
         if window.max() - level < ABOVE * std:
             continue
         clipped = window.max() == image.max() and (window == window.max()).sum() > 3
-        spoilt += clipped
-        windows += [] if clipped else [window - level]
+        bad = clipped or _is_lone(window - level, std)
+        spoilt += bad
+        windows += [] if bad else [window - level]
     return windows, int(spoilt)
 
 
@@ -175,6 +178,13 @@ def _heart(image, place, size) -> np.ndarray:
     rows, columns = (np.arange(n) for n in part.shape)
     centre = np.array([rows @ light.sum(1), columns @ light.sum(0)]) / light.sum()
     return low + np.round(centre).astype(int)
+
+
+def _is_lone(light, std) -> bool:
+    """Whether the brightest pixel has no more than noise around it."""
+    row, column = np.unravel_index(light.argmax(), light.shape)
+    peak, block = light.max(), np.pad(light, 1)[row : row + 3, column : column + 3]
+    return (block.sum() - peak) / 8 < LONE * peak + std / 2
 
 
 def _edge(window) -> np.ndarray:
