@@ -88,6 +88,17 @@ def test_a_point_unlike_the_others_is_left_out():
     assert np.abs(measured.kernel - kernel).sum() < 0.03
 
 
+def test_a_point_clipped_in_one_channel_is_left_out():
+    kernel = kernels.gaussian(11, 1.5)
+    grey = points(kernel, GRID, 0.002, background=0.02)
+    red = np.clip(2.0 * grey, None, 1.2)
+    colour = np.stack([red, 0.6 * grey, 0.002 * (grey > 0.03)], axis=-1)
+    clipped = [(red[r - 5 : r + 6, c - 5 : c + 6] == 1.2).sum() > 3 for r, c in GRID]
+    measured = psf.measure(colour, size=11)
+    assert measured.left_out >= sum(clipped) > 0 and measured.points >= 3
+    assert np.abs(measured.kernel - kernel).sum() < 0.02
+
+
 def test_broken_pixels_are_no_points():
     kernel = kernels.gaussian(11, 1.5)
     image = points(kernel, GRID[4:5], 0.002)

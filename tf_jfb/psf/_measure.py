@@ -15,6 +15,7 @@ MARGIN = 3  # pixels around the kernel that tell the background
 LARGEST = 129  # side of the default kernel, at most
 ROUNDS = 4  # of aligning the points with their mean
 ODD = 3.0  # times the usual misfit: such points are left out
+CLIPPING = 0.5  # of the brightest channel's height: dimmer ones are not looked at for clipping
 LONE = 0.01  # of the brightest pixel: with less around it, it is broken, or a cosmic ray's
 
 
@@ -44,17 +45,18 @@ def measure(images, size: int | None = None) -> Measured:
         ValueError: an image is something else, `size` is not odd, or no point can be used.
     """
     images = [images] if isinstance(images, np.ndarray) else list(images)
-    images = [_plane(image) for image in images]
+    images = [_image(image) for image in images]
     check(len(images) > 0, "There must be an image.", images=0)
     check(
         size is None or is_integer(size) and size >= 3 and size % 2 == 1,
         "`size` must be an odd integer >= 3.",
         size=size,
     )
-    size = size or _reach(images)
+    planes = [image.mean(-1) for image in images]
+    size = size or _reach(planes)
     windows, left_out = [], 0
-    for image in images:
-        found, spoilt = _points(image, size)
+    for plane, image in zip(planes, images, strict=True):
+        found, spoilt = _points(plane, _full(image), size)
         windows += found
         left_out += spoilt
     check(
@@ -70,14 +72,21 @@ def measure(images, size: int | None = None) -> Measured:
     return Measured(kernel, used, left_out + len(windows) - used, noise, negative)
 
 
-def _plane(image) -> np.ndarray:
+def _image(image) -> np.ndarray:
+    """`image` as float64 [H, W, C]."""
     check_real("images", image)
     array = np.asarray(image, np.float64)
     check(array.ndim in (2, 3), "An image must be [H, W] or [H, W, C].", shape=array.shape)
-    array = array if array.ndim == 2 else array.mean(-1)
     check(bool(np.isfinite(array).all()), "An image must be finite.", shape=array.shape)
-    check(min(array.shape) >= 9, "An image must have 9 pixels a side.", shape=array.shape)
-    return array
+    check(min(array.shape[:2]) >= 9, "An image must have 9 pixels a side.", shape=array.shape)
+    return array if array.ndim == 3 else array[..., None]
+
+
+def _full(image) -> np.ndarray:
+    """[H, W, C]: where a channel is as bright as it gets; nowhere of dim channels."""
+    most = image.max((0, 1))
+    height = most - np.median(image, (0, 1))
+    return (image == most) & (height >= CLIPPING * height.max())
 
 
 def _background(image) -> tuple:
@@ -143,7 +152,7 @@ def _reach(images) -> int:
     return 2 * max(2, min(reach + 1, most)) + 1
 
 
-def _points(image, size) -> tuple:
+def _points(image, full, size) -> tuple:
     """Windows [size + 2 MARGIN] ** 2 about usable points, less background; how many were not."""
     found, half = _candidates(image, size), size // 2 + MARGIN
     windows, spoilt = [], 0
@@ -158,11 +167,12 @@ def _points(image, size) -> tuple:
         if crowded or (low < 0).any() or (high > image.shape).any():
             spoilt += 1
             continue
-        window = image[low[0] : high[0], low[1] : high[1]]
+        inside = tuple(map(slice, low, high))
+        window = image[inside]
         level, std = _background(window[_edge(window)])
         if window.max() - level < ABOVE * std:
             continue
-        clipped = window.max() == image.max() and (window == window.max()).sum() > 3
+        clipped = (full[inside].sum((0, 1)) > 3).any()
         bad = clipped or _is_lone(window - level, std)
         spoilt += bad
         windows += [] if bad else [window - level]
