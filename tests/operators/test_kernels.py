@@ -200,6 +200,7 @@ def test_images_are_read_as_grey_levels(tmp_path, mode):
         ("# of a lens\n0.5, 2,1.5,\n1,2,1\n", [[0.5, 2, 1.5], [1, 2, 1]]),
         ("1;2\n3;2\n", [[1, 2], [3, 2]]),
         ("\ufeff1e0\t2\n", [[1, 2]]),
+        ("# one; two, three\n 1 , 2 \n3,2 ,\n", [[1, 2], [3, 2]]),
     ],
 )
 def test_tables(tmp_path, text, expected):
@@ -231,9 +232,18 @@ def test_files_of_complex_numbers_are_refused(tmp_path):
             kernels.load(tmp_path / name)
 
 
-def test_tables_that_may_mean_two_things_are_refused(tmp_path):
-    (tmp_path / "k.txt").write_text("0,5;1,5")
-    with pytest.raises(ValueError, match="both commas and semicolons"):
+@pytest.mark.parametrize(
+    "text, names",
+    [
+        ("0,5;1,5", "commas and semicolons"),
+        ("0,1\t0,2\t0,1\n", "commas and blanks"),
+        ("0,1 0,2\n0,2 0,4\n", "commas and blanks"),
+        ("1 2\n0,2\n", "commas and blanks"),
+    ],
+)
+def test_tables_that_may_mean_two_things_are_refused(tmp_path, text, names):
+    (tmp_path / "k.txt").write_text(text)
+    with pytest.raises(ValueError, match=f"both {names}: which is decimal"):
         kernels.load(tmp_path / "k.txt")
 
 

@@ -111,9 +111,13 @@ def _one(arrays, name, path):
 def _table(path) -> np.ndarray:
     """[rows, columns], whatever stands between the numbers."""
     text = path.read_text(encoding="utf-8-sig")
-    _raster.refuse(";" in text and "," in text, "both commas and semicolons: which is decimal?")
     told = [line.partition("#")[0].strip(" ") for line in text.splitlines()]
     lines = [re.sub("[,;\t]$", "", line) for line in told]
+    fields = [field.strip() for line in lines for field in line.split(",")]
+    others = {"semicolons": ";", "blanks": r"\s"}  # beside commas, which may then be decimal
+    for name, mark in others.items():
+        mixed = any("," in line for line in lines) and any(re.search(mark, f) for f in fields)
+        _raster.refuse(mixed, f"both commas and {name}: which is decimal?")
     for number, line in enumerate(lines, start=1):
         full = all(map(str.strip, re.split("[,;\t]", line))) or not told[number - 1].strip()
         _raster.refuse(not full, f"line {number} has an empty field")
