@@ -42,6 +42,7 @@ def test_richardson_and_lucys_method_of_an_even_kernel_of_every_images_own(sharp
     """And negative weights of a kernel, and negative pixels, count as zero."""
     made = np.float32([[[0, 1], [2, 3]], [[-1, 1], [1, 2]]])
     d = measure(BlurEach(np.maximum(made, 0) / 6), sharp) - 0.3
+    made /= made.sum((1, 2), keepdims=True)
     restored = richardson_lucy(d, BlurEach(made), 4)
     for i in range(2):
         operator = BlurFFT(np.maximum(made[i], 0) / np.maximum(made[i], 0).sum())
@@ -50,6 +51,14 @@ def test_richardson_and_lucys_method_of_an_even_kernel_of_every_images_own(sharp
     scene, seen = scene_of(d, (2, 2))
     framed = richardson_lucy(scene, Frame(BlurEach(made), seen), 4)
     assert framed.shape == scene.shape and float(tf.reduce_min(framed)) >= 0
+
+
+@pytest.mark.parametrize("kind", [Blur, BlurFFT])
+def test_richardson_and_lucys_method_takes_the_kernel_with_its_sum(kind, sharp):
+    kernel = kernels.gaussian(5, 1.0)
+    half, one = kind(0.5 * kernel), kind(kernel)
+    restored = richardson_lucy(half(sharp), half, 4)
+    np.testing.assert_allclose(restored, richardson_lucy(one(sharp), one, 4), atol=1e-4)
 
 
 def test_richardson_and_lucys_method_refuses(sharp, monkeypatch):

@@ -69,7 +69,8 @@ def _restored(method, image, kernel, circular, iterations):
     """[H, W, C] in [0, 1]."""
     margin = MARGIN * max(kernel.shape)
     beyond = [(margin, margin), (margin, margin), (0, 0)]
-    wide = np.pad(image, beyond, "wrap" if circular else "edge")
+    # The method keeps the sum of an image: the factor of a kernel of another sum goes first.
+    wide = np.pad(image / kernel.sum(), beyond, "wrap" if circular else "edge")
     weights = np.maximum(_odd(kernel), 0.0)
     weights = (weights / weights.sum())[..., None]
     restored = method(wide, weights, num_iter=int(iterations), clip=False, filter_epsilon=DARK)
