@@ -53,6 +53,12 @@ def test_masked_pixels_tell_nothing(scene):
     mask = np.ones((128, 128, 1))
     mask[:, 32:] = 0
     assert estimate(image, mask).std == pytest.approx(0.01, rel=0.1)
+    mask[:, 5:] = 0  # too narrow for a block
+    few = estimate(image, mask)
+    assert few.std == pytest.approx(0.01, rel=0.1) and "too few pixels" in few.doubt
+    assert estimate(image, 0 * mask).std > 0.1
+    with pytest.raises(ValueError, match=r"`mask` must be \[H, W, 1\], \(128, 128, 1\). Received"):
+        estimate(image, mask[..., 0])
 
 
 def test_doubts():

@@ -50,14 +50,19 @@ def estimate(pixels: np.ndarray, mask: np.ndarray | None = None) -> Estimate:
         mask: [H, W, 1], 1 where a pixel is to be trusted; default everywhere.
 
     Raises:
-        ValueError: `pixels` is not a finite [H, W, C].
+        ValueError: `pixels` is not a finite [H, W, C], or `mask` not of its size.
     """
     pixels = np.asarray(pixels)
     check(pixels.ndim == 3, "`pixels` must be [H, W, C].", shape=pixels.shape)
     check(bool(np.isfinite(pixels).all()), "`pixels` must be finite.", shape=pixels.shape)
-    blocks = _blocks(pixels, mask)
+    trusted = np.ones(pixels.shape, bool)
+    if mask is not None:
+        shape = (*pixels.shape[:2], 1)
+        check(np.shape(mask) == shape, f"`mask` must be [H, W, 1], {shape}.", mask=np.shape(mask))
+        trusted &= np.asarray(mask) > 0
+    blocks = _blocks(pixels, trusted)
     if len(blocks) < FEWEST:
-        std = _differences(pixels)
+        std = _differences(pixels, trusted)
         return Estimate(std, "there are too few pixels that are neither clipped nor masked")
     power = cosines(blocks) ** 2
     order = np.argsort(power[:, COARSE].sum(1))
@@ -81,13 +86,11 @@ def estimate(pixels: np.ndarray, mask: np.ndarray | None = None) -> Estimate:
     return Estimate(float(fine), STRUCTURE if uneven else None)
 
 
-def _blocks(pixels, mask) -> np.ndarray:
-    """[N, 8, 8] of all channels, spread over the image, without clipped or masked pixels."""
+def _blocks(pixels, trusted) -> np.ndarray:
+    """[N, 8, 8] of all channels, spread over the image, trusted and without clipped pixels."""
     if min(pixels.shape[:2]) < SIDE:
         return np.zeros((0, SIDE, SIDE))
-    good = np.ones(pixels.shape, bool)
-    if mask is not None:
-        good &= np.asarray(mask) > 0
+    good = trusted.copy()
     for end in (pixels.min(), pixels.max()):
         hit = pixels == end
         if hit.mean() > CLIPPED:
@@ -145,9 +148,14 @@ def _by_brightness(power) -> float:
     return max(levels) / max(min(levels), 1e-300)
 
 
-def _differences(pixels) -> float:
-    """Where blocks are too few: from the mean size of second differences (Immerkær, 1996)."""
+def _differences(pixels, trusted) -> float:
+    """Where blocks are too few: from the mean size of second differences (Immerkær, 1996).
+
+    Those of trusted pixels, if there are such.
+    """
     if min(pixels.shape[:2]) < 3:
         return 0.0
     rows = np.diff(pixels.astype(np.float64), 2, axis=0)
-    return float(np.sqrt(np.pi / 2) * np.abs(np.diff(rows, 2, axis=1)).mean() / 6.0)
+    sizes = np.abs(np.diff(rows, 2, axis=1))
+    whole = np.lib.stride_tricks.sliding_window_view(trusted, (3, 3), (0, 1)).all((-1, -2))
+    return float(np.sqrt(np.pi / 2) * (sizes[whole] if whole.any() else sizes).mean() / 6.0)
