@@ -151,6 +151,15 @@ def test_the_noise_level_is_estimated(level):
     assert _noise.told_noise(noisy, 0.02, taken=0.01).std == pytest.approx(0.02)
 
 
+def test_a_noise_in_light_is_that_of_the_pixels_that_are_trusted():
+    values, mask = np.full((32, 32, 3), 0.5), np.ones((32, 32, 1))
+    values[:20], mask[:20] = 0.0, 0.0
+    for taken, level in ((0.0, 0.01), (0.03, None)):
+        told = {"noise": level, "decoded": True, "taken": taken}
+        masked = _noise.told_noise(values, mask=mask, **told).std
+        assert masked == pytest.approx(_noise.told_noise(values[20:], **told).std, rel=1e-6)
+
+
 def test_noise_that_channels_share_is_estimated_as_strong_as_a_model_takes_it():
     smooth = operators.BlurFFT(kernels.gaussian(9, 3.0))(photo(side=96).pixels[None])[0].numpy()
     own = 0.02 * np.random.default_rng(0).standard_normal(smooth.shape)

@@ -35,15 +35,16 @@ def told_noise(
     and JPEG files do, an estimate is sqrt(C) times the noise of their mean, if that is more. (It is
     not where all channels are the same: `ExportedModel` sees to those.)
     """
+    trusted = values if mask is None else values[mask[..., 0] > 0]
     if noise is None or isinstance(noise, noises.PoissonGaussian):
         pixels = lights.decode(values, icc) if decoded else values
         if noise is not None:
             return Told(float(np.clip(noise.std(pixels, mask), 1e-6, MOST_NOISE)))
         if decoded and taken:
-            taken = lights.noise_in_light(taken, values, icc)
+            taken = lights.noise_in_light(taken, trusted, icc)
         std, doubt = _estimated(pixels, mask, taken)
         return Told(float(np.clip(std, LEAST, MOST_NOISE)), True, doubt)
-    level = lights.noise_in_light(noise, values, icc) if decoded else noise
+    level = lights.noise_in_light(noise, trusted, icc) if decoded else noise
     return Told(float(np.clip(level, 1e-6, MOST_NOISE)))
 
 
