@@ -149,6 +149,8 @@ def test_motion_options():
         (lambda: kernels.airy(0.5, 0.1), "Either `numerical_aperture` or `f_number`"),
         (lambda: kernels.airy(0.5, 0.1, 1.0, 2.0), "Either `numerical_aperture` or `f_number`"),
         (lambda: kernels.airy(0.5, 0.1, 1.2, size=4), "`size` must be an odd integer"),
+        (lambda: kernels.airy(500, 0.1, 1.2), r"in one unit\? Received: size=254"),
+        (lambda: kernels.airy(0.5, 100, 1.22), "`pixel` must be at most 20 .*, 0.2499"),
         (lambda: kernels.disk(-1), "`radius` must be a positive number of pixels"),
         (lambda: kernels.box(0), "`size` must be an integer >= 1. Received: size=0"),
         (lambda: kernels.parse("disk:1e9"), "`radius` must be at most 1000.5. Received: radius"),

@@ -3,10 +3,12 @@
 import numpy as np
 
 from tf_jfb._validate import check, is_integer
-from tf_jfb.operators.kernels._checks import check_positive
+from tf_jfb.operators.kernels._checks import LARGEST, check_positive
 
 WITHIN = 2**-5  # of a pixel: the distance of the samples that are averaged over it
 PHASES = 512  # of the integral that the Bessel function is
+RING = 3.8317  # v of the first dark ring
+COARSEST = 20  # radii of that ring in a pixel, at most: the blur is none, and samples are too few
 REACH = 5  # default half side, in radii of the first dark ring: 96 % of the light
 
 
@@ -48,11 +50,18 @@ def airy(
         check_positive("f_number", f_number, "number")
         numerical_aperture = 0.5 / f_number
     per_pixel = 2 * np.pi * numerical_aperture * pixel / wavelength  # v of one pixel
-    if size is None:
-        size = 2 * int(np.ceil(REACH * 3.8317 / per_pixel)) + 1
     check(
-        is_integer(size) and 1 <= size <= 2001 and size % 2 == 1,
-        "`size` must be an odd integer from 1 to 2001; by default it follows from the optics.",
+        per_pixel <= COARSEST * RING,
+        f"`pixel` must be at most {COARSEST} times the radius of the first dark ring, "
+        f"{RING / per_pixel * pixel:g}: are both lengths in one unit?",
+        pixel=pixel,
+    )
+    if size is None:
+        size = 2 * int(np.ceil(REACH * RING / per_pixel)) + 1
+    check(
+        is_integer(size) and 1 <= size <= LARGEST and size % 2 == 1,
+        f"`size` must be an odd integer from 1 to {LARGEST}; by default it follows from the "
+        "optics: are both lengths in one unit?",
         size=size,
     )
     return _pattern(size, per_pixel)
