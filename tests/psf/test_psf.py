@@ -144,6 +144,8 @@ def test_check():
     moved = psf.check(np.pad(kernels.disk(2.0), ((4, 0), (0, 0))))
     assert moved.offset == (pytest.approx(2.0), pytest.approx(0.0, abs=1e-9))
     assert "+2.0 rows" in moved.notes[0]
+    even = psf.check(kernels.gaussian(8, 1.5))
+    assert "lies -0.5 rows and -0.5 columns from the origin" in even.notes[0]
 
 
 def test_what_may_be_wrong_is_said():

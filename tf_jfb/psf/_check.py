@@ -8,7 +8,7 @@ from tf_jfb.operators.kernels import check_kernel
 
 GRID = 256  # least side of the grid of frequencies
 PASSES = 0.1  # of the transfer's magnitude: below, noise has the better of details
-OFF = 0.5  # pixels between centre of mass and origin that are told
+OFF = 0.45  # pixels between centre of mass and origin that are told: those of even sides are
 CUT = 0.01  # share of the light beyond the border that is told
 NEGATIVE = 0.01  # share of negative weights that is told
 
