@@ -90,6 +90,12 @@ def test_stretched():
         ((np.ones((64, 64)), np.ones((3, 3)), 0.1), r"`image` must be \[H, W, C\]"),
         ((np.ones((64, 64, 1)), np.zeros((3, 3)), 0.1), "`kernel` must have a positive sum"),
         ((np.ones((64, 64, 1)), np.ones((3, 3)), 0.0), "`noise` must be positive"),
+        ((np.ones((64, 64, 1)), np.ones((3, 3)), None), "`noise` must be positive"),
+        (
+            (np.ones((64, 64, 1)), np.ones((3, 3)), 0.1, np.ones((64, 64))),
+            r"`mask` must be \[H, W, 1\], \(64, 64, 1\). Received: mask=\(64, 64\)",
+        ),
+        ((np.full((64, 64, 2), np.nan), np.ones((3, 3)), 0.1), "Received: non_finite=8192"),
     ],
 )
 def test_refine_refuses(arguments, message):

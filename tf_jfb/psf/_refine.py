@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tf_jfb._validate import check, check_real
+from tf_jfb._validate import check, check_positive, check_real
 from tf_jfb.operators.kernels import check_kernel
 from tf_jfb.psf._spectrum import Spectrum
 
@@ -45,12 +45,11 @@ def refine(image, kernel, noise: float, mask=None) -> Refined:
         mask: [H, W, 1], 1 where a pixel is to be trusted; default everywhere.
 
     Raises:
-        ValueError: the image is no [H, W, C], the kernel none, or `noise` is not positive.
+        ValueError: the image is no [H, W, C], not finite where it is to be trusted or `mask` not of
+            its size, the kernel is none, or `noise` is not positive.
     """
-    check_real("image", image)
-    image, told = np.asarray(image, np.float64), check_kernel(kernel)
-    check(image.ndim == 3, "`image` must be [H, W, C].", shape=image.shape)
-    check(0 < noise < float("inf"), "`noise` must be positive, and finite.", noise=noise)
+    image, told = _checked(image, mask), check_kernel(kernel)
+    check_positive("noise", noise)
     told = told / told.sum()
     if min(image.shape[:2]) < LEAST * max(told.shape):
         return Refined(told, 1.0, False)
@@ -60,6 +59,20 @@ def refine(image, kernel, noise: float, mask=None) -> Refined:
     start = clean if better else told
     scale = _scale(spectrum, start)
     return Refined(start if scale == 1.0 else _stretched(start, scale), scale, better)
+
+
+def _checked(image, mask) -> np.ndarray:
+    """`image` as float64 [H, W, C]."""
+    check_real("image", image)
+    image = np.asarray(image, np.float64)
+    check(image.ndim == 3, "`image` must be [H, W, C].", shape=image.shape)
+    shape, trusted = (*image.shape[:2], 1), True
+    if mask is not None:
+        check(np.shape(mask) == shape, f"`mask` must be [H, W, 1], {shape}.", mask=np.shape(mask))
+        trusted = np.asarray(mask) > 0
+    bad = int((~np.isfinite(image) & trusted).sum())
+    check(bad == 0, "`image` must be finite wherever `mask` does not leave it out.", non_finite=bad)
+    return image
 
 
 def _middle(image, mask) -> np.ndarray:
