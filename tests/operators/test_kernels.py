@@ -164,6 +164,10 @@ def test_motion_options():
         (lambda: kernels.anisotropic(10**6, 1.0, 2.0, 0), "`size` must be at most 2001"),
         (lambda: kernels.stretched(np.ones((3, 3)), 1e6), "`factor` must be at most 667"),
         (lambda: kernels.check_kernel(np.ones((3, 3)) + 1j), "`kernel` must hold real numbers"),
+        (
+            lambda: kernels.of_images([kernels.box(3), kernels.box(5)], 2),
+            r"must hold arrays of one size.*Received: shapes=\[\(3, 3\), \(5, 5\)\]",
+        ),
         (lambda: kernels.check_kernel([[1j]]), "`kernel` must hold real numbers"),
         (lambda: kernels.motion(5, -1), "`seed` must be an integer >= 0. Received: seed=-1"),
         (lambda: kernels.motion(5, 0, 3), r"`extent` must lie in \[0, 2.0\].*extent=3"),

@@ -39,7 +39,13 @@ def of_images(kernel, images: int) -> np.ndarray:
 
     Raises ValueError unless they are kernels, one for all or one for every image.
     """
-    array = np.asarray(kernel)
+    try:
+        array = np.asarray(kernel)
+    except ValueError:  # rows, or kernels, of several sizes
+        refuse(
+            "`kernel` must hold arrays of one size: bring them there by `kernels.padded`.",
+            shapes=[np.shape(one) for one in kernel],
+        )
     check(
         array.ndim == 2 or array.ndim == 3 and len(array) == images,
         "`kernel` must be [k1, k2], or [B, k1, k2] with one for every image.",
