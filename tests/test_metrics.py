@@ -48,11 +48,20 @@ def test_identical_images():
     np.testing.assert_allclose(ssim(x, x), 1.0, atol=1e-6)
 
 
+def test_small_errors_of_images_of_16_bits():
+    x = np.full((1, 12, 12, 1), 0.25, np.float16)
+    y = x + np.float16(2**-12)
+    assert float(psnr(x, y)[0]) == pytest.approx(240 * np.log10(2), rel=1e-4)
+    assert psnr(x, y).dtype == tf.float32 and float(ssim(x, y)[0]) > 0.99
+
+
 @pytest.mark.parametrize(
     "function, x, y, message",
     [
         (psnr, np.zeros((8, 8, 3)), np.zeros((8, 8, 3)), "batch of images.*Received: rank=3"),
         (psnr, np.zeros((1, 8, 8, 3), int), np.zeros((1, 8, 8, 3), int), "floating dtype"),
+        (psnr, np.zeros((1, 8, 8, 3), np.uint8), np.zeros((1, 8, 8, 3)), "`x` .* floating dtype"),
+        (psnr, np.zeros((1, 8, 8, 3)), np.zeros((1, 8, 8, 3), np.uint8), "`y` .* floating dtype"),
         (psnr, np.zeros((1, 8, 8, 3)), np.zeros((1, 8, 9, 3)), "same shape"),
         (ssim, np.zeros((1, 10, 16, 3)), np.zeros((1, 10, 16, 3)), "at least 11 x 11"),
     ],

@@ -22,7 +22,8 @@ def psnr(x, y, max_value: float = 1.0) -> tf.Tensor:
         max_value: width of the value range; images in [-1, 1] need 2.
 
     Returns:
-        [B]; infinite where the images agree.
+        [B]; infinite where the images agree. Float32 of images of 16 bits, whose squared errors
+        would vanish.
     """
     x, y = _pair(x, y)
     error = tf.reduce_mean(tf.math.squared_difference(x, y), axis=[1, 2, 3])
@@ -57,8 +58,8 @@ def ssim(x, y, max_value: float = 1.0) -> tf.Tensor:
 
 
 def _pair(x, y) -> tuple:
-    x = tf.convert_to_tensor(x)
-    y = tf.convert_to_tensor(y, x.dtype)
+    """`x` and `y`, checked, in the dtype of `x` but of 32 bits at least."""
+    x, y = tf.convert_to_tensor(x), tf.convert_to_tensor(y)
     for name, image in {"x": x, "y": y}.items():
         check(
             image.dtype.is_floating, f"`{name}` must have a floating dtype.", dtype=image.dtype.name
@@ -74,7 +75,8 @@ def _pair(x, y) -> tuple:
         x=tuple(x.shape) if x.shape.rank else None,
         y=tuple(y.shape) if y.shape.rank else None,
     )
-    return x, y
+    dtype = x.dtype if x.dtype.size >= 4 else tf.float32
+    return tf.cast(x, dtype), tf.cast(y, dtype)
 
 
 class _ImageMetric(keras.metrics.Mean):
