@@ -221,6 +221,9 @@ def test_what_the_model_takes_is_checked():
         free.restore(d, kernel=kernels(2), noise=0.01)
     with pytest.raises(ValueError, match="`noise` must lie in"):
         free.restore(d, kernel=kernels()[0], noise=2.55)
+    for boundary in ("photo", "circular"):
+        with pytest.raises(ValueError, match="The kernel must not be larger than the image"):
+            free.restore(d, kernel=np.ones((3, 199)), noise=0.01, boundary=boundary)
     with pytest.raises(ValueError, match="The model takes a dict of image, kernel, noise"):
         free(d)
     with pytest.raises(ValueError, match="must not be conditional"):

@@ -247,7 +247,8 @@ class Equilibrium(TrainedModel):
         Raises:
             ValueError: `blurred` or `start` has the wrong shape, dtype or value range, or holds
                 NaN; `rtol` or `max_evaluations` is outside its range; `kernel` or `noise` is
-                missing, unusable or of no use to this model, or `boundary` is.
+                missing, unusable or of no use to this model, or `boundary` is; the kernel is larger
+                than the images.
         """
         blurred = check_images("blurred", blurred)
         self.build(tuple(blurred.shape))

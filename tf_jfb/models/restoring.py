@@ -8,6 +8,7 @@ import tensorflow as tf
 from tf_jfb._validate import LEAST, MOST, check, check_boundary
 from tf_jfb.models._measurement import check_kernels, check_noise
 from tf_jfb.operators.base import image_batch
+from tf_jfb.operators.kernels import check_fits
 
 
 class Options(NamedTuple):
@@ -77,6 +78,7 @@ def checked_inputs(model, images: tf.Tensor, kernel, noise):
     inputs, batch = {"image": images}, len(images)
     if kernel is not None:
         inputs["kernel"] = check_kernels(kernel, batch)
+        check_fits(inputs["kernel"].shape[1:], images)
     if noise is not None:
         inputs["noise"] = check_noise(noise, batch)
     return inputs if len(inputs) > 1 else images
