@@ -198,7 +198,10 @@ def test_a_gain_counts_from_the_white_of_the_file(folder):
         deblur_photo(loaded, d, noise=gain, light="linear", **told)
     with pytest.raises(ValueError, match="`gain` needs values as the file counts them"):
         loaded.restore(d.pixels, noise=gain, **told)
-    loaded.restore(np.uint8(200 * d.pixels.clip(0, 1)), noise=gain, **told)
+    stored = np.uint8(200 * d.pixels.clip(0, 1))
+    loaded.restore(stored, noise=gain, **told)
+    with pytest.raises(ValueError, match="`gain` is of values that count light"):
+        loaded.restore(stored, noise=gain, light="linear", **told)
 
 
 def test_an_estimate_that_is_not_to_be_trusted_says_so(folder):

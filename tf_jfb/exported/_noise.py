@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tf_jfb import noise as noises
+from tf_jfb._validate import check
 from tf_jfb.data import light as lights
 from tf_jfb.exported._inputs import MOST_NOISE, same_channels
 
@@ -46,6 +47,23 @@ def told_noise(
         return Told(float(np.clip(std, LEAST, MOST_NOISE)), True, doubt)
     level = lights.noise_in_light(noise, trusted, icc) if decoded else noise
     return Told(float(np.clip(level, 1e-6, MOST_NOISE)))
+
+
+def at_white(noise, white: float | None, decoded: bool):
+    """`noise`, a `PoissonGaussian`'s gain being counted from `white`.
+
+    Raises ValueError where there is a gain of values that are `decoded`, or that have no white.
+    """
+    if not isinstance(noise, noises.PoissonGaussian):
+        return noise
+    check(
+        noise.gain is None or not decoded,
+        "`gain` is of values that count light: with those of a photograph that is decoded "
+        "first give `photons`, those at white, or say that they are light as they are.",
+        gain=noise.gain,
+        light="linear",
+    )
+    return noise.at_white(white)
 
 
 def _estimated(pixels, mask, taken) -> noises.Estimate:

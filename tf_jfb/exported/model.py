@@ -8,7 +8,7 @@ from tf_jfb._validate import check, check_boundary
 from tf_jfb.data import light as lights
 from tf_jfb.exported import _folder, _inputs
 from tf_jfb.exported._ensemble import averaged, check_ensemble
-from tf_jfb.exported._noise import told_noise
+from tf_jfb.exported._noise import at_white, told_noise
 from tf_jfb.noise import PoissonGaussian
 from tf_jfb.solvers import Solution
 
@@ -204,8 +204,7 @@ class ExportedModel:
         )
         _inputs.check_options(noise=noise)
         images, batch = _inputs.as_images(image)
-        if isinstance(noise, PoissonGaussian):
-            noise = noise.at_white(_inputs.white_of(image))
+        noise = at_white(noise, _inputs.white_of(image), light == "linear")
         inputs = {}
         if mask is not None:
             inputs["mask"] = self._mask(mask, images.shape, boundary)

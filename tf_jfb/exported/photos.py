@@ -9,7 +9,7 @@ from tf_jfb._validate import check
 from tf_jfb.data import Photo
 from tf_jfb.data import light as lights
 from tf_jfb.exported._inputs import as_mask, check_options, same_channels
-from tf_jfb.exported._noise import LEAST, Told, told_noise
+from tf_jfb.exported._noise import LEAST, Told, at_white, told_noise
 from tf_jfb.exported.model import ExportedModel
 from tf_jfb.exported.tiles import overlap, restore_in_tiles
 from tf_jfb.noise import PoissonGaussian
@@ -114,15 +114,7 @@ def _solved_for(
     check_options(noise=noise)
     lights.check_light(light)
     decoded = light == "linear" and not photo.linear
-    if isinstance(noise, PoissonGaussian):
-        check(
-            noise.gain is None or not decoded,
-            "`gain` is of values that count light: with those of a photograph that is decoded "
-            "first give `photons`, those at white, or say that they are light as they are.",
-            gain=noise.gain,
-            light=light,
-        )
-        noise = noise.at_white(photo.white)
+    noise = at_white(noise, photo.white, decoded)
     masks = [m for m in (mask, photo.mask) if m is not None]
     if masks:
         mask = np.prod([as_mask(m, (1, *photo.pixels.shape))[0] for m in masks], axis=0)
