@@ -151,6 +151,15 @@ def test_the_noise_level_is_estimated(level):
     assert _noise.told_noise(noisy, 0.02, taken=0.01).std == pytest.approx(0.02)
 
 
+def test_the_noise_of_light_is_estimated_where_it_is_alike_in_dark_and_bright():
+    """Of light, whose dark parts are flat, the estimate was 18 % of it."""
+    ramp = np.linspace(0.05, 0.9, 96)[:, None, None] * np.ones((96, 96, 3))
+    noisy = ramp + 0.02 * np.random.default_rng(0).standard_normal(ramp.shape)
+    told = _noise.told_noise(noisy, decoded=True)
+    assert told.std == pytest.approx(data.light.noise_in_light(0.02, noisy), rel=0.1)
+    assert told.doubt is None
+
+
 def test_a_noise_in_light_is_that_of_the_pixels_that_are_trusted():
     values, mask = np.full((32, 32, 3), 0.5), np.ones((32, 32, 1))
     values[:20], mask[:20] = 0.0, 0.0

@@ -27,26 +27,27 @@ def told_noise(
     """The level that a model is told of `values` [H, W, C]: `noise`, or estimated where None.
 
     With `decoded`, values are sRGB, or of the profile `icc`, and the level is that of the light
-    they stand for; a number `noise` is in the units of the values all the same, and a
-    `noises.PoissonGaussian` counts the light. `mask` [H, W, 1] is 0 where a pixel is not to be
-    trusted. What compression took, the standard deviation `taken` of the values, is added to an
-    estimate: it took noise too, which the pixels show no more.
+    they stand for; a number `noise` is in the units of the values all the same, and so is an
+    estimate at first: a camera's noise is much more alike in dark and bright parts of its values
+    than of light, whose flat parts are the dark ones. A `noises.PoissonGaussian` counts the light.
+    `mask` [H, W, 1] is 0 where a pixel is not to be trusted. What compression took, the standard
+    deviation `taken` of the values, is added to an estimate: it took noise too, which the pixels
+    show no more.
 
     A model of C channels expects noise of its own in each. Where they share it, as cameras' colours
     and JPEG files do, an estimate is sqrt(C) times the noise of their mean, if that is more. (It is
     not where all channels are the same: `ExportedModel` sees to those.)
     """
-    trusted = values if mask is None else values[mask[..., 0] > 0]
-    if noise is None or isinstance(noise, noises.PoissonGaussian):
-        pixels = lights.decode(values, icc) if decoded else values
-        if noise is not None:
-            return Told(float(np.clip(noise.std(pixels, mask), 1e-6, MOST_NOISE)))
-        if decoded and taken:
-            taken = lights.noise_in_light(taken, trusted, icc)
-        std, doubt = _estimated(pixels, mask, taken)
-        return Told(float(np.clip(std, LEAST, MOST_NOISE)), True, doubt)
-    level = lights.noise_in_light(noise, trusted, icc) if decoded else noise
-    return Told(float(np.clip(level, 1e-6, MOST_NOISE)))
+    if isinstance(noise, noises.PoissonGaussian):
+        light = lights.decode(values, icc) if decoded else values
+        return Told(float(np.clip(noise.std(light, mask), 1e-6, MOST_NOISE)))
+    least, doubt = 1e-6, None
+    if estimated := noise is None:
+        least, (noise, doubt) = LEAST, _estimated(values, mask, taken)
+    if decoded:
+        trusted = values if mask is None else values[mask[..., 0] > 0]
+        noise = lights.noise_in_light(noise, trusted, icc)
+    return Told(float(np.clip(noise, least, MOST_NOISE)), estimated, doubt)
 
 
 def at_white(noise, white: float | None, decoded: bool):
