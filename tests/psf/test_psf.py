@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from tf_jfb import psf
@@ -55,6 +56,12 @@ def test_points_tell_the_kernel(kernel):
     assert many.points >= 8 and many.noise < 0.5 * single.noise
     errors = [np.square(m.kernel - centred(kernel)).sum() for m in (many, single)]
     assert errors[0] < 0.9 * errors[1]
+
+
+def test_a_tensor_is_one_image():
+    image = points(kernels.gaussian(15, 1.8), GRID[4:5], 0.001)
+    told = psf.measure(tf.constant(image), size=15)
+    np.testing.assert_array_equal(told.kernel, psf.measure(image, size=15).kernel)
 
 
 def test_the_size_follows_the_light():
@@ -118,6 +125,7 @@ def test_broken_pixels_are_no_points():
     [
         (np.zeros((4, 4)), None, "must have 9 pixels a side"),
         (np.zeros(40), None, r"must be \[H, W\] or \[H, W, C\]"),
+        (np.zeros((12, 64, 64)), None, "give a stack as a list of images. Received: shape=.12, 64"),
         (np.full((20, 20), np.nan), None, "must be finite"),
         (np.zeros((20, 20)), 4, "`size` must be an odd integer >= 3. Received: size=4"),
         ([], None, "There must be an image"),

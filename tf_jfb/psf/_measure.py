@@ -44,7 +44,7 @@ def measure(images, size: int | None = None) -> Measured:
     Raises:
         ValueError: an image is something else, `size` is not odd, or no point can be used.
     """
-    images = [images] if isinstance(images, np.ndarray) else list(images)
+    images = [images] if hasattr(images, "shape") else list(images)
     images = [_image(image) for image in images]
     check(len(images) > 0, "There must be an image.", images=0)
     check(
@@ -79,7 +79,13 @@ def _image(image) -> np.ndarray:
     check(array.ndim in (2, 3), "An image must be [H, W] or [H, W, C].", shape=array.shape)
     check(bool(np.isfinite(array).all()), "An image must be finite.", shape=array.shape)
     check(min(array.shape[:2]) >= 9, "An image must have 9 pixels a side.", shape=array.shape)
-    return array if array.ndim == 3 else array[..., None]
+    array = array if array.ndim == 3 else array[..., None]
+    check(
+        array.shape[2] < min(array.shape[:2]),
+        "An image must have fewer channels than pixels a side: give a stack as a list of images.",
+        shape=array.shape,
+    )
+    return array
 
 
 def _full(image) -> np.ndarray:
