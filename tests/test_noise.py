@@ -42,6 +42,7 @@ def test_one_std_per_image():
     [
         (np.zeros((1, 2), np.uint8), 0.1, 0, "`x` must have a floating dtype"),
         (np.zeros((1, 2)), -0.1, 0, "`std` must be a finite number >= 0. Received: std=-0.1"),
+        (np.zeros((1, 2)), [0.1, 0.2], 0, r"`std` .* one for every image.*=\(2,\), images=1"),
         (np.zeros((1, 2)), 0.1, [1, 2, 3], "`seed` must be an integer or two integers"),
         (np.zeros((1, 2)), 0.1, [0.5, 1.0], "`seed` must be an integer or two integers"),
     ],

@@ -86,7 +86,8 @@ def gaussian(x, std, seed) -> tf.Tensor:
         seed: an integer, or two integers as for `tf.random.stateless_normal`.
 
     Raises:
-        ValueError: `x` is not floating, `std` is a negative number, or `seed` is neither form.
+        ValueError: `x` is not floating, `std` is a negative number or not one per image, or `seed`
+            is neither form.
     """
     x = tf.convert_to_tensor(x)
     check(x.dtype.is_floating, "`x` must have a floating dtype.", dtype=x.dtype.name)
@@ -97,8 +98,7 @@ def gaussian(x, std, seed) -> tf.Tensor:
     )
     # Philox by name: left to choose, TensorFlow takes another generator on some devices.
     unit = tf.random.stateless_normal(tf.shape(x), _seed(seed), dtype=x.dtype, alg="philox")
-    std = cast(std, x.dtype)
-    return x + (per_image(std, x) if std.shape.rank == 1 else std) * unit
+    return x + _each("std", std, x) * unit
 
 
 def poisson_gaussian(x, photons, seed, read_noise=0.0) -> tf.Tensor:
@@ -114,8 +114,8 @@ def poisson_gaussian(x, photons, seed, read_noise=0.0) -> tf.Tensor:
         read_noise: r >= 0, standard deviation in photons (electrons), a number.
 
     Raises:
-        ValueError: `x` is not floating, `photons` is a number that is not positive, `read_noise`
-            is negative, or `seed` is neither form.
+        ValueError: `x` is not floating, `photons` is a number that is not positive or not one per
+            image, `read_noise` is negative, or `seed` is neither form.
     """
     x = tf.convert_to_tensor(x)
     check(x.dtype.is_floating, "`x` must have a floating dtype.", dtype=x.dtype.name)
@@ -125,13 +125,25 @@ def poisson_gaussian(x, photons, seed, read_noise=0.0) -> tf.Tensor:
         photons=photons,
     )
     _check_read_noise(read_noise)
-    photons = cast(photons, x.dtype)
-    photons = per_image(photons, x) if photons.shape.rank == 1 else photons
-    seed = _seed(seed)
+    photons, seed = _each("photons", photons, x), _seed(seed)
     counts = tf.maximum(x, 0.0) * photons
     drawn = tf.random.stateless_poisson(tf.shape(x), seed, counts, dtype=x.dtype)
     # Another draw: the first word of the seed is the user's.
     return gaussian(drawn, read_noise, seed + [0, 1]) / photons
+
+
+def _each(name, value, x) -> tf.Tensor:
+    """`value`, a number, a scalar or one per image [B], to broadcast against `x` [B, ...]."""
+    value = cast(value, x.dtype)
+    if value.shape.rank != 1:
+        return value
+    check(
+        x.shape.rank is None or value.shape[:1].is_compatible_with(x.shape[:1]),
+        f"`{name}` must be a number, or [B] with one for every image.",
+        **{name: tuple(value.shape)},
+        images=x.shape[0] if x.shape.rank else None,
+    )
+    return per_image(value, x)
 
 
 def _seed(seed) -> tf.Tensor:
