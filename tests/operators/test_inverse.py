@@ -83,6 +83,8 @@ def test_one_rho_per_image(operator):
 def test_refused(operator):
     with pytest.raises(ValueError, match="`rho` must be positive. Received: rho=0"):
         operator.inverse(images(), 0)
+    with pytest.raises(ValueError, match="`rho` must be positive. Received: rho=-1.0"):
+        operator.inverse(images(), np.float32(-1))
     with pytest.raises(ValueError, match="`g` must be a batch of images"):
         operator.inverse(images()[0], RHO)
     with pytest.raises(ValueError, match="`iterations` must be >= 1. Received: iterations=0"):

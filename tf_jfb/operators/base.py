@@ -1,6 +1,7 @@
 """The linear forward model of an imaging system."""
 
 import functools
+import numbers
 
 import numpy as np
 import tensorflow as tf
@@ -194,6 +195,6 @@ def weight(rho, like: tf.Tensor) -> tf.Tensor:
 
     Raises ValueError if `rho` is a number that is not positive.
     """
-    check(not isinstance(rho, (int, float)) or rho > 0, "`rho` must be positive.", rho=rho)
+    check(not isinstance(rho, numbers.Real) or float(rho) > 0, "`rho` must be positive.", rho=rho)
     rho = cast(rho, like.dtype)
     return per_image(rho, like) if rho.shape.rank == 1 else rho
