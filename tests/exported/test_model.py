@@ -121,6 +121,8 @@ def test_linear_light_is_decoded_before_the_solve_and_encoded_after(model):
     expected = model.restore(IMAGE, noise=told_noise(stored, decoded=True).std, **told)
     np.testing.assert_allclose(light.decode(found.image), expected.image, atol=1e-4)
     noisy = model.restore(light.encode(IMAGE), light="linear", noise=0.02, **told)
+    with pytest.raises(ValueError, match=r"`image` must lie in \[0, 1\].*max=4.6"):
+        model.restore(IMAGE + 0.95, light="linear", noise=0.02, **told)  # of light too
     assert np.abs(noisy.image - found.image).max() > 1e-3
 
 

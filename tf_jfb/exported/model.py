@@ -214,8 +214,9 @@ class ExportedModel:
         levels = np.ones(len(images))
         if self.takes_noise:
             levels = _levels(images, noise, light == "linear", inputs.get("mask"))
-        decoded = lights.decode(images) if light == "linear" else images
-        inputs["image"], levels = _inputs.told_once(decoded, levels, self.channels, shared)
+        if light == "linear":
+            images = _inputs.check_pixels(lights.decode(images))
+        inputs["image"], levels = _inputs.told_once(images, levels, self.channels, shared)
         if self.takes_noise:
             inputs["noise"] = levels
         return inputs, images.shape if batch else images.shape[1:]
