@@ -358,7 +358,7 @@ def test_steps_that_are_unrolled_have_no_solve_that_fails():
     """They meet no tolerance: a weight of 0 would leave no gradient at all."""
     model = make(gradient=gradients.Unrolled(2))
     parts = {"operator": model.operator, "network": model.network, "unconverged_weight": 0.0}
-    with pytest.raises(ValueError, match="`unconverged_weight` needs a gradient at a fixed point"):
+    with pytest.raises(ValueError, match="`unconverged_weight` need a gradient at a fixed point"):
         models.DEGrad(**parts, gradient=gradients.Unrolled(2))
     weighed = models.DEGrad(**parts)
     with pytest.raises(ValueError, match="not an unrolled one. Received: gradient=Unrolled"):

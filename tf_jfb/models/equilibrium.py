@@ -117,12 +117,11 @@ class Equilibrium(TrainedModel):
         )
         check_solve(solver, gradient)
         check(
-            gradient.at_fixed_point or not self.regularizers,
-            "`regularizers` need a gradient at a fixed point, not an unrolled one.",
+            gradient.at_fixed_point or not self.regularizers and self.unconverged_weight == 1,
+            "`regularizers` and `unconverged_weight` need a gradient at a fixed point.",
             gradient=gradient,
+            unconverged_weight=self.unconverged_weight,
         )
-        needs = "`unconverged_weight` needs a gradient at a fixed point, not an unrolled one."
-        check(gradient.at_fixed_point or self.unconverged_weight == 1, needs, gradient=gradient)
 
     def equilibrium_map(self, m: Measurement, network) -> tuple:
         """(x0, T, inputs) for one batch."""
