@@ -167,6 +167,8 @@ def test_a_noise_in_light_is_that_of_the_pixels_that_are_trusted():
         told = {"noise": level, "decoded": True, "taken": taken}
         masked = _noise.told_noise(values, mask=mask, **told).std
         assert masked == pytest.approx(_noise.told_noise(values[20:], **told).std, rel=1e-6)
+        nowhere = _noise.told_noise(values, mask=0 * mask, **told).std
+        assert nowhere == pytest.approx(_noise.told_noise(values, **told).std, rel=1e-6)
 
 
 def test_noise_that_channels_share_is_estimated_as_strong_as_a_model_takes_it():

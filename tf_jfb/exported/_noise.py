@@ -45,7 +45,8 @@ def told_noise(
     if estimated := noise is None:
         least, (noise, doubt) = LEAST, _estimated(values, mask, taken)
     if decoded:
-        trusted = values if mask is None else values[mask[..., 0] > 0]
+        some = mask is not None and np.any(mask)
+        trusted = values[mask[..., 0] > 0] if some else values
         noise = lights.noise_in_light(noise, trusted, icc)
     return Told(float(np.clip(noise, least, MOST_NOISE)), estimated, doubt)
 

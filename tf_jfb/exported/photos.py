@@ -117,7 +117,9 @@ def _solved_for(
     noise = at_white(noise, photo.white, decoded)
     masks = [m for m in (mask, photo.mask) if m is not None]
     if masks:
-        mask = np.prod([as_mask(m, (1, *photo.pixels.shape))[0] for m in masks], axis=0)
+        shape = (1, *photo.pixels.shape)
+        common = np.prod([as_mask(m, shape) for m in masks], axis=0)
+        mask = as_mask(common, shape)[0]  # of both, some pixels must be left
     level = Told(noise)
     if model.takes_noise:
         level = told_noise(photo.pixels, noise, decoded, photo.icc, mask, photo.taken)
