@@ -361,7 +361,9 @@ def test_steps_that_are_unrolled_have_no_solve_that_fails():
     with pytest.raises(ValueError, match="`unconverged_weight` need a gradient at a fixed point"):
         models.DEGrad(**parts, gradient=gradients.Unrolled(2))
     weighed = models.DEGrad(**parts)
-    with pytest.raises(ValueError, match="not an unrolled one. Received: gradient=Unrolled"):
+    with pytest.raises(
+        ValueError, match="need a gradient at a fixed point. Received: gradient=Unrolled"
+    ):
         weighed.gradient = gradients.Unrolled(2)
 
 

@@ -106,7 +106,7 @@ def test_configuration_round_trip():
         (lambda: Correction(evaluations=()), "`evaluations` must be a tuple of integers >= 1"),
         (lambda: make(Jacobian(), Jacobian(2.0)), "at most one of a name"),
         (lambda: make("jacobian"), "`regularizers` must be"),
-        (lambda: make(Jacobian(), gradient=Unrolled(2)), "not an unrolled one"),
+        (lambda: make(Jacobian(), gradient=Unrolled(2)), "need a gradient at a fixed point"),
     ],
 )
 def test_refused(build, message):
