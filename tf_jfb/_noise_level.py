@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tf_jfb._blocks import SIDE, cosines
-from tf_jfb._validate import check
+from tf_jfb._validate import check, trusted_pixels
 
 STEP = 4  # between them
 MOST = 20_000  # blocks of an image that are looked at
@@ -55,11 +55,7 @@ def estimate(pixels: np.ndarray, mask: np.ndarray | None = None) -> Estimate:
     pixels = np.asarray(pixels)
     check(pixels.ndim == 3, "`pixels` must be [H, W, C].", shape=pixels.shape)
     check(bool(np.isfinite(pixels).all()), "`pixels` must be finite.", shape=pixels.shape)
-    trusted = np.ones(pixels.shape, bool)
-    if mask is not None:
-        shape = (*pixels.shape[:2], 1)
-        check(np.shape(mask) == shape, f"`mask` must be [H, W, 1], {shape}.", mask=np.shape(mask))
-        trusted &= np.asarray(mask) > 0
+    trusted = np.broadcast_to(trusted_pixels(mask, pixels.shape), pixels.shape)
     blocks = _blocks(pixels, trusted)
     if len(blocks) < FEWEST:
         std = _differences(pixels, trusted)

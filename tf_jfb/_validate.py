@@ -38,6 +38,17 @@ def check_real(name: str, value) -> None:
     check(not np.iscomplexobj(value), f"`{name}` must hold real numbers.", **{name: "complex"})
 
 
+def trusted_pixels(mask, shape) -> np.ndarray:
+    """Where the `mask` [H, W, 1] of an image of `shape` [H, W, C] is positive; None is everywhere.
+
+    Raises ValueError where it has another size.
+    """
+    shape = (*shape[:2], 1)
+    mask = np.ones(shape) if mask is None else np.asarray(mask)
+    check(mask.shape == shape, f"`mask` must be [H, W, 1], {shape}.", mask=mask.shape)
+    return mask > 0
+
+
 def is_integer(value) -> bool:
     """Whether it is a whole number, of Python's or NumPy's."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)

@@ -159,10 +159,16 @@ def test_a_constant_rate_lets_a_training_be_prolonged(tmp_path):
     assert model.loss == "mae"
 
 
-def test_a_log_that_is_lost_or_an_epoch_behind_is_written_again(tmp_path):
-    checkpoint = Checkpoint(tmp_path)
+def begun(folder):
+    """The checkpoints of a training of which no epoch is done."""
+    checkpoint = Checkpoint(folder)
     checkpoint.set_model(build_model(CONFIG))
     checkpoint.model.compile("adam")
+    return checkpoint
+
+
+def test_a_log_that_is_lost_or_an_epoch_behind_is_written_again(tmp_path):
+    checkpoint = begun(tmp_path)
     checkpoint.on_test_end()
     checkpoint.on_epoch_end(0, {"val_psnr": 20.0})
     log = (tmp_path / "log.csv").read_text()
@@ -172,9 +178,7 @@ def test_a_log_that_is_lost_or_an_epoch_behind_is_written_again(tmp_path):
 
 
 def test_weights_that_are_not_finite_are_not_kept(tmp_path, capsys):
-    checkpoint = Checkpoint(tmp_path)
-    checkpoint.set_model(build_model(CONFIG))
-    checkpoint.model.compile("adam")
+    checkpoint = begun(tmp_path)
     checkpoint.on_test_end()
     checkpoint.on_epoch_end(0, {"val_psnr": 20.0})
     kept = (tmp_path / "last.npz").read_bytes()
@@ -187,9 +191,7 @@ def test_weights_that_are_not_finite_are_not_kept(tmp_path, capsys):
 
 
 def test_the_best_epoch_is_among_those_of_a_finite_psnr(tmp_path):
-    checkpoint = Checkpoint(tmp_path)
-    checkpoint.set_model(build_model(CONFIG))
-    checkpoint.model.compile("adam")
+    checkpoint = begun(tmp_path)
     for epoch, psnr in enumerate([np.nan, 20.0, 19.0]):
         checkpoint.on_test_end()
         checkpoint.on_epoch_end(epoch, {"val_psnr": psnr} | ({"rate": 1.0} if epoch else {}))

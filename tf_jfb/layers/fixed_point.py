@@ -1,6 +1,5 @@
 """A Keras layer whose output is the fixed point of any map."""
 
-import functools
 import inspect
 
 import keras
@@ -11,7 +10,7 @@ from tf_jfb._types import FixedPointProblem, Solution
 from tf_jfb._validate import check
 from tf_jfb.gradients import JFB, Estimator
 from tf_jfb.gradients.base import check_solve
-from tf_jfb.layers.solve_metrics import log_solve, solve_metrics
+from tf_jfb.layers.solve_metrics import for_mode, log_solve, solve_metrics
 from tf_jfb.solvers import Anderson, Solver
 
 
@@ -107,9 +106,7 @@ class FixedPoint(keras.layers.Layer):
         )
         problem = self.problem(x0, *inputs, training=bool(training))
 
-        # An export holds the gradient of inference, too, which has no state to export.
-        gradient = self.gradient if training else self.gradient.stateless()
-        report = functools.partial(log_solve, self.adjoint_metrics) if training else None
+        gradient, report = for_mode(self.gradient, self.adjoint_metrics, training)
         x, solution = gradient.fixed_point(problem, self.solver, report)
         log_solve(self.solve_metrics, solution)
         return x

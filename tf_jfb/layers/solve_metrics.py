@@ -1,5 +1,7 @@
 """What training logs of its solves."""
 
+import functools
+
 import keras
 import tensorflow as tf
 
@@ -10,6 +12,16 @@ def solve_metrics(prefix: str = "") -> dict:
     """{name: metric}: mean evaluations, mean residual and share converged, over images."""
     names = ("evaluations", "residual", "converged")
     return {name: keras.metrics.Mean(name=prefix + name) for name in names}
+
+
+def for_mode(gradient, metrics: dict, training) -> tuple:
+    """(`gradient`, its report of adjoint solves to `metrics`) as training or inference takes them.
+
+    An export holds the gradient of inference, too, which must have no state to export.
+    """
+    if training:
+        return gradient, functools.partial(log_solve, metrics)
+    return gradient.stateless(), None
 
 
 def log_solve(metrics: dict, solution: Solution) -> None:

@@ -11,7 +11,7 @@ from tf_jfb._types import FixedPointProblem, Solution, Status
 from tf_jfb._validate import check, plain
 from tf_jfb.gradients import JFB, Estimator
 from tf_jfb.gradients.base import check_solve
-from tf_jfb.layers.solve_metrics import log_solve
+from tf_jfb.layers.solve_metrics import for_mode, log_solve
 from tf_jfb.models._kept import Folds, Memory
 from tf_jfb.models._measurement import Measurement, as_scene
 from tf_jfb.models.restoring import Options, check_images, checked_inputs, checked_options
@@ -190,9 +190,7 @@ class Equilibrium(TrainedModel):
                 inputs=[name for name in m._fields if getattr(m, name) is not None],
             )
             problem = problem._replace(x0=self._memory.recall(m.index, problem.x0))
-        # An export holds the gradient of inference, too, which has no state to export.
-        gradient = self.gradient if training else self.gradient.stateless()
-        report = functools.partial(log_solve, self.adjoint_metrics) if training else None
+        gradient, report = for_mode(self.gradient, self.adjoint_metrics, training)
         # Under somebody else's compilation by XLA shapes could not change.
         compact = self.in_training_step and not self.jit_compile
         x, solution = gradient.fixed_point(problem, self.solver, report, compact)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tf_jfb._validate import check, check_positive, check_real
+from tf_jfb._validate import check, check_positive, check_real, trusted_pixels
 from tf_jfb.operators.kernels import check_kernel
 from tf_jfb.psf._spectrum import Spectrum
 
@@ -66,11 +66,7 @@ def _checked(image, mask) -> np.ndarray:
     check_real("image", image)
     image = np.asarray(image, np.float64)
     check(image.ndim == 3, "`image` must be [H, W, C].", shape=image.shape)
-    shape, trusted = (*image.shape[:2], 1), True
-    if mask is not None:
-        check(np.shape(mask) == shape, f"`mask` must be [H, W, 1], {shape}.", mask=np.shape(mask))
-        trusted = np.asarray(mask) > 0
-    bad = int((~np.isfinite(image) & trusted).sum())
+    bad = int((~np.isfinite(image) & trusted_pixels(mask, image.shape)).sum())
     check(bad == 0, "`image` must be finite wherever `mask` does not leave it out.", non_finite=bad)
     return image
 

@@ -51,8 +51,7 @@ def build_denoiser(config: Config) -> Denoiser:
     """
     keras.utils.set_random_seed(config.seed)
     model = build_model(dataclasses.replace(config, pretrained=None, initial=None))
-    denoiser = Denoiser(model.network)
-    denoiser.build(SHAPE)
+    denoiser = _denoiser_of(model.network)
     if config.initial is not None:
         _load_initial(config, model, denoiser)
     return denoiser
@@ -167,7 +166,7 @@ def _network(config):
 
 def _load_initial(config, model, denoiser) -> None:
     """`config.initial` into `denoiser`, the network of `model`."""
-    if _is_denoiser(config.initial, model):
+    if _is_of(config.initial, denoiser):
         load_weights(config.initial, denoiser)
         return
     load_weights(config.initial, model)
@@ -179,20 +178,22 @@ def _load_whole(path, model, constraint) -> None:
     try:
         load_weights(path, model)
     except ValueError:
-        check(not _is_denoiser(path, model), constraint, path=str(path))
+        check(not _is_of(path, _denoiser_of(model.network)), constraint, path=str(path))
         raise
 
 
-def _is_denoiser(path, model) -> bool:
-    """Whether the weights at `path`, by name or place, are those of a network like the model's."""
-    denoiser = Denoiser(model.network)
+def _denoiser_of(network) -> Denoiser:
+    denoiser = Denoiser(network)
     denoiser.build(SHAPE)
+    return denoiser
+
+
+def _is_of(path, denoiser) -> bool:
+    """Whether the weights at `path`, by name or place, are those of one like `denoiser`."""
     saved, own = names_at(path) - {"format", "version"}, named_weights(denoiser)
     return saved in (set(own), {f"v{place}" for place in range(len(own))})
 
 
 def _load_denoiser(config, network) -> None:
-    denoiser = Denoiser(network)
-    denoiser.build(SHAPE)
-    load_weights(config.pretrained, denoiser)
+    load_weights(config.pretrained, _denoiser_of(network))
     network.scale(config.denoiser_weight)
