@@ -85,6 +85,11 @@ def test_a_folder_is_claimed_only_once_there_are_images(tmp_path):
         ({"pretrained": "nowhere"}, "There must be a run folder, or an exported model"),
         ({"crop": 25}, "`crop` must fit into the images. Received: crop=25, side=24"),
         ({"data": "celeba", "size": None, "crop": 129}, "Received: crop=129, side=128"),
+        ({"blur": "gaussian:17:2.0", "crop": 16}, "The kernel must not be larger than the image"),
+        (
+            {"data": "folder", "size": None, "crop": None},
+            r"`crop`, or `size`, must be given: .* sizes=\[\(8, 8\), \(8, 9\)\]",
+        ),
     ],
 )
 def test_a_folder_is_not_claimed_by_a_training_that_cannot_begin(tmp_path, options, message):
@@ -92,7 +97,9 @@ def test_a_folder_is_not_claimed_by_a_training_that_cannot_begin(tmp_path, optio
     if "data" in options:
         for name in ("train", "test"):
             (tmp_path / name).mkdir()
-            write_image(tmp_path / name / "1.png", Photo(np.zeros((8, 8, 3), np.float32)))
+            for width in (8, 9):
+                photo = Photo(np.zeros((8, width, 3), np.float32))
+                write_image(tmp_path / name / f"{width}.png", photo)
         options = {**options, "path": str(tmp_path)}
     with pytest.raises(ValueError, match=message):
         train(dataclasses.replace(CONFIG, **options), tmp_path / "run", verbose=0)
@@ -234,6 +241,7 @@ def test_few_converged_images_print_advice(capsys):
             "`unconverged_weight` needs a gradient at a fixed point",
         ),
         ({"crop": None, "shrink": 0.5}, "`shrink` needs a crop, and would be ignored"),
+        ({"pretrained": "d", "initial": "r"}, "`pretrained` needs `initial` left out"),
         ({"noise": -1.0}, "`noise` must be >= 0"),
         ({"noise_high": "0.1"}, "`noise_high` must be a finite number, or null"),
         ({"noise_high": -0.1}, "`noise_high` must be positive, or null"),
@@ -302,15 +310,16 @@ def test_shipped_configurations_are_valid(file):
         assert config.operator.norm_bound(64, 64) == pytest.approx(1.0)
 
 
-def test_an_export_made_for_one_blur_records_it(tmp_path):
+@pytest.mark.parametrize("start", ["pretrained", "initial"])
+def test_an_export_made_for_one_blur_records_it(tmp_path, start):
     options = {"data": "folder", "path": "/home/me/photos", "model": "de-hqs", "network": "unet"}
-    places = {"pretrained": "/home/me/denoiser", "kernel_files": "/home/me/a.npz:k1,/b.npy"}
-    any_blur = Config(**options, **places, initial="/r/run", blur="any", boundary="photo")
+    places = {start: "/home/me/start", "kernel_files": "/home/me/a.npz:k1,/b.npy"}
+    any_blur = Config(**options, **places, blur="any", boundary="photo")
     save_config(tmp_path / "config.yaml", any_blur)
     (tmp_path / "best.npz").touch()
     changes = {"blur": "gaussian:5:1.0", "boundary": "circular", "rtol": 1e-2}
     text = config_for_export(tmp_path, **changes)
-    named = {"path": "photos", "pretrained": "denoiser", "initial": "run"}
+    named = {"path": "photos", start: "start"}
     assert Config(**yaml.safe_load(text)) == Config(**options | named | changes)
     assert yaml.safe_load(config_for_export(tmp_path))["kernel_files"] == "a.npz:k1,b.npy"
 

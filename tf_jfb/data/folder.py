@@ -53,7 +53,10 @@ class FolderSource:
         self.channels = channels
         check(least >= 1, "`least` must be a number of pixels >= 1.", least=least)
         files = list_images(path) if files is None else files
-        self.files = _usable(files, least if self.size is None else 1)
+        usable = _usable(files, least if self.size is None else 1)
+        self.files = [file for file, _ in usable]
+        kept = {size for _, size in usable}
+        self.sizes = {tuple(self.size)} if self.size else kept  # (height, width)
         check(
             bool(self.files),
             "`path` must hold at least one readable image, not too small "
@@ -143,7 +146,7 @@ def centre(image: np.ndarray, side: int) -> np.ndarray:
 
 
 def _usable(files, least) -> list:
-    """Without the files that cannot be used, or are smaller than `least`, named in a warning."""
+    """(file, size) of those that can be used and are not below `least`; a warning names others."""
     files = list(files)
     pairs = list(zip(files, verdicts(files), strict=True))
     unreadable = [file for file, known in pairs if known.size is None]
@@ -153,4 +156,4 @@ def _usable(files, least) -> list:
             names = ", ".join(str(file) for file in skipped[:NAMED])
             more = f" and {len(skipped) - NAMED} more" if len(skipped) > NAMED else ""
             warnings.warn(f"Skipped {len(skipped)} {kind}: {names}{more}", stacklevel=3)
-    return [file for file, known in pairs if known.size and min(known.size) >= least]
+    return [(file, known.size) for file, known in pairs if known.size and min(known.size) >= least]

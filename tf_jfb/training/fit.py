@@ -89,6 +89,7 @@ def _fit(task, config, run, verbose, callbacks, strategy, tensorboard):
     )
     pairs = problem.validation_pairs(config, task.degradation, config.validation)
     images, checkpoint = problem.source(config, "train"), Checkpoint(run)
+    problem.check_crop(config, task.degradation)
     with strategy.scope():
         model = task.make()
         compile_model(model, config)

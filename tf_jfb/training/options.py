@@ -34,6 +34,7 @@ _NEEDS = (
         "a gradient at a fixed point",
         lambda c: not c.gradient.startswith("unrolled"),
     ),
+    ("pretrained", "`initial` left out", lambda c: c.initial is None),
     ("jacobian_bound jacobian_power", "jacobian_weight > 0", lambda c: c.jacobian_weight > 0),
 )
 

@@ -34,6 +34,14 @@ def noisy(config) -> data.Degradation:
 def source(config, split: str):
     """Images of `config` for "train" or "test"."""
     sources = [_source(config, kind, folder, split) for kind, folder in config.sources]
+    if split == "train" and config.crop is None and config.batch_size > 1:
+        sizes = set().union(*map(_sizes, sources))
+        check(
+            len(sizes) == 1,
+            "`crop`, or `size`, must be given: the images of a batch are of one size.",
+            crop=config.crop,
+            sizes=sorted(sizes)[:3],
+        )
     return sources[0] if len(sources) == 1 else data.Mixture(sources)
 
 
@@ -63,6 +71,19 @@ def _source(config, kind, folder, split):
             stacklevel=2,
         )
     return data.FolderSource(images, config.size, cache=CACHE, least=config.crop or 1)
+
+
+def check_crop(config, kind: data.Degradation) -> None:
+    """Raises ValueError if the kernels do not fit into the crops that are learned from."""
+    if config.crop:
+        kind.measure(np.zeros((1, config.crop, config.crop, 3), np.float32), config.seed)
+
+
+def _sizes(source) -> set:
+    """(height, width) of its images."""
+    if isinstance(source, data.FolderSource):
+        return source.sizes
+    return {(source.size, source.size)}
 
 
 @contextlib.contextmanager
