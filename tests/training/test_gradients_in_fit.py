@@ -1,6 +1,7 @@
 """Every estimator inside `model.fit`: plain, XLA, mixed precision, two replicas; the audit."""
 
 import functools
+import types
 
 import keras
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from tf_jfb import gradients, models, networks, operators, solvers
-from tf_jfb.training import AuditGradient, Config, train
+from tf_jfb.training import AuditGradient, Config, callbacks, train
 from tf_jfb.training.build import build_model
 
 NAMES = ["jfb", "neumann:2", "phantom:3:0.5", "implicit", "unrolled:4"]
@@ -97,6 +98,30 @@ def test_audit_callback(tmp_path, capsys):
     assert {"audit_radius", "audit_contraction", "audit_cosine_jfb"} <= set(logs)
     assert "Gradient audit: " in capsys.readouterr().out
     assert list(tmp_path.glob("events*"))
+
+
+def test_the_weights_that_are_validated_are_audited(monkeypatch, capsys):
+    """Averages are in the model only until the validation ends."""
+    weights = {"now": "raw"}
+    report = types.SimpleNamespace(spectral_radius=np.ones(1), contraction=np.ones(1), cosine={})
+
+    def auditor(model):
+        return lambda batch: types.SimpleNamespace(**vars(report), advice=weights["now"])
+
+    monkeypatch.setattr(callbacks, "auditor", auditor)
+    audit = AuditGradient(batch=None)
+    audit.set_model(None)
+    weights["now"] = "averages"
+    audit.on_test_end()
+    weights["now"] = "raw"
+    logs = {}
+    audit.on_epoch_end(0, logs)
+    audit.on_epoch_end(1, logs)  # without validation
+    assert capsys.readouterr().out.split("\n")[1::2] == [
+        "Gradient audit: averages",
+        "Gradient audit: raw",
+    ]
+    assert logs == {"audit_radius": 1.0, "audit_contraction": 1.0}
 
 
 @pytest.mark.slow

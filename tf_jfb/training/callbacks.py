@@ -113,7 +113,8 @@ class Throughput(keras.callbacks.Callback):
 class AuditGradient(keras.callbacks.Callback):
     """Audits the gradient after every epoch, prints the advice and logs the figures.
 
-    Adds to the epoch's logs `audit_radius`, `audit_contraction` and, per estimator,
+    Where `fit` validates, the weights are those that are validated: averages too, of a callback
+    after this one. Adds to the epoch's logs `audit_radius`, `audit_contraction` and, per estimator,
     `audit_cosine_...` (over all weights), so that callbacks after this one see them.
 
     Args:
@@ -124,16 +125,21 @@ class AuditGradient(keras.callbacks.Callback):
 
     def __init__(self, batch, log_dir=None, **options):
         super().__init__()
-        self.batch, self.options, self._audit = batch, options, None
+        self.batch, self.options, self._audit, self._report = batch, options, None, None
         self.writer = None if log_dir is None else tf.summary.create_file_writer(str(log_dir))
 
     def set_model(self, model):
         super().set_model(model)
-        self._audit = None
+        self._audit = self._report = None
+
+    def on_test_end(self, logs=None):
+        self._audit = self._audit or auditor(self.model, **self.options)
+        self._report = self._audit(self.batch)
 
     def on_epoch_end(self, epoch, logs=None):
-        self._audit = self._audit or auditor(self.model, **self.options)
-        report = self._audit(self.batch)
+        if self._report is None:
+            self.on_test_end()
+        report, self._report = self._report, None
         print(f"\nGradient audit: {report.advice}")
         figures = {
             "audit_radius": float(report.spectral_radius.max()),
