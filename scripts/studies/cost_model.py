@@ -23,6 +23,8 @@ import _cli
 from cost_formulas import EVALUATIONS, METHODS, study
 from cost_report import draw, report
 
+from tf_jfb._files import write_text
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLE = """
 examples:
@@ -74,7 +76,7 @@ def main() -> None:
     figure = args.figure or folder / "cost_model.png"
     _cli.check_folders(figure)
     results = study(args, measure_all(args, folder / "measured.json"))
-    (folder / "results.json").write_text(json.dumps(results, indent=1))
+    write_text(folder / "results.json", json.dumps(results, indent=1))
     print(report(results))
     draw(results, figure)
 
@@ -91,7 +93,7 @@ def measure_all(args, file: pathlib.Path) -> dict:
         name = " ".join(map(str, case))
         if name not in kept:
             kept[name] = _cli.run_alone(*case)
-            file.write_text(json.dumps(kept, indent=1))
+            write_text(file, json.dumps(kept, indent=1))
     rows = {m: [kept[f"memory {m} {k}"] for k in EVALUATIONS] for m in METHODS}
     return {"problem": problem, "time": kept["time"], "counts": kept["counts"], "memory": rows}
 

@@ -16,6 +16,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import _cli
 
+from tf_jfb._files import write_text
+
 EXAMPLE = """
 example:
   python scripts/studies/photons.py --path BSDS500/val --kernels levin09.npz:k1 levin09.npz:k5 \\
@@ -59,7 +61,7 @@ def main() -> None:
                 print(f"{name}, {photons}, {method}: {psnr.mean():.2f} dB", flush=True)
     print("\n".join(table(figures, args.photons)))
     if args.output:
-        pathlib.Path(args.output).write_text(json.dumps(figures, indent=1))
+        write_text(args.output, json.dumps(figures, indent=1))
 
 
 def images(source, chosen, name, side) -> tuple:
