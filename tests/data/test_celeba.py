@@ -95,7 +95,13 @@ def test_prepared_data_set(datasets):
 
 
 def test_nothing_is_downloaded_unasked(datasets):
-    with pytest.raises(RuntimeError, match="not prepared on this machine.*`download=True`"):
+    with pytest.raises(RuntimeError, match="not prepared on this machine.*download=True"):
+        celeba()
+
+
+def test_without_tensorflow_datasets_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+    with pytest.raises(RuntimeError, match=r"tf_jfb\[data\]\); or pass the folder"):
         celeba()
 
 

@@ -20,6 +20,7 @@ from tf_jfb.data import FolderSource, Photo, examples, write_image
 from tf_jfb.exported import export
 from tf_jfb.operators import kernels
 from tf_jfb.training import (
+    AuditGradient,
     Config,
     build_model,
     fit,
@@ -103,6 +104,15 @@ def test_a_folder_is_not_claimed_by_a_training_that_cannot_begin(tmp_path, optio
         options = {**options, "path": str(tmp_path)}
     with pytest.raises(ValueError, match=message):
         train(dataclasses.replace(CONFIG, **options), tmp_path / "run", verbose=0)
+    assert not (tmp_path / "run").exists()
+
+
+def test_without_tensorboard_its_log_is_refused_before_the_training(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    with pytest.raises(ValueError, match="`tensorboard` needs TensorBoard: pip install"):
+        train(CONFIG, tmp_path / "run", verbose=0, tensorboard=True)
+    with pytest.raises(ValueError, match="`log_dir` needs TensorBoard"):
+        AuditGradient(None, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-import resource
+import sys
 
 SHARE = 0.7  # of what is free that is taken unasked
 
@@ -14,17 +14,26 @@ def free() -> int:
 
 
 def resident() -> int:
-    """Bytes that this process holds, or has held at most where the system does not tell."""
+    """Bytes that this process holds; has held at most, or 0, where the system does not tell."""
     try:
         pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGESIZE")
     except (OSError, IndexError, ValueError):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return _most_held()
 
 
 def budget(gib: float | None) -> int:
     """Bytes to work in: up to `gib` for the whole process, or a share of what is free."""
     return int(SHARE * free() if gib is None else max(0.0, gib * 2**30 - resident()))
+
+
+def _most_held() -> int:
+    try:
+        import resource  # of Unix alone
+    except ImportError:
+        return 0
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else 1024 * most
 
 
 def _available():
@@ -36,7 +45,7 @@ def _available():
     except (OSError, KeyError, ValueError):
         try:
             return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGESIZE")
-        except (OSError, ValueError):
+        except (OSError, ValueError, AttributeError):  # Windows has none
             return None
 
 

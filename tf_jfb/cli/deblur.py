@@ -58,7 +58,9 @@ def add_arguments(p) -> None:
     files.add_argument(
         "--saturated", type=float, metavar="LEVEL", help="leave out pixels at or above, as 0.98"
     )
-    files.add_argument("--mask", metavar="FILE", help="image: leave out pixels where it is black")
+    files.add_argument(
+        "--mask", metavar="FILE", help="image: leave out pixels where it is below half"
+    )
     files.add_argument("--white", type=float, help="the file's value that is 1; else its type's")
     files.add_argument("--pages", help="of a stack or animation: all, first or a number from 1")
     files.add_argument("--overwrite", action="store_true", help="restore again what is there")

@@ -31,8 +31,8 @@ def celeba(
     Raises:
         ValueError: an argument is outside its range, or the folder does not exist, lacks the
             split or holds no image.
-        RuntimeError: without `path`, when the data set is not prepared and must not be or cannot
-            be downloaded.
+        RuntimeError: without `path`, when tensorflow-datasets is not installed, or the data set is
+            not prepared and must not be or cannot be downloaded.
     """
     check(split in ("train", "test"), "`split` must be 'train' or 'test'.", split=split)
     check(size >= 1, "`size` must be >= 1.", size=size)
@@ -53,7 +53,13 @@ class _TfdsSource:
     """`celeb_a` through tensorflow-datasets' random access."""
 
     def __init__(self, split, size, download):
-        import tensorflow_datasets as tfds
+        try:
+            import tensorflow_datasets as tfds
+        except ImportError:
+            raise RuntimeError(
+                "CelebA of tensorflow-datasets needs the extra `data` (pip install tf_jfb[data]); "
+                "or pass the folder of a local copy as `path`."
+            ) from None
 
         builder = tfds.builder("celeb_a", file_format="array_record")
         if not builder.data_path.exists():
@@ -74,7 +80,7 @@ def _check_download(download: bool) -> None:
     if not download:
         raise RuntimeError(
             "CelebA is not prepared on this machine. Pass the folder of a local copy as `path`, "
-            "or `download=True` to fetch it (1.4 GB)."
+            "or fetch it once by `tf_jfb.data.celeba(download=True)` (1.4 GB)."
         )
     try:
         socket.create_connection(_SERVER, timeout=5).close()

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tf_jfb import _weights as weights
 from tf_jfb._files import write_text
 from tf_jfb.diagnostics.audit import auditor
+from tf_jfb.training import tensorboard as boards
 from tf_jfb.training.strategies import is_chief
 
 
@@ -119,12 +120,15 @@ class AuditGradient(keras.callbacks.Callback):
 
     Args:
         batch: (blurred, sharp), the same every time; a few small images suffice.
-        log_dir: folder for TensorBoard; there also the cosine and norm ratio of every layer.
+        log_dir: folder for TensorBoard, which must be installed; there also the cosine and norm
+            ratio of every layer.
         options: of `audit_gradient`.
     """
 
     def __init__(self, batch, log_dir=None, **options):
         super().__init__()
+        if log_dir is not None:
+            boards.check_installed(log_dir=str(log_dir))
         self.batch, self.options, self._audit, self._report = batch, options, None, None
         self.writer = None if log_dir is None else tf.summary.create_file_writer(str(log_dir))
 

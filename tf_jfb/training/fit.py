@@ -87,6 +87,8 @@ def _fit(task, config, run, verbose, callbacks, strategy, tensorboard):
         batch_size=config.batch_size,
         replicas=replicas,
     )
+    if tensorboard:
+        boards.check_installed(tensorboard=tensorboard)
     pairs = problem.validation_pairs(config, task.degradation, config.validation)
     images, checkpoint = problem.source(config, "train"), Checkpoint(run)
     problem.check_crop(config, task.degradation)
@@ -124,7 +126,8 @@ def _callbacks(task, config, checkpoint, pairs, chief, tensorboard) -> list:
     if chief and task.audit:
         side = config.crop or 128
         crops = problem.validation_pairs(config, task.degradation, task.audit, side)
-        ours.insert(0, AuditGradient(crops, checkpoint.folder / "tensorboard"))
+        log_dir = checkpoint.folder / "tensorboard" if boards.installed() else None
+        ours.insert(0, AuditGradient(crops, log_dir))
     return ours
 
 

@@ -1,12 +1,25 @@
 """What TensorBoard is shown of a training: scalars, restorations and how their solves went."""
 
+import importlib.util
 import pathlib
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_jfb._validate import check
 from tf_jfb.training.figures import SHOWN, plot_residuals
+
+
+def installed() -> bool:
+    """Whether TensorFlow can write what TensorBoard shows."""
+    return importlib.util.find_spec("tensorboard") is not None
+
+
+def check_installed(**asked) -> None:
+    """Raises ValueError, naming what was `asked` for, where TensorBoard is missing."""
+    name = next(iter(asked))
+    check(installed(), f"`{name}` needs TensorBoard: pip install 'tf_jfb[tensorboard]'.", **asked)
 
 
 def callbacks(run, pairs) -> list:
