@@ -10,7 +10,8 @@ import uuid
 def replacing(path):
     """A path beside `path` to write to, which takes its place at the end, unless that failed."""
     path = pathlib.Path(path)
-    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.partial{path.suffix}")
+    # Not longer than most names, which may be as long as a name can be.
+    temporary = path.with_name(f".{uuid.uuid4().hex[:12]}.partial{path.suffix}")
     try:
         yield temporary
         os.replace(temporary, path)

@@ -375,6 +375,11 @@ def test_permissions_follow_the_umask(tmp_path):
     assert (tmp_path / "a.png").stat().st_mode & 0o777 == 0o640
 
 
+def test_a_name_may_be_as_long_as_the_system_allows(tmp_path):
+    write_image(tmp_path / f"{'名' * 80}aaaaaaaaaaa.png", Photo(PIXELS))  # 255 bytes
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 def test_write_errors_leave_nothing_behind(tmp_path):
     for name, message in (("a.xyz", "must end in one of"), ("none/a.png", "folder must exist")):
         with pytest.raises(ValueError, match=message):

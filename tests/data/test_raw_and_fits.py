@@ -123,6 +123,27 @@ def test_an_image_of_an_extension_keeps_what_the_first_header_says(tmp_path, inh
     assert "NEXTEND" not in cards and "INHERIT" not in cards and "XTENSION" not in cards
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.uint32])
+@pytest.mark.parametrize("blank", [0, 5])
+def test_pixels_of_integers_that_are_blank_are_left_out(dtype, blank):
+    """White stays that of the type. astropy passes over a BLANK of 0, or of unsigned numbers."""
+    data, unsigned = np.arange(20, dtype=dtype).reshape(4, 5), dtype in (np.uint16, np.uint32)
+    zero = 2 ** (8 * data.itemsize - 1) if unsigned else 0  # that FITS stores such numbers less
+    photo = read_image(cube(data, BLANK=blank - zero))
+    assert np.argwhere(photo.mask[..., 0] == 0).tolist() == [[blank // 5, blank % 5]]
+    assert photo.white == np.iinfo(dtype).max
+    assert photo.pixels[3, 4, 0] == pytest.approx(19 / photo.white)
+
+
+@pytest.mark.filterwarnings("ignore::astropy.io.fits.verify.VerifyWarning")
+@pytest.mark.filterwarnings("ignore::astropy.utils.exceptions.AstropyUserWarning")
+@pytest.mark.parametrize("card", [b"CCD.TEMP=", b"CC\xe9TEMP ="])
+def test_a_header_against_the_standard_does_not_keep_an_image_from_being_written(tmp_path, card):
+    content = cube(np.ones((4, 5), np.float32), CCDTEMP=3).replace(b"CCDTEMP =", card)
+    write_image(tmp_path / "a.fits", read_image(content))
+    assert read_image(tmp_path / "a.fits").pixels.min() == 1.0
+
+
 def test_fits_of_integers_and_cubes(tmp_path):
     data = np.random.default_rng(0).integers(0, 65536, (3, 4, 5), np.uint16)
     content = cube(data)

@@ -6,7 +6,7 @@ import numpy as np
 import PIL
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from tf_jfb.data import FolderSource, Photo, read_image, read_pages, write_image
 from tf_jfb.data.image_io import check_output
@@ -166,6 +166,20 @@ def test_descriptions_and_resolution_are_kept(tmp_path):
     np.testing.assert_array_equal(
         tifffile.imread(tmp_path / "a.tif"), np.round(photo.pixels * 65535.0).astype(int)
     )
+
+
+def test_a_resolution_of_nothing_is_left_out(tmp_path):
+    exif = Image.Exif()
+    exif[282], exif[283] = TiffImagePlugin.IFDRational(72, 0), TiffImagePlugin.IFDRational(0, 0)
+    write_image(tmp_path / "a.tif", Photo(RNG.random((4, 4, 3), np.float32), exif=exif.tobytes()))
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        assert file.pages[0].get_resolution() == (1.0, 1.0)  # as it tells where there is none
+
+
+def test_microscopes_words_that_are_no_xml_do_not_keep_an_image_from_being_read():
+    content = tiff(np.ones((6, 8), np.uint16), ome=True, metadata=OME | {"Name": "XY"})
+    broken = content.replace(b'Name="XY"', b'Name="&Y"')
+    assert broken != content and read_image(broken).pixels.shape == (6, 8, 1)
 
 
 OME = {"axes": "YX", "PhysicalSizeX": 65.0, "PhysicalSizeXUnit": "nm", "PhysicalSizeY": 0.13}

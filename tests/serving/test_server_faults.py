@@ -158,6 +158,11 @@ BAD_PREDICTS = {
         413,
         "at most 4096 pixels",
     ),
+    "bombs that are small": (  # none is decoded, which would fail
+        {"instances": [{"b64": base64.b64encode(huge_png(40)).decode()}] * 3},
+        413,
+        "at most 4096 pixels together",
+    ),
 }
 
 

@@ -51,7 +51,9 @@ def encode(values: np.ndarray, header: str | None) -> bytes:
         cards.remove(name, ignore_missing=True, remove_all=True)
     data = values[0] if len(values) == 1 else values
     content = io.BytesIO()
-    fits.PrimaryHDU(data.astype(np.float32), cards).writeto(content, output_verify="silentfix")
+    fits.PrimaryHDU(data.astype(np.float32), cards).writeto(
+        content, output_verify="silentfix+ignore"
+    )
     return content.getvalue()
 
 
@@ -72,11 +74,31 @@ def _cards(unit, first) -> str:
     return header.tostring()
 
 
+def _full(header) -> float | None:
+    """The largest value of integers that are stored as they are; of others None."""
+    bits = header["BITPIX"]
+    if bits < 0 or (header.get("BSCALE", 1), header.get("BZERO", 0)) != (1, 0):
+        return None
+    return 255.0 if bits == 8 else 2.0 ** (bits - 1) - 1
+
+
+def _missing(values, header) -> np.ndarray:
+    """Which `values` are the BLANK of integers: astropy passes over a BLANK of 0, or unsigned."""
+    blank = header.get("BLANK")
+    if blank is None or header["BITPIX"] < 0:
+        return np.zeros(1, bool)
+    kind = values.dtype.type if values.dtype.kind == "f" else np.float64  # as values were scaled
+    return values == kind(blank) * kind(header.get("BSCALE", 1)) + kind(header.get("BZERO", 0))
+
+
 def _raster(unit, index, header) -> Raster:
+    told, full = unit.header.copy(), _full(unit.header)  # which `data` changes
     stack = unit.data
     refuse(stack.dtype.kind not in "iuf", "its pixels are no real numbers")
     values = np.ascontiguousarray(stack.reshape(-1, *stack.shape[-2:])[index][..., None])
     values = values.astype(values.dtype.newbyteorder("="))
-    full = float(np.iinfo(values.dtype).max) if values.dtype.kind in "iu" else None
+    full = float(np.iinfo(values.dtype).max) if values.dtype.kind in "iu" else full
     bits = 8 if values.dtype.itemsize == 1 else 16 if values.dtype.itemsize == 2 else 32
+    missing = _missing(values, told)
+    values = np.where(missing, np.nan, values) if missing.any() else values
     return Raster(values, full, bits, linear=True, header=header)

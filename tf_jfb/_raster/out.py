@@ -1,6 +1,7 @@
 """PNGs of 16 bits and TIFFs of any type as bytes: what Pillow does not write."""
 
 import io
+import math
 import struct
 import zlib
 
@@ -72,8 +73,9 @@ def _options(tags, icc) -> dict:
         "extratags": [(tag, "s", 0, value, True) for tag, value in words.items()]
         + turn * (exif_blocks.ORIENTATION in tags),
     }
-    if all(tag in tags for tag in exif_blocks.RESOLUTION):
-        options["resolution"] = tuple(float(tags[tag]) for tag in exif_blocks.RESOLUTION)
+    resolution = tuple(float(tags.get(tag, 0)) for tag in exif_blocks.RESOLUTION)
+    if all(0 < value < math.inf for value in resolution):  # n/0 is stored by some for unknown
+        options["resolution"] = resolution
         options["resolutionunit"] = int(tags.get(exif_blocks.RESOLUTION_UNIT, 2))
     return options
 

@@ -221,7 +221,10 @@ def _pixels_per_centimetre(tiff) -> list | None:
     None where they tell none, or several.
     """
     if tiff.is_ome:
-        elements = ElementTree.fromstring(tiff.ome_metadata).iter()
+        try:
+            elements = ElementTree.fromstring(tiff.ome_metadata).iter()
+        except ElementTree.ParseError:
+            return None
         sizes = {size for size in map(_ome_size, elements) if size}
         return [1 / side for side in sizes.pop()] if len(sizes) == 1 else None
     unit = str((tiff.imagej_metadata or {}).get("unit", "")).replace("\\u00B5", "µ")

@@ -114,7 +114,7 @@ def encode_image(photo, name: str) -> bytes:
     check_holds(suffix, photos, name)
     try:
         return encode(photos, suffix)
-    except (OSError, ValueError) as error:  # the format's limits
+    except Exception as error:  # the format's limits, and whatever encoders raise on odd metadata
         raise ValueError(
             f"The format cannot hold the image ({_reason(error)}). "
             f"Received: path='{name}', shape={np.shape(photos[0].pixels)}"
@@ -146,7 +146,7 @@ def _photo(raster, size, white) -> Photo:
         values, mask = _trusted(values)
         most = float(values.max(initial=0.0))
         _raster.refuse(
-            white is None and most > 1.0 + ROUNDING,
+            white is None and raster.full is None and most > 1.0 + ROUNDING,
             f"its values reach {most:.6g}: `white` must say which of them is white",
         )
     own = float(raster.full or 1.0)
@@ -206,10 +206,12 @@ def _resized(values: np.ndarray, size) -> np.ndarray:
 
 def _reason(error) -> str:
     """One line that says why a file cannot be read."""
-    from PIL import UnidentifiedImageError
+    from PIL import Image, UnidentifiedImageError
 
     if isinstance(error, UnidentifiedImageError):
         return "unknown format"
+    if isinstance(error, Image.DecompressionBombError):
+        return f"{error} A TIFF may be as large."
     return str(error).partition("\n")[0] or type(error).__name__
 
 

@@ -77,10 +77,13 @@ def _columns(request, names) -> dict:
 def _array(name, value, spec, settings) -> np.ndarray:
     """Of the type and the rank of `spec`, and finite."""
     values = value if isinstance(value, list) else [value]
-    if any(isinstance(one, dict) for one in values):
-        value = [_unpacked(name, one, spec, settings) for one in values]
+    packed = any(isinstance(one, dict) for one in values)
+    if packed:
+        value = [_unpacked(name, one, spec) for one in values]
     if spec.dtype == tf.string:
         return _files(name, value, settings)
+    if packed:
+        value = _pictures(name, value, spec, settings)
     try:
         array = np.asarray(value)
         if array.dtype.kind not in "iuf" or not np.isfinite(array).all():
@@ -99,31 +102,39 @@ def _array(name, value, spec, settings) -> np.ndarray:
     return array
 
 
-def _unpacked(name, value, spec, settings):
-    """What {"b64": TEXT} stands for: bytes, or the pixels of an image file."""
+def _unpacked(name, value, spec) -> bytes:
+    """What {"b64": TEXT} stands for: a string, or an image file."""
     if not (isinstance(value, dict) and set(value) == {"b64"} and isinstance(value["b64"], str)):
         raise RefusedError(400, f'`{name}` must be numbers or {{"b64": TEXT}}.')
     try:
         content = base64.b64decode(value["b64"], validate=True)
     except (binascii.Error, ValueError) as error:
         raise RefusedError(400, f"`{name}` must be base64 ({error}).") from None
-    if spec.dtype == tf.string:
-        return content
-    if name != "image":
+    if spec.dtype != tf.string and name != "image":
         raise RefusedError(400, f"`{name}` must be numbers: only an image may be a file.")
-    pixels, channels = photo_of(content, settings.max_pixels).pixels, spec.shape[-1]
-    return np.repeat(pixels, channels, -1) if pixels.shape[-1] == 1 and channels else pixels
+    return content
+
+
+def _pictures(name, files, spec, settings) -> list:
+    """Pixels of image files, none of which is decoded before the sizes of all are known."""
+    _check_pixels(name, files, settings)
+    planes, channels = (photo_of(one, settings.max_pixels).pixels for one in files), spec.shape[-1]
+    return [np.repeat(p, channels, -1) if p.shape[-1] == 1 and channels else p for p in planes]
 
 
 def _files(name, value, settings) -> np.ndarray:
     """Picture files, their sizes looked at: the program decodes whatever it is given."""
     if not (isinstance(value, list) and all(isinstance(one, bytes) for one in value)):
         raise RefusedError(400, f'`{name}` must be a list of {{"b64": TEXT}}.')
-    sizes = [check_size(one, settings.max_pixels, name) for one in value]
-    if sum(sizes) > settings.max_pixels:
-        reason = f"The images must have at most {settings.max_pixels} pixels together."
-        raise RefusedError(413, f"{reason} Received: {sum(sizes)}")
+    _check_pixels(name, value, settings)
     return np.asarray(value, object)
+
+
+def _check_pixels(name, files, settings) -> None:
+    pixels = sum(check_size(one, settings.max_pixels, name) for one in files)
+    if pixels > settings.max_pixels:
+        reason = f"The images must have at most {settings.max_pixels} pixels together."
+        raise RefusedError(413, f"{reason} Received: {pixels}")
 
 
 def _check_limits(arrays, settings) -> None:
