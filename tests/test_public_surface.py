@@ -29,8 +29,8 @@ PUBLIC = {
     "tf_jfb.regularizers": "Correction Jacobian Regularizer",
     "tf_jfb.diagnostics": "GradientAudit audit_gradient",
     "tf_jfb.evaluation": "Comparison PROTOCOLS Protocol TELLINGS Telling evaluate report",
-    "tf_jfb.exported": "CONFIG_OF_EXPORT ENSEMBLES ExportedModel Restored check_ensemble "
-    "check_options deblur deblur_photo deblur_photos describe example_inputs export "
+    "tf_jfb.exported": "BLUR_OF_EXPORT CONFIG_OF_EXPORT ENSEMBLES ExportedModel Restored "
+    "check_ensemble check_options deblur deblur_photo deblur_photos describe example_inputs export "
     "export_denoiser for_blur load load_model shipped told_noise told_once",
     "tf_jfb.serving": "bulk",
     "tf_jfb.solvers": "Anderson BiCGSTAB Broyden GMRES Picard Solution Solver Status solve",

@@ -12,6 +12,8 @@ from tf_jfb._validate import check
 
 __all__ = ["PSNR", "SSIM", "psnr", "ssim"]
 
+WINDOW = 11  # side of that of SSIM
+
 
 def psnr(x, y, max_value: float = 1.0) -> tf.Tensor:
     r"""Peak signal-to-noise ratio $10 \log_{10}(\mathrm{max}^2 / \mathrm{mse})$ per image, in dB.
@@ -50,11 +52,17 @@ def ssim(x, y, max_value: float = 1.0) -> tf.Tensor:
     """
     x, y = _pair(x, y)
     check(
-        all(size is None or size >= 11 for size in x.shape[1:3]),
-        "SSIM needs images of at least 11 x 11.",
+        all(size is None or size >= WINDOW for size in x.shape[1:3]),
+        f"SSIM needs images of at least {WINDOW} x {WINDOW}.",
         shape=tuple(x.shape),
     )
-    return tf.image.ssim(x, y, max_value, filter_size=11, filter_sigma=1.5)
+    return tf.image.ssim(x, y, max_value, filter_size=WINDOW, filter_sigma=1.5)
+
+
+def fidelity(sharp, image) -> dict:
+    """{"psnr": dB, "ssim": of 1} of `image` [H, W, C] to `sharp`; images too small have no SSIM."""
+    metrics = {"psnr": psnr} | ({"ssim": ssim} if min(sharp.shape[:2]) >= WINDOW else {})
+    return {name: float(metric(sharp[None], image[None])[0]) for name, metric in metrics.items()}
 
 
 def _pair(x, y) -> tuple:

@@ -202,6 +202,12 @@ def test_what_noise_was_told_or_estimated_is_reported(any_blur, tmp_path):
     assert (counted["noise_estimated"], counted["noise_doubt"]) == (False, None)
 
 
+def test_numbers_that_json_has_not_are_null():
+    rows = {"residual": np.inf, "psnr_restored": float("nan"), "evaluations": 3, "status": "CAP"}
+    expected = {"residual": None, "psnr_restored": None, "evaluations": 3, "status": "CAP"}
+    assert cli_one._finite(rows) == expected
+
+
 @pytest.mark.parametrize("light_is", ["linear", "encoded"])
 def test_photons_are_simulated_in_light(any_blur, tmp_path, light_is, monkeypatch):
     write_image(tmp_path / "x.png", Photo(np.full((64, 64, 3), 0.5, np.float32)))

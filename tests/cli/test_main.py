@@ -10,6 +10,7 @@ import sys
 import time
 
 import pytest
+import tensorflow as tf
 from commands import command
 
 import tf_jfb
@@ -89,6 +90,18 @@ def test_models_that_come_with_the_package():
 
 
 @pytest.mark.slow
+def test_want_of_memory_is_one_line_too(capsys):
+    def fail(error):
+        raise error
+
+    wanted = tf.errors.ResourceExhaustedError(None, None, "OOM when allocating\n\t [[{{node a}}]]")
+    for error, line in ((MemoryError(), "x: MemoryError"), (wanted, "x: OOM when allocating")):
+        assert call(lambda error=error: fail(error), "x") == 2
+        assert capsys.readouterr().err == f"{line}\n"
+    with pytest.raises(KeyError):  # ours
+        call(lambda: fail(KeyError()), "x")
+
+
 def test_help_and_errors_of_usage_come_without_tensorflow():
     """In a process of its own that cannot import it, nor NumPy or Pillow, in under 0.3 s."""
     barred = f"sys.modules.update(dict.fromkeys({('tensorflow', 'numpy', 'PIL', 'keras')}))"

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from tf_jfb.cli import _memory
+from tf_jfb.cli import _memory, _progress
 from tf_jfb.cli._progress import Progress
 
 
@@ -40,6 +40,26 @@ def test_the_time_left_of_a_large_image():
     stream = io.StringIO()
     Progress(1, stream=stream).tiles("a.tif", 2, 2)
     assert stream.getvalue() == "a.tif: 2 of 2 tiles, 0:00 left\n"
+
+
+def test_the_time_left_is_that_of_the_page_at_hand(monkeypatch):
+    stream, clock = Terminal(), iter([0, 3600, 3610])
+    monkeypatch.setattr(_progress.time, "monotonic", lambda: next(clock))
+    progress = Progress(2, stream=stream)
+    progress.tiles("a.tif", 1, 1)
+    progress.tiles("a.tif", 1, 10)
+    assert stream.getvalue().endswith("a.tif: 1 of 10 tiles, 1:30 left")
+
+
+@pytest.mark.parametrize("files", _memory.GROUPS)
+def test_files_that_were_read_are_no_memory_that_a_group_has_used(tmp_path, monkeypatch, files):
+    *names, prefix = files
+    stat = f"anon 50\n{prefix}active_file 30\n{prefix}inactive_file 10\n"
+    for name, text in zip(names, ("100", "90", stat), strict=True):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(_memory, "CONTROL", tmp_path)
+    assert _memory.free() == 100 - (90 - 40)
 
 
 def test_memory_is_what_is_asked_for_less_what_is_held():

@@ -100,12 +100,13 @@ def test_what_is_no_ensemble_is_refused(model):
 
 def test_a_model_of_one_blur_needs_one_that_is_the_same_when_turned():
     def made_for(blur):
-        return types.SimpleNamespace(takes_kernel=False, config={"blur": blur})
+        return types.SimpleNamespace(takes_kernel=False, blur=blur)
 
-    check_ensemble(8, made_for("gaussian:3:1.0"))
-    check_ensemble(1, made_for("motion:3:45"))
-    for unknown in (made_for("motion:3:45"), made_for("/nowhere.png"), made_for("box:2")):
+    shaken = kernels.parse("motion:3:45")
+    check_ensemble(8, made_for(kernels.parse("gaussian:3:1.0")))
+    check_ensemble(1, made_for(shaken))
+    for unknown in (made_for(shaken), made_for(None), made_for(kernels.parse("box:2"))):
         with pytest.raises(ValueError, match="not known to be the same when it is turned"):
             check_ensemble(2, unknown)
     with pytest.raises(ValueError, match="made for one blur"):
-        check_ensemble(2, types.SimpleNamespace(takes_kernel=False, config=None))
+        check_ensemble(2, made_for(None))

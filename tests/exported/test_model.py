@@ -1,6 +1,7 @@
 """A model that was opened: what it takes, what it refuses, and where it is found."""
 
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from tf_jfb.exported import (
     ExportedModel,
     deblur,
     deblur_photo,
+    deblur_photos,
     export,
     load_model,
     shipped,
@@ -48,6 +50,44 @@ def test_it_says_what_it_takes(model, fixed):
         "kernel_files": None,
     }
     assert fixed.certificate is None
+
+
+def test_it_says_which_blur_it_was_made_for(model, fixed, tmp_path, monkeypatch):
+    """A file of the name that its export had elsewhere may be another's."""
+    assert model.blur is None and fixed.blur is None
+    monkeypatch.chdir(tmp_path)
+    np.save("psf.npy", np.ones([3, 3]))
+    beside = tmp_path / "1" / "assets.extra"
+    beside.mkdir(parents=True)
+    known = ExportedModel(fixed.loaded, beside.parent)
+    for blur, expected in (("psf.npy", None), ("gaussian:3:0.7", KERNEL)):
+        (beside / "config.yaml").write_text(f"blur: {blur}\n")
+        np.testing.assert_array_equal(known.blur, expected)
+    with pytest.raises(ValueError, match="`boundary` must be left out: .* made for one blur"):
+        fixed.restore(IMAGE, boundary="circular")
+    np.save(beside / "blur.npy", KERNEL.T + 1)
+    np.testing.assert_array_equal(known.blur, KERNEL.T + 1)
+
+
+def test_tiles_reach_beyond_their_cuts_by_the_blur_that_a_model_was_made_for(fixed, monkeypatch):
+    monkeypatch.setattr(ExportedModel, "blur", np.ones([31, 3]))
+    with pytest.raises(ValueError, match=f"`tile` must be at least {3 * (48 + 2 * 31)} pixels"):
+        deblur_photo(fixed, Photo(np.zeros((400, 400, 3), np.float32)), tile=200)
+
+
+def test_an_image_that_wraps_around_is_not_cut(model):
+    told = {"kernel": KERNEL, "noise": 0.01, "boundary": "circular", "max_evaluations": 1}
+    with pytest.raises(ValueError, match="`tile` must be left out: an image that wraps around"):
+        deblur_photo(model, Photo(IMAGE), tile=8, **told)
+
+
+def test_photographs_whose_kernel_is_refined_have_options_of_their_own(model):
+    photos = [Photo(IMAGE), Photo(IMAGE[::-1])]
+    told = {"noise": [0.01, 0.02], "rtol": 0.0, "max_evaluations": [1, 2], "refine_kernel": True}
+    told["kernel"] = np.stack([KERNEL, KERNEL])
+    one, other = deblur_photos(model, photos, **told)
+    assert (one.evaluations, other.evaluations) == (1, 2)
+    assert (one.noise, other.noise) == pytest.approx((0.01, 0.02))
 
 
 def test_one_image_or_a_batch_floating_or_integers(model):
@@ -155,6 +195,8 @@ def test_what_is_masked_may_be_nan(model):
         ({"noise": 2.5}, "`noise` must lie in"),
         ({"noise": [0.1, 0.1]}, r"`noise` must be a number, or \[B\]"),
         ({"rtol": np.inf}, "`rtol` must be a finite number >= 0"),
+        ({"rtol": 1e39}, r"`rtol` must be .* at most 3.4e\+38"),
+        ({"max_evaluations": 2**32 + 2}, "`max_evaluations` must be .* at most 2147483647"),
         ({"rtol": "small"}, "`rtol` must be a finite number >= 0"),
         ({"max_evaluations": 0}, "`max_evaluations` must be an integer >= 1"),
         ({"max_evaluations": 2.5}, "`max_evaluations` must be an integer >= 1"),
@@ -225,6 +267,13 @@ def test_shipped_models_are_found_by_name_from_any_folder(tmp_path, monkeypatch)
         tf_jfb.load("nothing")
     with pytest.raises(ValueError, match="exported equilibrium model"):
         tf_jfb.load("denoiser")
+
+
+def test_a_version_that_is_still_being_copied_hides_no_other(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "any" / "3")
+    (tmp_path / "any" / "4").mkdir()
+    (tmp_path / "any" / "5").touch()
+    assert ExportedModel.open(tmp_path / "any").folder.name == "3"
 
 
 def test_of_several_versions_the_newest_is_opened(folder, tmp_path):

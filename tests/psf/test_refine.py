@@ -103,5 +103,10 @@ def test_refine_refuses(arguments, message):
         psf.refine(*arguments)
 
 
+def test_an_image_of_noise_alone_changes_nothing_and_warns_of_nothing():
+    image = np.random.default_rng(1).random((64, 64, 3)).astype(np.float32)
+    assert psf.refine(image, kernels.gaussian(3, 0.7), 0.01)[1:] == (1.0, False)
+
+
 def test_an_image_of_nothing_changes_nothing():
     assert psf.refine(np.full((64, 64, 3), 0.5), np.ones((3, 3)), 0.01)[1:] == (1.0, False)

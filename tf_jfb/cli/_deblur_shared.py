@@ -1,6 +1,7 @@
 """What `tf-jfb deblur` reads and sets up, for one photograph or for many."""
 
 import functools
+import sys
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from tf_jfb.serving.photographs import Restorer
 
 # Of a solve, measured with the shipped models: what it takes whatever the size, and per pixel.
 FIXED, PER_PIXEL = 512 << 20, 600
+LITTLE = "photographs are cut into the smallest tiles; --memory GIB says how much may be taken"
 
 
 def restorer(args) -> Restorer:
@@ -40,7 +42,10 @@ def restorer(args) -> Restorer:
         options["noise"] = None
     check_options(args.rtol, args.max_evaluations, options["noise"])
     check_ensemble(args.ensemble, model)
-    pixels = max(1, (_memory.budget(args.memory) - FIXED) // PER_PIXEL)
+    memory = _memory.budget(args.memory)
+    if memory < FIXED:
+        print(f"{memory >> 20} MiB are left of the memory: {LITTLE}", file=sys.stderr)
+    pixels = max(1, (memory - FIXED) // PER_PIXEL)
     mask = None if args.mask is None else _mask(args.mask)
     reader = functools.partial(_read, args, mask)
     return Restorer(model, reader, options, pixels, args.tile)

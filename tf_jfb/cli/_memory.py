@@ -4,6 +4,12 @@ import os
 import pathlib
 import sys
 
+CONTROL = pathlib.Path("/sys/fs/cgroup")
+_FIRST = "memory/memory."  # of the first version
+GROUPS = (  # files: the limit, what is used, and of what; how the names in the last begin
+    ("memory.max", "memory.current", "memory.stat", ""),
+    (f"{_FIRST}limit_in_bytes", f"{_FIRST}usage_in_bytes", f"{_FIRST}stat", "total_"),
+)
 SHARE = 0.7  # of what is free that is taken unasked
 
 
@@ -50,13 +56,15 @@ def _available():
 
 
 def _groups():
-    """What control groups, versions 2 and 1, leave; None where they hold to nothing."""
-    names = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes",) * 2)
-    for most, used in names:
-        used = used.replace("limit_in_bytes", "usage_in_bytes")
+    """What control groups, versions 2 and 1, leave; None where they hold to nothing.
+
+    They count files that were read, which the system forgets when memory is wanted.
+    """
+    for *names, prefix in GROUPS:
         try:
-            files = [pathlib.Path("/sys/fs/cgroup", name) for name in (most, used)]
-            most, used = (file.read_text().strip() for file in files)
-            yield None if most == "max" else max(0, int(most) - int(used))
+            most, used, rows = ((CONTROL / name).read_text().strip() for name in names)
+            kept = dict(row.split() for row in rows.splitlines())
+            files = sum(int(kept.get(f"{prefix}{kind}_file", 0)) for kind in ("active", "inactive"))
+            yield None if most == "max" else max(0, int(most) - max(0, int(used) - files))
         except (OSError, ValueError):
             yield None

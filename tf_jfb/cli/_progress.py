@@ -15,7 +15,7 @@ class Progress:
         self.total, self.unit, self.stream = total, unit, stream or sys.stderr
         self.bar = self.stream.isatty()
         self.done = self.worked = self.converged = self.failed = 0
-        self.start = self.told = time.monotonic()
+        self.start = self.told = self._since = time.monotonic()
 
     def add(self, name: str, status: str, figures: str = "") -> None:
         """One more; `status` is CONVERGED, KEPT, ERROR or another."""
@@ -35,9 +35,10 @@ class Progress:
             self._say(f"{self._line(now)}\n")
 
     def tiles(self, name: str, done: int, count: int) -> None:
-        """Of one large image."""
+        """Of one large image; those of the next one follow."""
         now = time.monotonic()
-        left = (now - self.start) / done * (count - done)
+        left = (now - self._since) / done * (count - done)
+        self._since = now if done == count else self._since
         line = f"{name}: {done} of {count} tiles, {_clock(left)} left"
         if self.bar:
             self._say(f"\r\033[K{line}" + "\n" * (done == count))

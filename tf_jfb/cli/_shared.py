@@ -183,10 +183,18 @@ def call(function, name: str) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return function() or 0
-    except (ValueError, RuntimeError, OSError) as error:
+    except (ValueError, RuntimeError, OSError, MemoryError) as error:
         if os.environ.get("TF_JFB_TRACEBACK"):
             raise
-        print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"{name}: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)
+        return 2
+    except Exception as error:
+        tensorflow = sys.modules.get("tensorflow")
+        of_an_operation = tensorflow is not None and isinstance(error, tensorflow.errors.OpError)
+        if os.environ.get("TF_JFB_TRACEBACK") or not of_an_operation:
+            raise
+        text = error.message.partition("[[{{node")[0]  # which says where in a program
+        print(f"{name}: {' '.join(text.split()) or type(error).__name__}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)

@@ -84,7 +84,8 @@ class Contest:
         for name in ("output", "figure", "curves"):
             del options[name]
         files = {name: options[name] for name in ("path", "tuning_path", "kernels", "denoiser")}
-        files |= dict(zip(self.comparison.model, self.comparison.model, strict=True))
+        folders = [method.model.folder for method in self.models.values()]
+        files |= dict(zip(self.comparison.model, folders, strict=True))
         network = self.denoiser and [w.tobytes() for w in self.denoiser.network.get_weights()]
         return {
             **options,

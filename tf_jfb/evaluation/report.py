@@ -3,7 +3,7 @@
 from tf_jfb._plots import pyplot, residuals, show
 from tf_jfb.data import Photo, light
 from tf_jfb.exported import Restored
-from tf_jfb.metrics import psnr, ssim
+from tf_jfb.metrics import fidelity
 
 
 def describe(
@@ -13,7 +13,7 @@ def describe(
     told: float | None = None,
     of_light: bool = False,
 ) -> dict:
-    """The solve's record, with PSNR and SSIM before and after where `sharp` is known.
+    """The solve's record, with `metrics.fidelity` before and after where `sharp` is known.
 
     `told` is the noise that was told, in the values of `blurred`; `of_light` whether these were
     decoded for the solve, so that its own noise is of the light.
@@ -32,11 +32,9 @@ def describe(
         rows["kernel_scale"], rows["kernel_cleaned"] = result.refined[1:]
     if sharp is None:
         return rows
-    for name, metric in (("psnr", psnr), ("ssim", ssim)):
-        rows[f"{name}_blurred"], rows[f"{name}_restored"] = (
-            float(metric(sharp.pixels[None], other.pixels[None])[0])
-            for other in (blurred, result.photo)
-        )
+    before, after = (fidelity(sharp.pixels, p.pixels) for p in (blurred, result.photo))
+    for name in before:
+        rows[f"{name}_blurred"], rows[f"{name}_restored"] = before[name], after[name]
     return rows
 
 
@@ -44,10 +42,9 @@ def lines(rows: dict) -> str:
     """`describe` for a reader."""
     text = []
     if "psnr_blurred" in rows:
-        text += [
-            f"PSNR  {rows['psnr_blurred']:6.2f} dB -> {rows['psnr_restored']:6.2f} dB",
-            f"SSIM  {rows['ssim_blurred']:6.4f}    -> {rows['ssim_restored']:6.4f}",
-        ]
+        text.append(f"PSNR  {rows['psnr_blurred']:6.2f} dB -> {rows['psnr_restored']:6.2f} dB")
+    if "ssim_blurred" in rows:
+        text.append(f"SSIM  {rows['ssim_blurred']:6.4f}    -> {rows['ssim_restored']:6.4f}")
     if "noise" in rows:
         how = "estimated from the image" if rows["noise_estimated"] else "as told"
         doubt = f"; do not trust it: {rows['noise_doubt']}" if rows["noise_doubt"] else ""

@@ -23,7 +23,7 @@ def check_ensemble(ensemble, model=None) -> None:
     good = is_integer(ensemble) and ensemble in ENSEMBLES
     check(good, "`ensemble` must be 1, 2, 4 or 8.", ensemble=ensemble)
     check(
-        ensemble == 1 or model is None or model.takes_kernel or _symmetric(model.config),
+        ensemble == 1 or model is None or model.takes_kernel or _symmetric(model.blur),
         "`ensemble` must be 1: the model was made for one blur, which is not known to be the same "
         "when it is turned and mirrored.",
         ensemble=ensemble,
@@ -74,11 +74,10 @@ def _odd(kernel, shape) -> np.ndarray:
     return np.stack([kernels.padded(one, sides) for one in kernel])
 
 
-def _symmetric(config) -> bool:
-    """Whether the blur that a model was made for is the same however it is turned."""
-    try:
-        kernel = kernels.parse(config["blur"])[None]
-    except (KeyError, TypeError, ValueError, OSError):  # none is told, or its file is elsewhere
+def _symmetric(blur) -> bool:
+    """Whether the blur that a model was made for is known to be the same however it is turned."""
+    if blur is None:
         return False
+    kernel = blur[None]
     odd = all(side % 2 for side in kernel.shape[1:]) and kernel.shape[1] == kernel.shape[2]
     return odd and all(np.allclose(_turned(kernel, n), kernel) for n in range(8))

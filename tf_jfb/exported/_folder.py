@@ -9,6 +9,7 @@ from tf_jfb._validate import check
 # certified of the model, and what it is.
 CONFIG_OF_EXPORT = pathlib.Path("assets.extra") / "config.yaml"
 CERTIFICATE_OF_EXPORT = pathlib.Path("assets.extra") / "certificate.yaml"
+BLUR_OF_EXPORT = pathlib.Path("assets.extra") / "blur.npy"  # where the one blur was a file's
 ABOUT_OF_EXPORT = pathlib.Path("assets.extra") / "tf_jfb.json"
 _PACKAGE = pathlib.Path(__file__).parents[1]
 _SHIPPED = (_PACKAGE / "shipped", _PACKAGE.parent / "saved_models")  # installed, in a checkout
@@ -40,8 +41,8 @@ def find(path_or_name) -> pathlib.Path:
 
 
 def newest(path: pathlib.Path) -> pathlib.Path:
-    """The folder of the highest version below `path`, or `path` itself."""
-    versions = [p for p in path.glob("*") if p.name.isdigit()]
+    """The folder of the highest version below `path` that is whole, or `path` itself."""
+    versions = [p for p in path.glob("*") if p.name.isdigit() and _is_model(p)]
     return max(versions, key=lambda p: int(p.name), default=path)
 
 

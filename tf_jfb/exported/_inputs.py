@@ -1,12 +1,15 @@
 """Images and what comes with them, checked and made what an exported model takes."""
 
 import numpy as np
+import tensorflow as tf
 
 from tf_jfb._validate import LEAST, MOST, check, check_real
 from tf_jfb.noise import PoissonGaussian
 from tf_jfb.operators import kernels
 
 MOST_NOISE = np.float32(0.99)
+# That a program of 32 bits can be told.
+MOST_RTOL, MOST_EVALUATIONS = float(np.finfo(np.float32).max), np.iinfo(np.int32).max
 
 
 def as_images(image) -> tuple:
@@ -141,6 +144,23 @@ def as_options(name: str, value, batch: int, dtype=np.float32) -> np.ndarray:
     return np.broadcast_to(array, (batch,)).astype(dtype)
 
 
+def as_spec(name, value, spec):
+    """A tensor of the rank of `spec`: the first exports took one option for all images."""
+    array = np.asarray(value)
+    if spec.shape.rank == 0 and array.ndim == 1:
+        check(
+            bool((array == array[0]).all()),
+            f"`{name}` must be one for all images: this export has no other.",
+            **{name: array},
+        )
+        array = array[0]
+    return tf.constant(array, spec.dtype)
+
+
+def _in(values, low, high):
+    return (values >= low) & (values <= high)
+
+
 def check_options(rtol=None, max_evaluations=None, noise=None) -> None:
     """Raises ValueError unless each is None or, every entry of it, in its range.
 
@@ -150,8 +170,14 @@ def check_options(rtol=None, max_evaluations=None, noise=None) -> None:
     told = {"rtol": rtol, "max_evaluations": max_evaluations, "noise": noise}
     told = {name: np.asarray(value) for name, value in told.items() if value is not None}
     rules = {
-        "rtol": ("be a finite number >= 0", lambda v: (v >= 0) & (v < np.inf)),
-        "max_evaluations": ("be an integer >= 1", lambda v: (v >= 1) & (v == np.floor(v))),
+        "rtol": (
+            f"be a finite number >= 0, at most {MOST_RTOL:.1e}",
+            lambda v: _in(v, 0, MOST_RTOL),
+        ),
+        "max_evaluations": (
+            f"be an integer >= 1, at most {MOST_EVALUATIONS}",
+            lambda v: _in(v, 1, MOST_EVALUATIONS) & (v == np.floor(v)),
+        ),
         "noise": ("lie in (0, 1), the units of the image", lambda v: (v > 0) & (v < 1)),
     }
     for name, value in told.items():

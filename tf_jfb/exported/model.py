@@ -10,6 +10,7 @@ from tf_jfb.exported import _folder, _inputs
 from tf_jfb.exported._ensemble import averaged, check_ensemble
 from tf_jfb.exported._noise import at_white, told_noise
 from tf_jfb.noise import PoissonGaussian
+from tf_jfb.operators import kernels
 from tf_jfb.solvers import Solution
 
 OUTPUTS = {"restored", "residual", "evaluations", "status"}
@@ -93,6 +94,16 @@ class ExportedModel:
         return self._beside(_folder.CONFIG_OF_EXPORT)
 
     @property
+    def blur(self) -> np.ndarray | None:
+        """The kernel [k1, k2] that it was made for; None where it takes any, or tells of none."""
+        if self.takes_kernel or self.folder is None:
+            return None
+        kept, name = self.folder / _folder.BLUR_OF_EXPORT, (self.config or {}).get("blur") or ""
+        if kept.is_file():
+            return np.load(kept)
+        return kernels.parse(name) if name.partition(":")[0] in kernels.FORMS else None
+
+    @property
     def certificate(self) -> dict | None:
         """What was certified of the model, where that lies beside it."""
         return self._beside(_folder.CERTIFICATE_OF_EXPORT)
@@ -108,7 +119,7 @@ class ExportedModel:
         image,
         kernel=None,
         noise=None,
-        boundary: str = "photo",
+        boundary: str | None = None,
         light: str = "encoded",
         mask=None,
         rtol=None,
@@ -128,8 +139,8 @@ class ExportedModel:
             noise: standard deviation in the units of `image` over its white, a number or [B], or a
                 `noise.PoissonGaussian` of photons that were counted, for a model that is told it;
                 default estimated, in which fine texture counts.
-            boundary: of a model that takes a kernel: "photo", the scene goes on beyond the image,
-                or "circular", it wraps around. The others have their own.
+            boundary: of a model that takes a kernel: "photo", the default, the scene goes on beyond
+                the image, or "circular", it wraps around. The others have their own.
             light: "linear" for values that are sRGB, of light that was blurred before they were
                 encoded: the solve is of the light, and what is returned encoded again. "encoded"
                 takes the values as they are.
@@ -153,6 +164,12 @@ class ExportedModel:
                 kernel is larger than the image.
         """
         check_ensemble(ensemble, self)
+        check(
+            boundary is None or self.takes_kernel,
+            "`boundary` must be left out: the model was made for one blur.",
+            boundary=boundary,
+        )
+        boundary = "photo" if boundary is None else boundary
         inputs, shape = self._told(image, kernel, noise, boundary, light, mask, shares_noise)
         options = self._options(rtol, max_evaluations, len(inputs["image"]))
         out = self.run(inputs | options, boundary, trace, ensemble)
@@ -183,7 +200,7 @@ class ExportedModel:
         specs = program.structured_input_signature[1]
         if "mask" in specs and "mask" not in inputs:
             inputs = inputs | {"mask": np.ones_like(inputs["image"][..., :1])}
-        arrays = {name: _as_spec(name, inputs[name], specs[name]) for name in inputs}
+        arrays = {name: _inputs.as_spec(name, inputs[name], specs[name]) for name in inputs}
         return {name: tensor.numpy() for name, tensor in program(**arrays).items()}
 
     def _told(self, image, kernel, noise, boundary, light, mask, shared) -> tuple:
@@ -264,19 +281,6 @@ def _levels(images, noise, decoded, masks) -> np.ndarray:
         levels = list(_inputs.as_options("noise", noise, len(images)))
     rows = zip(images, levels, masks, strict=True)
     return np.float32([told_noise(x, level, decoded, mask=m).std for x, level, m in rows])
-
-
-def _as_spec(name, value, spec):
-    """A tensor of the rank of `spec`: the first exports took one option for all images."""
-    array = np.asarray(value)
-    if spec.shape.rank == 0 and array.ndim == 1:
-        check(
-            bool((array == array[0]).all()),
-            f"`{name}` must be one for all images: this export has no other.",
-            **{name: array},
-        )
-        array = array[0]
-    return tf.constant(array, spec.dtype)
 
 
 def _record(out, shape, light) -> Solution:

@@ -42,12 +42,13 @@ def deblur_photo(
         model: of `ExportedModel.open`.
         photo: what to restore. Its own mask counts with `mask`; where it is linear already,
             `light` is of no matter.
-        trace: whether the record holds the residual of every evaluation.
+        trace: whether the record holds the residual of every evaluation; that of tiles, or of
+            channels which are restored one by one, holds none.
         tile: side of the squares, or (height, width) of the rectangles, to solve at once, which
             overlap; default the whole.
         progress: called as (tiles done, tiles) after each.
-        options: of `ExportedModel.restore`, whose `boundary` is "photo"; and `refine_kernel`,
-            whether the kernel is a start for `psf.refine`.
+        options: of `ExportedModel.restore`, whose `boundary` is "photo" with tiles; and
+            `refine_kernel`, whether the kernel is a start for `psf.refine`.
 
     Raises:
         ValueError: as `restore`.
@@ -58,8 +59,15 @@ def deblur_photo(
     tile = (tile, tile) if np.ndim(tile) == 0 else tile
     if None in tile or all(n <= t for n, t in zip(photo.pixels.shape, tile, strict=False)):
         return deblur_photos(model, [photo], trace, **options)[0]
+    check(
+        options.get("boundary") != "circular",
+        "`tile` must be left out: an image that wraps around is solved whole.",
+        tile=tile,
+        boundary="circular",
+    )
     values, told, level, refined = _solved_for(model, photo, **options)
     kernel, mask = told["kernel"], told.pop("mask")
+    kernel = model.blur if kernel is None else kernel
 
     def restore(pixels, mask):
         return model.restore(pixels, mask=mask, **told)
@@ -73,14 +81,17 @@ def deblur_photos(
 ) -> list[Restored]:
     """`deblur_photo` for photographs of one size, in one solve; `noise` may be one for each.
 
-    Grey and colour photographs may be mixed.
+    So may `kernel`, `rtol` and `max_evaluations`, as of `ExportedModel.restore`. Grey and colour
+    photographs may be mixed.
     """
-    if options.get("refine_kernel") and len(photos) > 1:  # each has its own
-        return [deblur_photo(model, photo, trace, noise=noise, **options) for photo in photos]
     sizes = {photo.pixels.shape[:2] for photo in photos}
     check(len(sizes) == 1, "Photographs of one solve must have one size.", sizes=sorted(sizes))
     whole = isinstance(noise, PoissonGaussian) or np.ndim(noise) == 0
     levels = [noise] * len(photos) if whole else list(noise)
+    if options.get("refine_kernel") and len(photos) > 1:  # each has its own
+        rows = enumerate(zip(photos, levels, strict=True))
+        own = [({"noise": level, **_own(options, i)}, photo) for i, (photo, level) in rows]
+        return [deblur_photo(model, photo, trace, **told) for told, photo in own]
     pairs = zip(photos, levels, strict=True)
     each = [_solved_for(model, photo, noise=level, **options) for photo, level in pairs]
     widest = max(values.shape[-1] for values, *_ in each)
@@ -132,6 +143,12 @@ def _solved_for(
     told = {"kernel": kernel, "noise": level.std, "mask": mask, **options}
     told["shares_noise"] = bool(same_channels(photo.pixels))
     return values, told, level, refined
+
+
+def _own(options, i) -> dict:
+    """Of `options` for many photographs those of number `i`."""
+    ranks = {"kernel": 2, "rtol": 0, "max_evaluations": 0}  # of what holds for all
+    return {k: v[i] if np.ndim(v) > ranks.get(k, np.inf) else v for k, v in options.items()}
 
 
 def _wide(pixels, channels):

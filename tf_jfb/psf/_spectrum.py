@@ -62,7 +62,7 @@ class Spectrum:
 
     def _value(self, b, transfer) -> tuple:
         scene = np.exp(np.clip(self.features @ b[:-1], -MOST, MOST)) * transfer
-        total = scene + np.exp(b[-1])
+        total = scene + np.exp(np.clip(b[-1], -MOST, MOST))
         told = 0.5 * WEIGHT * ((b[-1] - self.noise) / LOOSE) ** 2
         return np.sum(np.log(total) + self.power / total) + told, scene, total
 

@@ -91,7 +91,8 @@ class Restorer:
         """A photograph, in tiles if need be."""
         tile, area = self.tile, math.prod(photo.pixels.shape[:2])
         if tile is None and area > self.pixels:
-            least = 4 * overlap(self.options["kernel"])
+            kernel = self.options["kernel"]
+            least = 4 * overlap(self.model.blur if kernel is None else kernel)
             tile = max(least, math.isqrt(max(0, self.pixels - int(area * HELD))))
         return deblur_photo(self.model, photo, trace, tile, progress, **self.options)
 

@@ -10,12 +10,12 @@ import yaml
 from tf_jfb import gradients, models, networks
 from tf_jfb._validate import check
 from tf_jfb._weights import load_weights, named_weights, names_at
-from tf_jfb.exported import CONFIG_OF_EXPORT
+from tf_jfb.exported import BLUR_OF_EXPORT, CONFIG_OF_EXPORT
 from tf_jfb.operators import kernels
 from tf_jfb.solvers import Anderson, Picard, Solver
 from tf_jfb.training.config import Config, recorded_config, without_unused
 from tf_jfb.training.denoiser import Denoiser
-from tf_jfb.training.kernel_file import KEPT, as_bytes, with_kept_kernel
+from tf_jfb.training.kernel_file import as_bytes, with_kept_kernel
 
 SHAPE = (None, None, None, 3)
 
@@ -118,7 +118,7 @@ def files_for_export(run, **changes) -> dict:
     files: dict = {CONFIG_OF_EXPORT: config_for_export(run, **changes)}
     config = without_unused({**dataclasses.asdict(config_of(run)), **changes})
     if config.kernel_file:
-        files[CONFIG_OF_EXPORT.with_name(KEPT)] = as_bytes(kernels.parse(config.blur))
+        files[BLUR_OF_EXPORT] = as_bytes(kernels.parse(config.blur))
     return files
 
 

@@ -8,10 +8,11 @@ import numpy as np
 
 from tf_jfb._files import replacing
 from tf_jfb._validate import check
+from tf_jfb.exported import BLUR_OF_EXPORT
 from tf_jfb.operators import kernels
 from tf_jfb.training.config import Config
 
-KEPT = "blur.npy"
+KEPT = BLUR_OF_EXPORT.name
 
 
 def keep_kernel(run, config: Config, write: bool = True) -> None:

@@ -11,7 +11,7 @@ from tf_jfb._plots import residuals
 from tf_jfb._types import Status
 from tf_jfb._version import __version__
 from tf_jfb.data import write_image
-from tf_jfb.metrics import psnr, ssim
+from tf_jfb.metrics import fidelity
 from tf_jfb.serving._reasons import reason_of
 from tf_jfb.serving.page.work import Step
 
@@ -67,10 +67,10 @@ def _gain(step) -> str:
 
 def quality(step: Step) -> dict:
     """{metric: (of the blurred, of the restored)} to the sharp picture."""
-    sharp = np.clip(step.sharp.pixels, 0, 1)[None]
-    pictures = [np.clip(p.pixels, 0, 1)[None] for p in (step.blurred, step.result.photo)]
-    metrics = {"psnr": psnr, "ssim": ssim}
-    return {name: [float(f(sharp, p)[0]) for p in pictures] for name, f in metrics.items()}
+    photos = (step.sharp, step.blurred, step.result.photo)
+    sharp, *pictures = (np.clip(photo.pixels, 0, 1) for photo in photos)
+    before, after = (fidelity(sharp, picture) for picture in pictures)
+    return {name: (before[name], after[name]) for name in before}
 
 
 def curve(step: Step, rtol: float):
@@ -114,7 +114,11 @@ def report(step: Step, model, asked, kernel: str) -> dict:
         known["trace"] = [float(r) if np.isfinite(r) else None for r in result.trace]
     if step.sharp is not None:
         rows = quality(step).items()
-        known |= {f"{m}_{w}": v for m, both in rows for w, v in zip(WHICH, both, strict=True)}
+        known |= {
+            f"{m}_{w}": v if np.isfinite(v) else None
+            for m, both in rows
+            for w, v in zip(WHICH, both, strict=True)
+        }
     return known
 
 

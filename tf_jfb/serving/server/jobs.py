@@ -101,10 +101,10 @@ def solve(batch: list[Job], most: int) -> list[Restored]:
     times = first.ensemble * first.solves
     own = [min(most, job.max_evaluations or model.max_evaluations) for job in batch]
     caps = [pace.evaluations(left / times, pixels, cap) for cap in own]
-    options = {"boundary": first.boundary, "light": first.light}
-    options |= {"max_evaluations": caps, "ensemble": first.ensemble}
+    options = {"light": first.light, "max_evaluations": caps, "ensemble": first.ensemble}
     options["rtol"] = [model.rtol if job.rtol is None else job.rtol for job in batch]
     if first.kernel is not None:
+        options["boundary"] = first.boundary
         shape = np.max([job.kernel.shape for job in batch], axis=0)
         options["kernel"] = np.stack([kernels.padded(job.kernel, shape) for job in batch])
     if model.takes_noise:
