@@ -20,7 +20,8 @@ def main() -> None:
     p.add_argument("--output", default="runs/demo", help="folder for the results")
     folder = pathlib.Path(p.parse_args().output)
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(folder / "run", ignore_errors=True)  # the demo's before: it would be gone on with
+    run = folder / "small-model"
+    shutil.rmtree(run, ignore_errors=True)  # the demo's before: it would be gone on with
 
     print("1. Restoring a photograph, blurred by a shaken camera, with the shipped model\n")
     _script(
@@ -42,8 +43,8 @@ def main() -> None:
     print(f"\nfigure: {folder / 'restored-figure.png'}")
 
     print("\n2. Training a small model on dead leaves (no download), about a minute\n")
-    _script("train.py", "--config", ROOT / "scripts/configs/demo.yaml", "--run", folder / "run")
-    _report(folder / "run")
+    _script("train.py", "--config", ROOT / "scripts/configs/demo.yaml", "--run", run)
+    _report(run)
 
 
 def _script(name, *arguments) -> None:

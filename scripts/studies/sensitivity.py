@@ -77,11 +77,9 @@ def main() -> None:
 
 
 def base(args) -> dict:
-    import yaml
+    from tf_jfb.training import load_config
 
-    options = dict(BASE)
-    if args.config:
-        options = yaml.safe_load(pathlib.Path(args.config).read_text())
+    options = load_config(args.config) if args.config else dict(BASE)
     if args.path:
         options["path"] = args.path
     return options | dict(read(text) for text in args.set)
@@ -115,12 +113,13 @@ def check_options(options: dict, varied: list[str]) -> None:
 
 def train(options: dict, folder: pathlib.Path, case: str, seed: int) -> dict:
     """What a training with the case's option is worth: see `trial.assess`, and its last audit."""
+    from tf_jfb.training import Config
     from tf_jfb.training.trial import assess
     from tf_jfb.training.tuning_report import read_log
 
     options = options | dict([read(case)]) | {"seed": seed}
     run = folder / f"{case.replace('/', '_')}-{seed}"
-    result = assess(options, run, options["epochs"])
+    result = assess(options, run, Config(**options).epochs)
     log = read_log(run)
     return result | {n: v for n, v in (log[-1] if log else {}).items() if n.startswith("audit")}
 

@@ -118,13 +118,15 @@ def fixed_point(model, d, size, args):
     import numpy as np
     import tensorflow as tf
 
+    from tf_jfb._files import replacing
     from tf_jfb.solvers import solve
 
     known = pathlib.Path(args.output) / f"x-{size}.npy"
     if not known.exists():
         problem, options = model.problem(d), {"rtol": 1e-6, "max_evaluations": 300}
         solved = tf.function(lambda: solve(problem.at, problem.x0, model.solver, **options).x)
-        np.save(known, solved().numpy())
+        with replacing(known) as whole:
+            np.save(whole, solved().numpy())
     return tf.constant(np.load(known))
 
 

@@ -18,7 +18,7 @@ from tf_jfb.evaluation.degraded import Degraded, Slot
 from tf_jfb.evaluation.methods import Baseline, Method
 from tf_jfb.evaluation.protocols import PROTOCOLS, Protocol
 from tf_jfb.evaluation.tellings import Telling
-from tf_jfb.exported import for_blur
+from tf_jfb.exported import ExportedModel, for_blur
 from tf_jfb.metrics import psnr
 from tf_jfb.models.baselines import PlugAndPlay, wiener
 from tf_jfb.operators import kernels
@@ -223,6 +223,35 @@ def test_what_is_missing_is_named(told, levin, compared):
         evaluate.compare(compared())
     with pytest.raises(ValueError, match="`comparison` must be a tf_jfb.evaluation.Comparison"):
         evaluate.compare({"model": [told]})
+
+
+def test_small_images_among_larger_ones_are_refused(told, levin, compared, tmp_path):
+    for side in (30, 24):
+        write_image(tmp_path / f"{side}.png", Photo(np.zeros((side, side, 3), np.float32)))
+    given = {"protocol": "set3c-levin", "kernels": levin["kernels"], "path": str(tmp_path)}
+    with pytest.raises(ValueError, match="`side` must be at most 24: smaller images would be"):
+        evaluate.compare(compared(model=[told], images=2, **given))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"protocol": "set3c-levin"},
+        {"kernel_error": 1.1},
+        {"noise_error": 2.0},
+        {"boundary": "circular"},
+        {"protocol": "celeba-g5s5"},
+    ],
+    ids=str,
+)
+def test_a_model_that_knows_what_others_are_told_wrongly_is_refused(
+    one, levin, compared, changes, monkeypatch
+):
+    """Made for a blur with black surroundings, it would look robust, or solve another problem."""
+    monkeypatch.setattr(ExportedModel, "blur", kernels.parse("gaussian:3:1.0"))
+    files = levin if changes.get("protocol") == "set3c-levin" else {}
+    with pytest.raises(ValueError, match="`model` must (take any blur|be told the noise)"):
+        evaluate.compare(compared(model=[one[1]], baselines=False, **changes, **files))
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,13 @@ def test_a_fingerprint_sees_a_file_that_changed(tmp_path):
         assert fingerprint(tmp_path) != before
 
 
+def test_a_fingerprint_heeds_no_file_that_is_being_written(tmp_path):
+    (tmp_path / "a").write_text("1")
+    before = fingerprint(tmp_path)
+    (tmp_path / "out.json").write_text("{")
+    assert fingerprint(tmp_path, [tmp_path / "out.json", None]) == before
+
+
 def test_a_fingerprint_is_that_of_a_copy(tmp_path):
     for folder in ("here", "there"):
         (tmp_path / folder).mkdir()

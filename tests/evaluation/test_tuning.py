@@ -1,6 +1,7 @@
 """Baselines at what is best on training images; denoisers in the range that they know."""
 
 import pathlib
+import types
 
 import numpy as np
 import pytest
@@ -49,6 +50,29 @@ def test_a_denoiser_is_tried_only_at_levels_that_it_knows(network):
     assert "annealed plug-and-play" not in loud and "plug-and-play" not in loud
     plain = tried(0.15, PlugAndPlay(networks.DnCNN(depth=2, channels=4), (0.02, 0.02)))
     assert len(plain["plug-and-play"]["weight"]) == 7 and "annealed plug-and-play" not in plain
+
+
+@pytest.mark.parametrize(
+    "noise, fixed, annealed",
+    [
+        (0.02, 0.02, (0.02, 0.05)),
+        (0.3, 0.05, (0.099, 0.1)),
+        (0.001, 0.005, (0.01, 0.05)),
+        (0.06, 0.05, (0.06, 0.1)),
+    ],
+)
+def test_what_is_told_wrongly_is_taken_to_a_level_that_the_denoiser_knows(noise, fixed, annealed):
+    denoiser = types.SimpleNamespace(
+        levels=(0.01, 0.1),
+        network=types.SimpleNamespace(conditional=True, weights=[]),
+        fixed_point=lambda d, operator, weight, noise: noise,
+        annealed=lambda d, operator, weight, noise, start, steps: (noise, start),
+    )
+    options = {"plug-and-play": {"weight": 0.25}}
+    options["annealed plug-and-play"] = {"weight": 0.2, "start": 0.05, "steps": 2}
+    made = baselines(options, denoiser)
+    found = [made[n].function(None, None, **o, noise=noise) for n, o in options.items()]
+    assert found[0] == pytest.approx(fixed) and found[1] == pytest.approx(annealed)
 
 
 def test_start_and_steps_are_tuned_too(network, levin):

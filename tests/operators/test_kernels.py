@@ -163,6 +163,7 @@ def test_motion_options():
         (lambda: kernels.parse("line:1e9:3"), "`length` must be at most 2001"),
         (lambda: kernels.anisotropic(10**6, 1.0, 2.0, 0), "`size` must be at most 2001"),
         (lambda: kernels.stretched(np.ones((3, 3)), 1e6), "`factor` must be at most 667"),
+        (lambda: kernels.stretched(np.eye(11)[[0]] + np.eye(11)[[10]], 0.5), "`factor` must leave"),
         (lambda: kernels.check_kernel(np.ones((3, 3)) + 1j), "`kernel` must hold real numbers"),
         (
             lambda: kernels.of_images([kernels.box(3), kernels.box(5)], 2),

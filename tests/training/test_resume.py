@@ -334,6 +334,18 @@ def test_an_export_made_for_one_blur_records_it(tmp_path, start):
     assert yaml.safe_load(config_for_export(tmp_path))["kernel_files"] == "a.npz:k1,b.npy"
 
 
+def test_the_kernels_that_are_drawn_from_are_kept(tmp_path):
+    """A file that was measured anew would be another problem."""
+    np.save(tmp_path / "psf.npy", np.ones([3, 3]))
+    files = {"families": "none", "kernel_files": str(tmp_path / "psf.npy")}
+    config = Config(model="de-hqs", network="unet", blur="any", **files)
+    for _ in range(2):
+        keep_kernel(tmp_path, config)
+    np.save(tmp_path / "psf.npy", np.eye(3))
+    with pytest.raises(ValueError, match="`kernel_files` must hold the kernel that this run was"):
+        keep_kernel(tmp_path, config)
+
+
 def test_the_kernel_of_a_file_is_kept(tmp_path, monkeypatch):
     """Run and export are of the kernel that was trained with, from any folder."""
     monkeypatch.chdir(tmp_path)

@@ -55,8 +55,8 @@ class FolderSource:
         files = list_images(path) if files is None else files
         usable = _usable(files, least if self.size is None else 1)
         self.files = [file for file, _ in usable]
-        kept = {size for _, size in usable}
-        self.sizes = {tuple(self.size)} if self.size else kept  # (height, width)
+        # (height, width) of every image
+        self.sizes = [tuple(self.size) if self.size else size for _, size in usable]
         check(
             bool(self.files),
             "`path` must hold at least one readable image, not too small "

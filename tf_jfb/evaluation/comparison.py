@@ -29,7 +29,7 @@ class Comparison:
     denoiser: str | None = None  # run folder or export, for plug-and-play, or alone
     blur: str = _BLUR
     noise: float = _NOISE  # standard deviation in [0, 1] units
-    side: int | None = None  # of the images, pixels; else the protocol's
+    side: int | None = None  # of the images, pixels; else the protocol's, or theirs if less
     boundary: str | None = None  # one of BOUNDARIES; else the protocol's
     kernel_error: float = 1.0  # width of the kernel told over that of the true one
     noise_error: float = 1.0  # noise told over the true one

@@ -3,11 +3,13 @@
 import dataclasses
 import hashlib
 
+import numpy as np
+
 from tf_jfb._validate import check
 from tf_jfb.evaluation.comparison import Comparison
 from tf_jfb.evaluation.degraded import Degraded
 from tf_jfb.evaluation.methods import Denoise, Exported, Method
-from tf_jfb.evaluation.partial import Partial, fingerprint
+from tf_jfb.evaluation.partial import Partial, fingerprint, partial_of
 from tf_jfb.evaluation.quoted import quoted
 from tf_jfb.evaluation.tellings import TELLINGS
 from tf_jfb.evaluation.tuning import Tuning, baselines
@@ -37,9 +39,12 @@ class Contest:
         self.kernels = list(self.protocol.kernels(comparison.kernels).values())
         self.models = _opened(comparison)
         margin = max(map(self.protocol.margin, self.kernels))
+        for path, method in zip(comparison.model, self.models.values(), strict=True):
+            self._check_suits(path, method.model)
         self.images = self.protocol.source(comparison.path, "test", margin)
         self.count = min(comparison.images, self.protocol.most or len(self.images))
         self.count = min(self.count, len(self.images))
+        self._check_sizes(margin)
 
     @property
     def settings(self) -> dict:
@@ -81,22 +86,64 @@ class Contest:
     def identity(self) -> dict:
         """What the figures depend on: options, and what the files were."""
         options = dataclasses.asdict(self.comparison)
-        for name in ("output", "figure", "curves"):
-            del options[name]
+        written = [options.pop(name) for name in ("output", "figure", "curves")]
+        written.append(written[0] and partial_of(written[0]))
         files = {name: options[name] for name in ("path", "tuning_path", "kernels", "denoiser")}
         folders = [method.model.folder for method in self.models.values()]
         files |= dict(zip(self.comparison.model, folders, strict=True))
         network = self.denoiser and [w.tobytes() for w in self.denoiser.network.get_weights()]
         return {
             **options,
-            "files": {name: fingerprint(path) for name, path in files.items()},
+            "files": {name: fingerprint(path, written) for name, path in files.items()},
             "network": network and hashlib.sha256(b"".join(network)).hexdigest(),
             "candidates": self.candidates,
         }
 
+    def _check_sizes(self, margin) -> None:
+        """Refuses images of which some, but not all, are smaller than the protocol's."""
+        if self.protocol.side is None or not hasattr(self.images, "sizes"):
+            return
+        whole = self.protocol.side + 2 * margin
+        sides = {min(whole, *size) for size in self.images.sizes[: self.count]}
+        check(
+            len(sides) == 1,
+            f"`side` must be at most {min(sides) - 2 * margin}: smaller images would be among "
+            "larger ones.",
+            side=self.protocol.side,
+        )
+
+    def _check_suits(self, path, model) -> None:
+        """Refuses a model that would solve another problem, or know what the others are not told.
+
+        One that was made for one blur knows that, whatever is told, and black surroundings.
+        """
+        tellings = [telling for _, telling in self.settings.values()]
+        check(
+            model.takes_noise or all(telling.noise == 1 for telling in tellings),
+            "`model` must be told the noise where that is told wrongly: it knows its own.",
+            model=path,
+        )
+        if model.takes_kernel:
+            return
+        own, right = model.blur, (1.0, 0.0, 0.0)
+        check(
+            len(self.kernels) == 1
+            and self.protocol.boundary == "zero"
+            and all((t.width, t.shift, t.kernel_noise) == right for t in tellings)
+            and (own is None or _alike(own, self.kernels[0])),
+            "`model` must take any blur: it was made for one with black surroundings, and the "
+            "comparison is of another, or of several, or tells it wrongly.",
+            model=path,
+        )
+
     def _tuning(self) -> Tuning:
         own = self.comparison
         return Tuning(own.tuning_path or own.path, own.tuning, own.seed, self.candidates)
+
+
+def _alike(kernel, other) -> bool:
+    same = kernel.shape == other.shape
+    return same and np.allclose(kernel / kernel.sum(), other / other.sum(), atol=1e-5)
 
 
 def _opened(comparison) -> dict:

@@ -62,7 +62,8 @@ class Degraded:
 
     def slots(self, count: int, batch: int) -> list[Slot]:
         """The batches of the first `count` images with every kernel."""
-        size = batch if self.protocol.side else 1  # whole images may differ in size
+        # Whole images may differ in size, and what is told of stored light in noise.
+        size = batch if self.protocol.side and not self._as_stored else 1
         firsts = range(0, count, size)
         return [
             Slot(kernel, range(first, min(first + size, count)))
@@ -83,9 +84,14 @@ class Degraded:
         ]
         d = np.stack([photo.pixels for photo in photos])
         case = self.cases[slot.kernel]._replace(taken=tuple(photo.taken for photo in photos))
-        if self.telling.light and not self.telling.decoded:
+        if self._as_stored:
             case = case._replace(noise=lights.noise_in_pixels(case.noise, d))
         return sharp, d, case
+
+    @property
+    def _as_stored(self) -> bool:
+        """Whether light is restored as it was stored, with the noise that it has there."""
+        return self.telling.light and not self.telling.decoded
 
     def _blurred(self, slot) -> tuple:
         """(sharp, blurred) [B, H, W, C]: both as stored, or light of what is sharp as stored."""

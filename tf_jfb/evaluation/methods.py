@@ -135,7 +135,10 @@ class Exported(Method):
         elif self.noise_from == "photons" and case.photons:
             noise = PoissonGaussian(case.photons, read_noise=noise * case.photons)
         taken = case.taken or [0.0] * len(d)
-        told = [told_noise(x, noise, taken=t).std for x, t in zip(d, taken, strict=True)]
+        # An estimate is of what was stored, and carried to the light.
+        decoded = noise is None and case.light
+        d = case.stored(d) if decoded else d
+        told = [told_noise(x, noise, decoded, taken=t).std for x, t in zip(d, taken, strict=True)]
         return np.float32(told)
 
     def _kernels(self, d, case, levels) -> np.ndarray:

@@ -28,7 +28,7 @@ class Partial:
 
     def __init__(self, output: str | None, options: dict):
         self.output, self._known = output, {}
-        self.file = None if output is None else pathlib.Path(f"{output}.partial.jsonl")
+        self.file = None if output is None else partial_of(output)
         self.options = json.loads(json.dumps(options))
         if self.file is not None:
             self._open()
@@ -88,15 +88,22 @@ class Partial:
                 file.write(json.dumps(line) + "\n")
 
 
-def fingerprint(path) -> str | None:
+def partial_of(output) -> pathlib.Path:
+    """Where what is done stands until `output` is written."""
+    return pathlib.Path(f"{output}.partial.jsonl")
+
+
+def fingerprint(path, without=()) -> str | None:
     """Changes where a file of a folder, or a file, is another one: by names, sizes and beginnings.
 
-    A copy elsewhere, or at another time, has the same.
+    A copy elsewhere, or at another time, has the same. Files `without` do not count.
     """
     if path is None:
         return None
     path = pathlib.Path(path)
     files = sorted(f for f in path.rglob("*") if f.is_file()) if path.is_dir() else [path]
+    left_out = {pathlib.Path(file).resolve() for file in without if file is not None}
+    files = [file for file in files if file.resolve() not in left_out] if left_out else files
     digest = hashlib.sha256()
     for file in files:
         if file.exists():

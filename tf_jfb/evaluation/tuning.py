@@ -1,6 +1,7 @@
 """The baselines, their options chosen on training images."""
 
 import dataclasses
+import math
 
 import numpy as np
 
@@ -41,6 +42,9 @@ CANDIDATES = {
 }
 
 
+BELOW = 0.99  # of a start the noise that annealing ends at, at most
+
+
 @dataclasses.dataclass(frozen=True)
 class Tuning:
     """Where training images come from, and what is tried on them."""
@@ -65,9 +69,11 @@ class Tuning:
         """(d, sharp, operator). Of several kernels, every image has the next one."""
         if protocol.boundary == "photo":  # the options are those of images that wrap around
             protocol = dataclasses.replace(protocol, boundary="circular")
-        protocol = dataclasses.replace(protocol, side=protocol.side or 256)
         images = protocol.source(self.path, "train")
         count = min(self.count, len(images))
+        if protocol.side is None:
+            side = min(256, *(n for i in range(count) for n in images[i].shape[:2]))
+            protocol = dataclasses.replace(protocol, side=side)
         known = of_one_size(kernels)
         if len(known) == 1:
             operator = protocol.operator(known[0])
@@ -86,7 +92,8 @@ class Tuning:
             noise=noise,
         )
         for name in set(tried) - {"Richardson-Lucy"}:
-            tried[name] = {"weight": [w * noise / 0.005 for w in tried[name]["weight"]]}
+            weights = [w * noise / 0.005 for w in tried[name]["weight"]]
+            tried[name] = {**tried[name], "weight": weights}
         if denoiser is None:
             return tried
         fixed = self.candidates.get("plug-and-play", {}).get("weight", ())
@@ -94,7 +101,7 @@ class Tuning:
         if denoiser.network.conditional:
             fixed = [w for w in fixed if low <= noise / w**0.5 <= high]
         if fixed:
-            tried["plug-and-play"] = {"weight": fixed}
+            tried["plug-and-play"] = {**self.candidates["plug-and-play"], "weight": fixed}
         annealed = self.candidates.get("annealed plug-and-play", {})
         starts = [start for start in annealed.get("start", ()) if noise < start <= high]
         if denoiser.network.conditional and starts and noise >= low:
@@ -111,11 +118,30 @@ def baselines(options: dict, denoiser: PlugAndPlay | None) -> dict:
             made[name] = Baseline(function, chosen, least)
             continue
         annealed = name.startswith("annealed")
-        function = denoiser.annealed if annealed else denoiser.fixed_point
+        function = _within_levels(denoiser, annealed)
         least = {"steps": 2} if annealed else {"max_evaluations": 1}
         parameters = millions(denoiser.network.weights)
         made[name] = Baseline(function, chosen, least, told_noise=True, parameters=parameters)
     return made
+
+
+def _within_levels(denoiser, annealed):
+    """The method, the noise that it is told taken to the nearest that the denoiser knows.
+
+    What is told wrongly, or of other values, may lie outside of them.
+    """
+    low, high = denoiser.levels if denoiser.network.conditional else (0.0, math.inf)
+
+    def told(d, operator, weight, *, noise, **options):
+        if not annealed:
+            noise = min(max(noise, low * weight**0.5), high * weight**0.5)
+            return denoiser.fixed_point(d, operator, weight, noise=noise, **options)
+        start = options.get("start", high)
+        start = start if noise < start else high
+        noise = min(max(noise, low), BELOW * start)
+        return denoiser.annealed(d, operator, weight, noise=noise, **options | {"start": start})
+
+    return told
 
 
 def _bound(name, noise, denoiser):

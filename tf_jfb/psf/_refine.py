@@ -13,7 +13,7 @@ STEPS = 8  # either way
 SURE = 32.0  # in log-likelihood: less says nothing about a kernel that was told right
 CLEANER = 10.0  # the same, of one whose negative weights tell of noise
 NEGATIVE = 0.01  # share of negative weights from which a kernel is taken for noisy
-LARGEST = 384  # side of the middle of the image that is looked at
+LARGEST = 384  # side of the middle of the image that is looked at, if the kernel leaves it so
 AROUND = (16.0, 4.0, 1.5)  # std in pixels of the means that fill what is not trusted
 ENOUGH = 0.02  # share of such a mean that must be trusted
 LEAST = 4  # sides of the kernel that the image must have
@@ -51,9 +51,10 @@ def refine(image, kernel, noise: float, mask=None) -> Refined:
     image, told = _checked(image, mask), check_kernel(kernel)
     check_positive("noise", noise)
     told = told / told.sum()
-    if min(image.shape[:2]) < LEAST * max(told.shape):
+    least = LEAST * max(told.shape)
+    if min(image.shape[:2]) < least:
         return Refined(told, 1.0, False)
-    spectrum = Spectrum(_middle(image, mask), noise / np.sqrt(image.shape[-1]))
+    spectrum = Spectrum(_middle(image, mask, max(LARGEST, least)), noise / np.sqrt(image.shape[-1]))
     clean = _cleaned(told)
     better = clean is not told and spectrum.misfit(told) - spectrum.misfit(clean) > CLEANER
     start = clean if better else told
@@ -71,10 +72,10 @@ def _checked(image, mask) -> np.ndarray:
     return image
 
 
-def _middle(image, mask) -> np.ndarray:
+def _middle(image, mask, side) -> np.ndarray:
     """The mean of the channels in the middle, pixels that are not trusted filled smoothly."""
-    starts = [max(0, (n - LARGEST) // 2) for n in image.shape[:2]]
-    inner = tuple(slice(start, start + LARGEST) for start in starts)
+    starts = [max(0, (n - side) // 2) for n in image.shape[:2]]
+    inner = tuple(slice(start, start + side) for start in starts)
     grey = image[inner].mean(-1)
     return grey if mask is None else _filled(grey, np.asarray(mask)[inner][..., 0] > 0)
 

@@ -1,4 +1,4 @@
-"""The kernel of a run's `blur`, kept beside its configuration: files move and change."""
+"""The kernels of a run that are files', kept beside its configuration: files move and change."""
 
 import dataclasses
 import io
@@ -16,25 +16,26 @@ KEPT = BLUR_OF_EXPORT.name
 
 
 def keep_kernel(run, config: Config, write: bool = True) -> None:
-    """Writes the kernel of `config` into the folder `run` where it is a file's, if `write`.
+    """Writes the kernels of `config` into the folder `run` where they are files', if `write`.
 
-    Raises ValueError if another is kept there: the file has changed.
+    Raises ValueError if others are kept there: a file has changed.
     """
-    if not config.kernel_file:
-        return
-    kernel, kept = kernels.parse(config.blur), pathlib.Path(run) / KEPT
-    if kept.is_file():
-        known = np.load(kept)
-        check(
-            kernel.shape == known.shape and np.allclose(kernel, known, rtol=1e-6, atol=1e-9),
-            "The file of `blur` must hold the kernel that this run was begun with, which is kept "
-            f"in its folder as {KEPT}.",
-            blur=config.blur,
-            run=str(run),
-        )
-    elif write:
-        with replacing(kept) as temporary:
-            np.save(temporary, kernel)
+    files = {KEPT: ("blur", config.blur)} if config.kernel_file else {}
+    files |= {f"kernel{i}.npy": ("kernel_files", f) for i, f in enumerate(config.blur_files)}
+    for name, (option, file) in files.items():
+        kernel, kept = kernels.parse(file), pathlib.Path(run) / name
+        if kept.is_file():
+            known = np.load(kept)
+            check(
+                kernel.shape == known.shape and np.allclose(kernel, known, rtol=1e-6, atol=1e-9),
+                f"The file of `{option}` must hold the kernel that this run was begun with, which "
+                f"is kept in its folder as {name}.",
+                **{option: file},
+                run=str(run),
+            )
+        elif write:
+            with replacing(kept) as temporary:
+                np.save(temporary, kernel)
 
 
 def with_kept_kernel(config: Config, folder) -> Config:

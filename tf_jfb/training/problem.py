@@ -82,7 +82,7 @@ def check_crop(config, kind: data.Degradation) -> None:
 def _sizes(source) -> set:
     """(height, width) of its images."""
     if isinstance(source, data.FolderSource):
-        return source.sizes
+        return set(source.sizes)
     return {(source.size, source.size)}
 
 

@@ -7,6 +7,7 @@ import pathlib
 
 import yaml
 
+from tf_jfb._files import replacing, write_text
 from tf_jfb._plots import pyplot
 from tf_jfb._validate import check, refuse
 from tf_jfb.training.config import Config, save_config
@@ -53,7 +54,7 @@ def write_report(output) -> dict:
     effects = main_effects(rows, search["space"]) if drawn else {}
     if effects:
         plot_effects(output / "effects.png", effects)
-    (output / "report.md").write_text(_report(output, search, rows, effects))
+    write_text(output / "report.md", _report(output, search, rows, effects))
     if best is None:
         refuse("Every trial failed; see report.md.", failure=rows[-1]["failure"])
     save_config(output / "best.yaml", Config(**{**search["config"], **best["options"]}))
@@ -167,7 +168,7 @@ def _draw_axis(axis, x, name, ticks) -> None:
 
 
 def _write_table(path, rows, space) -> None:
-    with open(path, "w", newline="") as file:
+    with replacing(path) as temporary, open(temporary, "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["trial", *PARTS, *space, "failure"])
         for row in rows:

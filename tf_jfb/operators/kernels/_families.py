@@ -135,13 +135,19 @@ def stretched(kernel, factor: float) -> np.ndarray:
 
     Linear interpolation, zeros outside; the array grows, by an even number, to hold the result.
 
-    Raises ValueError unless `factor` is positive, no side becomes longer than 2001 and `kernel` has
-    a positive sum.
+    Raises ValueError unless `factor` is positive, no side becomes longer than 2001, and `kernel`
+    has a positive sum, before and after.
     """
     array = check_kernel(kernel)
     check_positive("factor", factor, "number", most=max(1.0, LARGEST / max(array.shape)))
     rows, columns = (_hats(size, factor) for size in array.shape)
     wide = rows @ array @ columns.T
+    check(
+        bool(wide.sum() > 0),
+        "`factor` must leave something of the kernel between its samples.",
+        factor=factor,
+        sum=float(wide.sum()),
+    )
     return wide / wide.sum()
 
 
