@@ -109,7 +109,10 @@ def case(args, trained, tested, name, seed) -> dict:
 
 
 def images(folder, args):
-    """[N, side, side, 3]: the middles of the first of a folder, or dead leaves never trained on."""
+    """[N, side, side, 3]: the middles of the last of a folder, or dead leaves never trained on.
+
+    By the first of a folder the training chose its epoch.
+    """
     import numpy as np
 
     from tf_jfb import data
@@ -118,8 +121,8 @@ def images(folder, args):
         source = data.DeadLeaves(args.images, args.side, seed=1_000_003)
     else:
         source = data.FolderSource(data.split_folder(folder, "test"), least=args.side)
-    count = min(args.images, len(source))
-    return np.stack([data.centre(source[i], args.side) for i in range(count)])
+    last = range(max(0, len(source) - args.images), len(source))
+    return np.stack([data.centre(source[i], args.side) for i in last])
 
 
 def score(model, sharp) -> tuple:
