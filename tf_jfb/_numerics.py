@@ -46,3 +46,16 @@ def cast(value, dtype) -> tf.Tensor:
 def shaped(x: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
     """`x` with what is known of `shape`, which may be nothing: `tf.ensure_shape` refuses that."""
     return x if shape.rank is None else tf.ensure_shape(x, shape)
+
+
+def parted(structure) -> tuple:
+    """(its tensors, the function of as many that makes it of them), None being part of it."""
+    leaves = tf.nest.flatten(structure)
+
+    def whole(tensors):
+        each = iter(tensors)
+        return tf.nest.pack_sequence_as(
+            structure, [leaf if leaf is None else next(each) for leaf in leaves]
+        )
+
+    return [leaf for leaf in leaves if leaf is not None], whole

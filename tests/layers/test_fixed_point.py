@@ -140,6 +140,8 @@ def test_an_export_needs_nothing_that_the_gradient_keeps(warm_start, tmp_path):
         (lambda x: 0.5 * x, 2),
         (lambda x, d: 0.5 * x + d, 1),
         (Cell(3), 1),
+        (keras.layers.Dense(3), 2),  # of `training` by its place
+        (keras.Sequential([keras.layers.Dense(3)]), 2),
     ],
 )
 def test_a_map_of_other_inputs_is_refused(f, given):
@@ -267,6 +269,52 @@ def test_variables_and_tensors_that_a_function_names():
     again = FixedPoint(lambda x: 0.5 * x + d, TIGHT, Unrolled(3, recompute=True))
     with pytest.raises(ValueError, match="take the tensors it reads as inputs"):
         again(tf.zeros([1, 1]))
+
+
+def test_a_function_that_names_the_model_around_it_is_told_what_to_name():
+    class Own(keras.Model):
+        def __init__(self, own):
+            super().__init__()
+            self.dense = dense = keras.layers.Dense(3)
+            named = lambda x, d: tf.tanh(0.1 * dense(x) + d)  # noqa: E731
+            self.fixed = FixedPoint(named if own else lambda x, d: tf.tanh(0.1 * self.dense(x) + d))
+
+        def call(self, d):
+            return self.fixed(tf.zeros_like(d), d)
+
+    model = Own(True)
+    assert model(batch(2, 3)).shape == (2, 3) and len(model.trainable_variables) == 2
+    with pytest.raises(ValueError, match="`f` must not name `self`.* Received: self='Own'"):
+        Own(False)
+
+
+@pytest.mark.parametrize("gradient", [Neumann(0), Unrolled(2)])
+def test_a_map_whose_shape_is_not_known_is_solved_for_in_a_graph(gradient):
+    def half(x, d):
+        return tf.numpy_function(lambda a, b: 0.5 * a + b, [x, d], tf.float32)
+
+    layer, d = FixedPoint(half, gradient=gradient), batch(2, 3)
+    solved = tf.function(lambda d: layer.solution(tf.zeros_like(d), d).x)(d)
+    assert solved.shape == (2, 3) and np.abs(solved).max() > np.abs(d).max()
+
+
+@pytest.mark.parametrize("momentum", [1.0, 0.5])
+def test_recomputation_gives_the_same_gradient_where_statistics_move(momentum):
+    from tf_jfb.networks import DnCNN
+
+    d = batch(2, 8, 8, 1)
+
+    def gradient(again):
+        keras.utils.set_random_seed(0)
+        network = DnCNN(3, 4, gain=0.5, momentum=momentum, lipschitz=0.9)
+        layer = FixedPoint(network, gradient=Unrolled(3, recompute=again))
+        layer(d)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((layer(d, training=True) - d) ** 2)
+        return tape.gradient(loss, [value(v) for v in layer.trainable_variables])
+
+    for own, other in zip(gradient(False), gradient(True), strict=True):
+        np.testing.assert_allclose(own, other, rtol=1e-4, atol=1e-7)
 
 
 def test_a_functional_model_of_two_inputs():

@@ -249,6 +249,37 @@ def test_jfb_gradient_is_that_of_a_single_step_by_hand():
     assert float(to_kernel[1, 2, 3, 0]) == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.parametrize("momentum", [1.0, 0.5])
+def test_recomputation_gives_the_same_gradient_where_statistics_move(momentum):
+    blurred, sharp = pairs(2)
+
+    def gradient(again):
+        keras.utils.set_random_seed(0)
+        network = networks.DnCNN(3, 4, gain=0.5, momentum=momentum)
+        unrolled = gradients.Unrolled(3, recompute=again)
+        model = models.DEGrad(operators.GaussianBlur(3, 0.4), network, gradient=unrolled, eta=0.5)
+        model.build((None, None, None, 3))
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((model(blurred, training=True) - sharp) ** 2)
+        return tape.gradient(loss, [value(v) for v in model.trainable_variables])
+
+    for own, other in zip(gradient(False), gradient(True), strict=True):
+        np.testing.assert_allclose(own, other, rtol=1e-4, atol=1e-7)
+
+
+def test_a_model_of_64_bits_beside_a_loss_of_32():
+    network, options = networks.DnCNN(2, 2, dtype="float64"), {"dtype": "float64"}
+    options["regularizers"] = [regularizers.Jacobian(0.1)]
+    few = solvers.Anderson(m=2, max_evaluations=2)
+    blur = operators.GaussianBlur(3, 0.4)
+    model = models.DEGrad(blur, network, few, unconverged_weight=0.5, **options)
+    model.compile(run_eagerly=True)
+    logs = model.train_on_batch(*pairs(1), return_dict=True)
+    assert np.isfinite(logs["loss"]) and logs["jacobian"] > 0
+    weighted = tf.function(model._weighted)(tf.ones([1, 2, 2, 3], tf.float64), tf.constant([1]))
+    assert weighted.dtype == tf.float64
+
+
 def test_the_gradient_estimator_is_used():
     model, (blurred, _) = make(), pairs(1)
 

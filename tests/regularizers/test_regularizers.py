@@ -34,6 +34,13 @@ def test_power_steps_approach_the_largest_singular_value():
     assert values[2] == pytest.approx(largest, rel=0.02)
 
 
+def test_where_nothing_passes_there_is_no_direction_and_no_penalty():
+    matrix = tf.Variable(np.zeros([40, 40]))
+    with tf.GradientTape() as tape:
+        got = penalty(Jacobian(power=2), matrix, 3)
+    assert float(got) == 0.0 and np.isfinite(tape.gradient(got, matrix)).all()
+
+
 def test_below_the_bound_nothing_is_penalised():
     assert float(penalty(Jacobian(bound=10.0), MATRIX)) == 0.0
 

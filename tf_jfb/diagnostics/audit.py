@@ -137,7 +137,7 @@ def auditor(
     exact = Implicit(GMRES(rtol=rtol, max_evaluations=max_evaluations), "fallback")
     series = {"jfb": JFB(), **{f"neumann:{k}": Neumann(k) for k in ORDERS}}
     known = not model.gradient.at_fixed_point or model.gradient in series.values()
-    in_use = {} if known else {"in use": model.gradient}
+    in_use = {} if known else {"in use": _alone(model.gradient)}
     measure = tf.function(
         lambda d, sharp: _measure(model, d, sharp, solver, exact, in_use, iterations),
         autograph=False,
@@ -157,6 +157,14 @@ def auditor(
         return _report(measure(d, sharp), [*series, *in_use], model)
 
     return audit
+
+
+def _alone(gradient):
+    """The estimator without a memory of its solves, and without an error where one fails."""
+    gradient = gradient.stateless()
+    if isinstance(gradient, Implicit):
+        gradient = dataclasses.replace(gradient, on_failure="fallback")
+    return gradient
 
 
 def _measure(model, d, sharp, solver, exact, in_use, iterations) -> dict:

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from tf_jfb._compat import register
 from tf_jfb._gradients import recompute
+from tf_jfb._numerics import shaped
 from tf_jfb._types import Solution
 from tf_jfb._validate import check, make_plain
 from tf_jfb.gradients.base import Estimator
@@ -56,7 +57,7 @@ class Unrolled(Estimator):
             return super().solution(problem, solver, **options)
 
         def again(i, x):
-            return (i + 1, problem.at(x))
+            return (i + 1, shaped(problem.at(x), problem.x0.shape))
 
         x = tf.while_loop(lambda i, _: i < self.steps, again, (0, problem.x0))[1]
         return self._judged(problem, solver, x, trace=options.get("trace", False))

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tf_jfb._compat import KERAS_3, full_precision, inference, register, value
+from tf_jfb._numerics import parted
 from tf_jfb._types import FixedPointProblem, Solution
 from tf_jfb._validate import check
 from tf_jfb.gradients import JFB, Estimator
@@ -52,6 +53,7 @@ class FixedPoint(keras.layers.Layer):
         self.solver = Anderson() if solver is None else solver
         check(callable(f), "`f` must be a Keras layer or a function of (x, *inputs).", f=f)
         self.gradient = JFB() if gradient is None else gradient
+        _check_apart(f)
         named = _named_by(f)
         self.named_layers = [v for v in named if isinstance(v, keras.layers.Layer)]
         self._own_variables = [v for v in named if isinstance(v, tf.Variable)]
@@ -127,7 +129,10 @@ class FixedPoint(keras.layers.Layer):
             self._check_ownership(f, x0, inputs)
         if not hasattr(self.f, "frozen"):
             return FixedPointProblem(f, x0, inputs, remade=f, sources=inputs)
-        frozen = self.f.frozen(training=training)
+        # Of now, since what is recorded may move statistics: for one that is made again.
+        folded = self.f.folded(training) if hasattr(self.f, "folded") else None
+        known = {} if folded is None else {"folded": folded}
+        frozen, (folds, whole) = self.f.frozen(training=training, **known), parted(folded)
         observes = training and "observe" in inspect.signature(frozen).parameters
         effects = {"observe": True} if observes else {}
 
@@ -139,7 +144,14 @@ class FixedPoint(keras.layers.Layer):
         def constant(x, *inputs):
             return tf.cast(frozen(x, *inputs), x.dtype)
 
-        return FixedPointProblem(constant, x0, inputs, recorded, f, inputs)
+        def remade(x, *sources):
+            own = {} if folded is None else {"folded": whole(sources[len(inputs) :])}
+            with inference():
+                return tf.cast(
+                    self.f.frozen(training=False, **own)(x, *sources[: len(inputs)]), x.dtype
+                )
+
+        return FixedPointProblem(constant, x0, inputs, recorded, remade, (*inputs, *folds))
 
     def _map(self):
         """The map as a function of (x, *inputs), its layers in inference."""
@@ -205,10 +217,9 @@ class FixedPoint(keras.layers.Layer):
 
 def _check_takes(f, count: int) -> None:
     """Raises ValueError unless `f` can be called with `count` tensors, as far as it tells."""
-    several = len(getattr(f, "inputs", None) or ())
-    taken = f.call if isinstance(f, keras.layers.Layer) else f
+    inputs = 1 if isinstance(f, keras.Sequential) else len(getattr(f, "inputs", None) or ())
     try:
-        fits = several == count if several > 1 else inspect.signature(taken).bind(*range(count))
+        fits = inputs == count if inputs else _signature(f).bind(*range(count))
     except TypeError:
         fits = False
     except ValueError:  # of what is no Python no signature is known
@@ -219,6 +230,26 @@ def _check_takes(f, count: int) -> None:
         f=f,
         tensors=count,
     )
+
+
+def _check_apart(f) -> None:
+    """Refuses a function that names the layer around it, with which Keras would go round."""
+    around = inspect.getclosurevars(f).nonlocals.get("self") if inspect.isfunction(f) else None
+    check(
+        not isinstance(around, keras.layers.Layer),
+        "`f` must not name `self`, which is to hold this layer: give the layers that it uses names "
+        "of their own, as in `dense = self.dense`.",
+        self=type(around).__name__,
+    )
+
+
+def _signature(f) -> inspect.Signature:
+    """Of a Keras layer that of its call, less what Keras gives by name."""
+    if not isinstance(f, keras.layers.Layer):
+        return inspect.signature(f)
+    signature = inspect.signature(f.call)
+    taken = [p for name, p in signature.parameters.items() if name not in ("training", "mask")]
+    return signature.replace(parameters=taken)
 
 
 def _still(f):

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from tf_jfb._compat import full_precision
-from tf_jfb._numerics import per_image
+from tf_jfb._numerics import parted, per_image
 from tf_jfb._types import FixedPointProblem, Solution, Status
 from tf_jfb._validate import check, plain
 from tf_jfb.gradients import JFB, Estimator
@@ -155,18 +155,20 @@ class Equilibrium(TrainedModel):
         """
         ready = isinstance(inputs, Measurement)
         m = inputs if ready else self.scene(self.measurement(inputs))
+        folded = self.network.folded(training) if folded is None else folded
         known = {} if folded is None else {"folded": folded}
         network = self.network.frozen(training=training, **known)
+        folds, whole = parted(folded)  # of now: what is recorded moves statistics
         x0, T, told = self.equilibrium_map(m, network)
         x0, spent = (x0, 0) if cap is None else self.continued(m, network, x0, cap)
         names = [n for n in ("image", "kernel", "noise", "seen") if getattr(m, n) is not None]
 
         def remade(x, *sources):
-            again = Measurement(**dict(zip(names, sources, strict=True)))
-            return self.problem(again).at(x)
+            again = Measurement(**dict(zip(names, sources, strict=False)))
+            return self.problem(again, folded=whole(sources[len(names) :])).at(x)
 
         recorded = functools.partial(T, observe=True) if training else None
-        sources = tuple(getattr(m, name) for name in names)
+        sources = (*(getattr(m, name) for name in names), *folds)
         return FixedPointProblem(T, x0, told, recorded, remade, sources, spent)
 
     def denoise(self, network, x, level, observe) -> tf.Tensor:
@@ -207,7 +209,7 @@ class Equilibrium(TrainedModel):
         if self.unconverged_weight == 1.0:
             return x
         converged = per_image(status == int(Status.CONVERGED), x)
-        weight = tf.where(converged, 1.0, tf.cast(self.unconverged_weight, x.dtype))
+        weight = tf.where(converged, *(tf.cast(w, x.dtype) for w in (1.0, self.unconverged_weight)))
         return tf.stop_gradient(x) + weight * (x - tf.stop_gradient(x))
 
     def predict_step(self, data):

@@ -68,7 +68,7 @@ class TrainedModel(ImagingModel):
                 continue
             penalty = r.penalty(problem, x_star, self._step())
             self.penalty_metrics[r.name].update_state(penalty)
-            self.add_loss(r.weight * penalty)
+            self.add_loss(tf.cast(r.weight * penalty, keras.backend.floatx()))  # as Keras' own
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, **kwargs):
         """The compiled loss and, in training, the weighted regularisers."""
@@ -86,7 +86,7 @@ class TrainedModel(ImagingModel):
             if r.needs_loss:
                 penalty = r.penalty_by_loss(self._training.problem, self.solver, loss)
                 self.penalty_metrics[r.name].update_state(penalty)
-                total += r.weight / replicas * penalty
+                total += tf.cast(r.weight / replicas * penalty, total.dtype)
         return total
 
     def _step(self):

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tf_jfb import _replicas
 from tf_jfb._compat import register
-from tf_jfb._numerics import per_image_norm, per_image_unit
+from tf_jfb._numerics import per_image, per_image_norm, per_image_unit
 from tf_jfb._validate import check
 from tf_jfb.gradients.base import transposed_jacobian
 from tf_jfb.regularizers.base import Regularizer
@@ -53,6 +53,9 @@ class Jacobian(Regularizer):
         seed = tf.stack([tf.cast(self.seed, tf.int64), tf.cast(step, tf.int64)])
         u = _replicas.normal(tf.shape(x_star), seed, x_star.dtype)
         for _ in range(self.power):
-            u = tf.stop_gradient(per_image_unit(product(u)))
+            v = product(u)
+            # Of an image whose Jacobian takes u to nothing there is no direction to follow.
+            known = per_image(per_image_norm(v) > 0, v)
+            u = tf.stop_gradient(tf.where(known, per_image_unit(v), u))
         squared = tf.square(per_image_norm(product(u)) / per_image_norm(u))
         return tf.reduce_mean(tf.nn.relu(squared - self.bound**2))
