@@ -81,3 +81,14 @@ def test_refused(pair, tmp_path):
         np.savez(tmp_path / "later.npz", **{**saved, "format": FORMAT + 1})
     with pytest.raises(ValueError, match="of a later version. Received: format=3"):
         load_weights(tmp_path / "later.npz", one)
+
+
+def test_weights_that_the_model_has_no_place_for_are_refused(tmp_path):
+    """A smaller U-Net's names and shapes are a part of a larger one's."""
+    blur = operators.Blur([[1.0]])
+    large, small = (models.DEHQS(blur, networks.UNet(w, 1)) for w in ((2, 4, 4), (2, 4)))
+    for one in (large, small):
+        one.build((None, None, None, 3))
+    save_weights(tmp_path / "w.npz", large)
+    with pytest.raises(ValueError, match="must be of the model's architecture: it has none of"):
+        load_weights(tmp_path / "w.npz", small)

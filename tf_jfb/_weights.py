@@ -120,7 +120,14 @@ def assign(model, saved) -> None:
     """
     if _format(saved) == 1:
         return _assign({f"v{i}": value(v) for i, v in enumerate(model.variables)}, saved)
-    _assign(named_weights(model), saved)
+    variables = named_weights(model)
+    beyond = sorted(set(saved) - set(variables) - {"format", "version"})
+    check(
+        not beyond,
+        "The saved weights must be of the model's architecture: it has none of these.",
+        saved=beyond[:3],
+    )
+    _assign(variables, saved)
 
 
 def _format(saved) -> int:

@@ -288,6 +288,17 @@ def test_a_function_that_names_the_model_around_it_is_told_what_to_name():
         Own(False)
 
 
+def test_losses_that_every_evaluation_would_add_are_refused():
+    of_activity, of_weights = (
+        keras.layers.Dense(3, **{kind: "l2"})
+        for kind in ("activity_regularizer", "kernel_regularizer")
+    )
+    with pytest.raises(ValueError, match="`f` must add no losses, .* Received: losses=1"):
+        FixedPoint(lambda x, d: tf.tanh(0.1 * of_activity(x) + d))(batch(2, 3), batch(2, 3))
+    layer = FixedPoint(lambda x, d: tf.tanh(0.1 * of_weights(x) + d))
+    assert layer(batch(2, 3), batch(2, 3)).shape == (2, 3) and len(layer.losses) == 1
+
+
 @pytest.mark.parametrize("gradient", [Neumann(0), Unrolled(2)])
 def test_a_map_whose_shape_is_not_known_is_solved_for_in_a_graph(gradient):
     def half(x, d):

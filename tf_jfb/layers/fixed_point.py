@@ -36,8 +36,9 @@ class FixedPoint(keras.layers.Layer):
         gradient: an `Estimator`; default `JFB()`.
 
     Raises:
-        ValueError: `solver` or `gradient` is not one of ours, or `f` is not callable; in the first
-            call, `f` does not take as many tensors, or reads variables that Keras would not train.
+        ValueError: `solver` or `gradient` is not one of ours, or `f` is not callable or names
+            `self`; in the first call, `f` does not take as many tensors, adds losses, or reads
+            variables that Keras would not train.
 
     >>> import tensorflow as tf
     >>> layer = FixedPoint(lambda x, d: 0.5 * x + d)
@@ -185,8 +186,16 @@ class FixedPoint(keras.layers.Layer):
         """Raises ValueError where f reads variables that are neither this layer's nor named."""
         if tf.distribute.get_strategy().num_replicas_in_sync > 1:
             return  # there the tape sees a replica's copy
+        layers = [self.f] if isinstance(self.f, keras.layers.Layer) else self.named_layers
+        losses = sum(len(layer.losses) for layer in layers)
         with tf.GradientTape() as tape:
             f(x0, *inputs)
+        losses = sum(len(layer.losses) for layer in layers) - losses
+        check(
+            losses == 0,
+            "`f` must add no losses, as an `activity_regularizer` does: every evaluation would.",
+            losses=losses,
+        )
         owned = {id(value(v)) for v in self.variables} | {id(v) for v in self._own_variables}
         # Under a mixed policy Keras 2 wraps them.
         owned |= {id(getattr(value(v), "_variable", v)) for v in self.variables}
