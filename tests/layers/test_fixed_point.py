@@ -288,6 +288,32 @@ def test_a_function_that_names_the_model_around_it_is_told_what_to_name():
         Own(False)
 
 
+@keras.saving.register_keras_serializable("test_fixed_point")
+class Chosen(keras.layers.Layer):
+    """Not built before it is called, with a mask and indices beside x."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.dense = keras.layers.Dense(3)
+
+    def call(self, x, mask, which):
+        return tf.where(mask, 0.1 * self.dense(x) + tf.one_hot(which, 3), 0.0)
+
+
+@pytest.mark.parametrize("symbolic", [False, True])
+def test_masks_and_indices_are_inputs_too(symbolic):
+    given = [np.zeros((2, 3), np.float32), np.array([[True, False, True]] * 2), np.array([0, 1])]
+    layer = FixedPoint(Chosen())
+    if symbolic:
+        asked = [keras.Input(x.shape[1:], dtype=x.dtype.name) for x in given]
+        layer = keras.Model(asked, layer(*asked))
+        found = layer([tf.constant(x) for x in given])
+    else:
+        found = layer(*[tf.constant(x) for x in given])
+    assert found.shape == (2, 3) and float(tf.reduce_max(tf.abs(found[:, 1]))) == 0.0
+    assert float(found[0, 0]) > 0.5 and len(layer.trainable_variables) == 2
+
+
 def test_losses_that_every_evaluation_would_add_are_refused():
     of_activity, of_weights = (
         keras.layers.Dense(3, **{kind: "l2"})

@@ -11,6 +11,7 @@ from tf_jfb._types import FixedPointProblem, Solution
 from tf_jfb._validate import check
 from tf_jfb.gradients import JFB, Estimator
 from tf_jfb.gradients.base import check_solve
+from tf_jfb.layers._maps import check_apart, check_takes, inference_of, named_by, still
 from tf_jfb.layers.solve_metrics import for_mode, log_solve, solve_metrics
 from tf_jfb.solvers import Anderson, Solver
 
@@ -54,11 +55,11 @@ class FixedPoint(keras.layers.Layer):
         self.solver = Anderson() if solver is None else solver
         check(callable(f), "`f` must be a Keras layer or a function of (x, *inputs).", f=f)
         self.gradient = JFB() if gradient is None else gradient
-        _check_apart(f)
-        named = _named_by(f)
+        check_apart(f)
+        named = named_by(f)
         self.named_layers = [v for v in named if isinstance(v, keras.layers.Layer)]
         self._own_variables = [v for v in named if isinstance(v, tf.Variable)]
-        self._ownership_checked = False
+        self._ownership_checked, self._kinds = False, []
         self.solve_metrics = solve_metrics(f"{self.name}_")
 
     @property
@@ -79,17 +80,28 @@ class FixedPoint(keras.layers.Layer):
     def build(self, x0_shape, inputs_shape=None):
         whole = isinstance(self.f, keras.layers.Layer)
         if KERAS_3:
-            _check_takes(self.f, 1 + len(inputs_shape or ()))
+            check_takes(self.f, 1 + len(inputs_shape or ()))
         if KERAS_3 and not all(part.built for part in ([self.f] if whole else self.named_layers)):
             from keras.src.backend import compute_output_spec
 
             shapes = [x0_shape, *(inputs_shape or ())]
-            given = [keras.KerasTensor(tuple(s), dtype=self.compute_dtype) for s in shapes]
+            dtypes = [self.compute_dtype if kind is None else kind for kind in self._kinds]
+            dtypes = dtypes if len(dtypes) == len(shapes) else [self.compute_dtype] * len(shapes)
+            pairs = zip(shapes, dtypes, strict=True)
+            given = [keras.KerasTensor(tuple(shape), dtype=dtype) for shape, dtype in pairs]
             if whole:
                 self.f(*given)
             else:
                 compute_output_spec(self._map(), *given)
         self.built = True
+
+    if KERAS_3:
+
+        def __call__(self, *given, **options):
+            # For `build`, which is told no dtypes: of indices and masks, which are not cast.
+            kinds = [str(tf.as_dtype(t.dtype).name) if hasattr(t, "dtype") else None for t in given]
+            self._kinds = [k if k and not tf.as_dtype(k).is_floating else None for k in kinds]
+            return super().__call__(*given, **options)
 
     def call(self, x0, *inputs, training=None):
         return self._fixed_point(x0, inputs, training)
@@ -120,11 +132,11 @@ class FixedPoint(keras.layers.Layer):
 
     def problem(self, x0, *inputs, training: bool = False) -> FixedPointProblem:
         """What is solved for."""
-        _check_takes(self.f, 1 + len(inputs))
+        check_takes(self.f, 1 + len(inputs))
         f = self._map()
         if isinstance(self.f, keras.layers.Layer) and not self.f.built:
             with inference():  # weights cannot be made inside the loop
-                self.f(x0, *inputs, **_inference(self.f))
+                self.f(x0, *inputs, **inference_of(self.f))
         self._check_remade()
         if not self._ownership_checked:
             self._check_ownership(f, x0, inputs)
@@ -137,11 +149,11 @@ class FixedPoint(keras.layers.Layer):
         observes = training and "observe" in inspect.signature(frozen).parameters
         effects = {"observe": True} if observes else {}
 
-        @_still
+        @still
         def recorded(x, *inputs):
             return tf.cast(frozen(x, *inputs, **effects), x.dtype)
 
-        @_still
+        @still
         def constant(x, *inputs):
             return tf.cast(frozen(x, *inputs), x.dtype)
 
@@ -162,19 +174,19 @@ class FixedPoint(keras.layers.Layer):
                 return self.f.frozen(training=False)(*arguments)
 
         elif isinstance(self.f, keras.layers.Layer):
-            options, whole = _inference(self.f), len(getattr(self.f, "inputs", None) or ()) > 1
+            options, whole = inference_of(self.f), len(getattr(self.f, "inputs", None) or ()) > 1
 
             def fresh(*given):
                 return self.f(*([given] if whole else given), **options)
 
         else:
-            return _still(self.f)
-        return _still(lambda x, *inputs: tf.cast(fresh(x, *inputs), x.dtype))
+            return still(self.f)
+        return still(lambda x, *inputs: tf.cast(fresh(x, *inputs), x.dtype))
 
     def _check_remade(self) -> None:
         """Refuses an f that names tensors whose gradients a second evaluation would lose."""
         again = getattr(self.gradient, "recompute", False)
-        named = _named_by(self.f) if again else []
+        named = named_by(self.f) if again else []
         stray = [tuple(v.shape) for v in named if isinstance(v, tf.Tensor)]
         check(
             not stray,
@@ -222,71 +234,3 @@ class FixedPoint(keras.layers.Layer):
             k: keras.saving.deserialize_keras_object(config[k]) for k in ("f", "solver", "gradient")
         }
         return cls(**{**config, **parts})
-
-
-def _check_takes(f, count: int) -> None:
-    """Raises ValueError unless `f` can be called with `count` tensors, as far as it tells."""
-    inputs = 1 if isinstance(f, keras.Sequential) else len(getattr(f, "inputs", None) or ())
-    try:
-        fits = inputs == count if inputs else _signature(f).bind(*range(count))
-    except TypeError:
-        fits = False
-    except ValueError:  # of what is no Python no signature is known
-        fits = True
-    check(
-        bool(fits),
-        "`f` must take what the layer is called with, the start and further inputs.",
-        f=f,
-        tensors=count,
-    )
-
-
-def _check_apart(f) -> None:
-    """Refuses a function that names the layer around it, with which Keras would go round."""
-    around = inspect.getclosurevars(f).nonlocals.get("self") if inspect.isfunction(f) else None
-    check(
-        not isinstance(around, keras.layers.Layer),
-        "`f` must not name `self`, which is to hold this layer: give the layers that it uses names "
-        "of their own, as in `dense = self.dense`.",
-        self=type(around).__name__,
-    )
-
-
-def _signature(f) -> inspect.Signature:
-    """Of a Keras layer that of its call, less what Keras gives by name."""
-    if not isinstance(f, keras.layers.Layer):
-        return inspect.signature(f)
-    signature = inspect.signature(f.call)
-    taken = [p for name, p in signature.parameters.items() if name not in ("training", "mask")]
-    return signature.replace(parameters=taken)
-
-
-def _still(f):
-    """`f`, the layers within it in inference."""
-
-    def still(*arguments):
-        with inference():
-            return f(*arguments)
-
-    return still
-
-
-def _inference(layer) -> dict:
-    """`training=False` where the layer's call takes it."""
-    return {"training": False} if "training" in inspect.signature(layer.call).parameters else {}
-
-
-def _named_by(f) -> list:
-    """What the function f names, and what the lists and dictionaries hold that it names."""
-    if isinstance(f, keras.layers.Layer) or not inspect.isfunction(f):
-        return []
-    named = inspect.getclosurevars(f)
-    return [*_leaves([*named.nonlocals.values(), *named.globals.values()])]
-
-
-def _leaves(values):
-    for one in values:
-        if isinstance(one, (list, tuple, dict)):
-            yield from _leaves(one.values() if isinstance(one, dict) else one)
-        else:
-            yield one
