@@ -74,7 +74,7 @@ def stamps(folder):
         ({"output": "/a/b/c"}, "outside the folder of the images"),
         ({"output": "/o*"}, "`output` must be a plain path"),
         ({"model": ""}, "`model` must not be empty"),
-        ({"rtol": -1.0}, "`rtol` must be a finite number >= 0, at most 3.4e.38. Received: rtol=-1.0"),
+        ({"rtol": -1.0}, "`rtol` must be a finite number >= 0, at most 3.4e.38"),
         ({"max_evaluations": 0}, "`max_evaluations` must be an integer >= 1"),
         ({"light": "linaer"}, "`light` must be one of"),
         ({"ensemble": 3}, "`ensemble` must be 1, 2, 4 or 8"),
