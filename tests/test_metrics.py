@@ -119,13 +119,13 @@ def test_metric_refuses_a_bad_max_value(max_value):
         PSNR(max_value=max_value)
 
 
-@pytest.mark.skipif(not KERAS_3, reason="Keras 2 goes by the name")
 def test_images_below_the_window_have_a_psnr_alone():
     small, large = np.full((10, 30, 3), 0.5, np.float32), np.full((11, 30, 3), 0.5, np.float32)
     assert fidelity(small, small + 0.1) == {"psnr": pytest.approx(20, abs=1e-4)}
     assert set(fidelity(large, large + 0.1)) == {"psnr", "ssim"}
 
 
+@pytest.mark.skipif(not KERAS_3, reason="Keras 2 goes by the name")
 def test_callbacks_learn_that_more_is_better():
     model = keras.Sequential([keras.layers.Dense(1)])
     model.compile(loss="mse", metrics=[PSNR(), SSIM()])

@@ -204,7 +204,7 @@ class FixedPoint(keras.layers.Layer):
             f(x0, *inputs)
         losses = sum(len(layer.losses) for layer in layers) - losses
         check(
-            losses == 0,
+            losses == 0 or not KERAS_3,  # Keras 2 counts those of weights that were made here
             "`f` must add no losses, as an `activity_regularizer` does: every evaluation would.",
             losses=losses,
         )

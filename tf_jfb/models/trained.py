@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from tf_jfb import _replicas
+from tf_jfb._compat import KERAS_3
 from tf_jfb._validate import check
 from tf_jfb.layers.solve_metrics import solve_metrics
 from tf_jfb.models.imaging import ImagingModel
@@ -68,7 +69,8 @@ class TrainedModel(ImagingModel):
                 continue
             penalty = r.penalty(problem, x_star, self._step())
             self.penalty_metrics[r.name].update_state(penalty)
-            self.add_loss(tf.cast(r.weight * penalty, keras.backend.floatx()))  # as Keras' own
+            dtype = keras.backend.floatx() if KERAS_3 else penalty.dtype  # of Keras' own
+            self.add_loss(tf.cast(r.weight * penalty, dtype))
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, **kwargs):
         """The compiled loss and, in training, the weighted regularisers."""
@@ -76,7 +78,8 @@ class TrainedModel(ImagingModel):
         total, replicas = base(y_pred, sample_weight, **kwargs), _replicas.count()
         if not self.in_training_step or not self.regularizers:
             return total
-        added = tf.add_n([tf.zeros([], total.dtype), *self.losses])
+        losses = (tf.cast(one, total.dtype) for one in self.losses)
+        added = tf.add_n([tf.zeros([], total.dtype), *losses])
 
         def loss(state):  # Keras divides by the replicas, for it adds their gradients
             return replicas * base(self.frame_of(state, y), sample_weight, **kwargs) - added
