@@ -5,6 +5,21 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tf_jfb._compat import value
+
+
+def check_recomputed(made, d, target) -> None:
+    """`made(recompute)`, a layer, has the same gradient of a square error with it and without."""
+
+    def gradients(recompute):
+        layer = made(recompute)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((layer(d, training=True) - target) ** 2)
+        return tape.gradient(loss, [value(v) for v in layer.trainable_variables])
+
+    for own, other in zip(gradients(False), gradients(True), strict=True):
+        np.testing.assert_allclose(own, other, rtol=1e-4, atol=1e-7)
+
 
 class Problem(NamedTuple):
     f: callable  # [B, n] -> [B, n], in the dtype of its argument

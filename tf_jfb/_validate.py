@@ -65,6 +65,15 @@ def plain(value):
     return value.item() if isinstance(value, np.generic) else value
 
 
+def finite(value):
+    """`value` with None for NaN and infinities, of which JSON knows nothing."""
+    if isinstance(value, dict):
+        return {key: finite(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def is_number(value) -> bool:
     """Whether it is a finite real number, of Python's or NumPy's."""
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)

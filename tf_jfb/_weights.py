@@ -13,6 +13,7 @@ from tf_jfb._files import replacing
 from tf_jfb._validate import check, refuse
 from tf_jfb._version import __version__
 
+_OF_THE_FILE = {"format", "version"}  # beside the weights
 FORMAT = 2  # 1 had no number, and weights by their place among the model's variables
 
 
@@ -48,9 +49,9 @@ def load_weights(path, model) -> None:
 
 
 def names_at(path) -> set:
-    """The names of what `load_weights` would find at `path`."""
+    """The names of the weights that `load_weights` would find at `path`."""
     with _saved_at(path) as saved:
-        return set(saved)
+        return set(saved) - _OF_THE_FILE
 
 
 @contextlib.contextmanager
@@ -121,7 +122,7 @@ def assign(model, saved) -> None:
     if _format(saved) == 1:
         return _assign({f"v{i}": value(v) for i, v in enumerate(model.variables)}, saved)
     variables = named_weights(model)
-    beyond = sorted(set(saved) - set(variables) - {"format", "version"})
+    beyond = sorted(set(saved) - set(variables) - _OF_THE_FILE)
     check(
         not beyond,
         "The saved weights must be of the model's architecture: it has none of these.",

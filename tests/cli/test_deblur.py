@@ -205,7 +205,7 @@ def test_what_noise_was_told_or_estimated_is_reported(any_blur, tmp_path):
 def test_numbers_that_json_has_not_are_null():
     rows = {"residual": np.inf, "psnr_restored": float("nan"), "evaluations": 3, "status": "CAP"}
     expected = {"residual": None, "psnr_restored": None, "evaluations": 3, "status": "CAP"}
-    assert cli_one._finite(rows) == expected
+    assert cli_one.finite(rows) == expected
 
 
 @pytest.mark.parametrize("light_is", ["linear", "encoded"])

@@ -1,9 +1,9 @@
 """`tf-jfb deblur` of one photograph, or of one stack."""
 
 import json
-import math
 import pathlib
 
+from tf_jfb._validate import finite
 from tf_jfb.cli import _deblur_shared
 from tf_jfb.cli._progress import Progress
 from tf_jfb.data import simulate, write_image
@@ -32,15 +32,10 @@ def run(args) -> int:
         sharp = None  # of several pages the figures of the solves alone
     decoded = args.light == "linear" and not photos[0].linear
     rows = report.describe(result, photos[0], sharp, args.noise, decoded)
-    print(json.dumps(_finite(rows)) if args.json else report.lines(rows))
+    print(json.dumps(finite(rows)) if args.json else report.lines(rows))
     if args.figure:
         report.plot(args.figure, results[0], photos[0], sharp)
     return 0
-
-
-def _finite(rows) -> dict:
-    """`rows` with None for numbers that JSON has none for."""
-    return {k: None if v in (math.inf, -math.inf) or v != v else v for k, v in rows.items()}
 
 
 def _simulated(args, photo) -> tuple:

@@ -183,22 +183,23 @@ def call(function, name: str) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return function() or 0
-    except (ValueError, RuntimeError, OSError, MemoryError) as error:
-        if os.environ.get("TF_JFB_TRACEBACK"):
-            raise
-        print(f"{name}: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)
-        return 2
     except Exception as error:
-        tensorflow = sys.modules.get("tensorflow")
-        of_an_operation = tensorflow is not None and isinstance(error, tensorflow.errors.OpError)
-        if os.environ.get("TF_JFB_TRACEBACK") or not of_an_operation:
+        if os.environ.get("TF_JFB_TRACEBACK") or not isinstance(error, _told()):
             raise
-        text = error.message.partition("[[{{node")[0]  # which says where in a program
+        # An operation's words, less where in a program it stands.
+        text = str(error).partition("[[{{node")[0]
         print(f"{name}: {' '.join(text.split()) or type(error).__name__}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)
         return 130
+
+
+def _told() -> tuple:
+    """What is told in one line: errors of the user's, want of memory, and TensorFlow's own."""
+    tensorflow = sys.modules.get("tensorflow")
+    of_operations = () if tensorflow is None else (tensorflow.errors.OpError,)
+    return (ValueError, RuntimeError, OSError, MemoryError, *of_operations)
 
 
 def run(main) -> None:

@@ -53,6 +53,11 @@ class DeadLeaves:
         self.length, self.size, self.channels, self.seed = length, size, channels, seed
         self.shapes = covering(size) if shapes is None else shapes
 
+    @property
+    def sizes(self) -> list:
+        """(height, width) of every image."""
+        return [(self.size, self.size)] * self.length
+
     def __len__(self) -> int:
         return self.length
 

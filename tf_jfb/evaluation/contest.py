@@ -101,7 +101,7 @@ class Contest:
 
     def _check_sizes(self, margin) -> None:
         """Refuses images of which some, but not all, are smaller than the protocol's."""
-        if self.protocol.side is None or not hasattr(self.images, "sizes"):
+        if self.protocol.side is None:
             return
         whole = self.protocol.side + 2 * margin
         sides = {min(whole, *size) for size in self.images.sizes[: self.count]}

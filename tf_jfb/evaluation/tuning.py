@@ -72,7 +72,7 @@ class Tuning:
         images = protocol.source(self.path, "train")
         count = min(self.count, len(images))
         if protocol.side is None:
-            side = min(256, *(n for i in range(count) for n in images[i].shape[:2]))
+            side = min(256, *(min(size) for size in images.sizes[:count]))
             protocol = dataclasses.replace(protocol, side=side)
         known = of_one_size(kernels)
         if len(known) == 1:

@@ -66,14 +66,18 @@ def deblur_photo(
         boundary="circular",
     )
     values, told, level, refined = _solved_for(model, photo, **options)
-    kernel, mask = told["kernel"], told.pop("mask")
-    kernel = model.blur if kernel is None else kernel
+    mask, margin = told.pop("mask"), overlap_for(model, told["kernel"])
 
     def restore(pixels, mask):
         return model.restore(pixels, mask=mask, **told)
 
-    done = restore_in_tiles(restore, values, tile, overlap(kernel), mask, progress)
+    done = restore_in_tiles(restore, values, tile, margin, mask, progress)
     return _restored(photo, done, level, options.get("light"))._replace(refined=refined)
+
+
+def overlap_for(model: ExportedModel, kernel) -> int:
+    """`tiles.overlap` for the `kernel` told, or for the blur that the model was made for."""
+    return overlap(model.blur if kernel is None else kernel)
 
 
 def deblur_photos(

@@ -59,7 +59,8 @@ class FixedPoint(keras.layers.Layer):
         named = named_by(f)
         self.named_layers = [v for v in named if isinstance(v, keras.layers.Layer)]
         self._own_variables = [v for v in named if isinstance(v, tf.Variable)]
-        self._ownership_checked, self._kinds = False, []
+        self._ownership_checked = False
+        self._uncast: dict = {}  # dtypes of masks and indices among the tensors, by their place
         self.solve_metrics = solve_metrics(f"{self.name}_")
 
     @property
@@ -85,10 +86,10 @@ class FixedPoint(keras.layers.Layer):
             from keras.src.backend import compute_output_spec
 
             shapes = [x0_shape, *(inputs_shape or ())]
-            dtypes = [self.compute_dtype if kind is None else kind for kind in self._kinds]
-            dtypes = dtypes if len(dtypes) == len(shapes) else [self.compute_dtype] * len(shapes)
-            pairs = zip(shapes, dtypes, strict=True)
-            given = [keras.KerasTensor(tuple(shape), dtype=dtype) for shape, dtype in pairs]
+            given = [
+                keras.KerasTensor(tuple(shape), dtype=self._uncast.get(i, self.compute_dtype))
+                for i, shape in enumerate(shapes)
+            ]
             if whole:
                 self.f(*given)
             else:
@@ -98,9 +99,9 @@ class FixedPoint(keras.layers.Layer):
     if KERAS_3:
 
         def __call__(self, *given, **options):
-            # For `build`, which is told no dtypes: of indices and masks, which are not cast.
-            kinds = [str(tf.as_dtype(t.dtype).name) if hasattr(t, "dtype") else None for t in given]
-            self._kinds = [k if k and not tf.as_dtype(k).is_floating else None for k in kinds]
+            if not self.built:  # of `build`, which is told none
+                kinds = [tf.as_dtype(getattr(t, "dtype", self.compute_dtype)) for t in given]
+                self._uncast = {i: k.name for i, k in enumerate(kinds) if not k.is_floating}
             return super().__call__(*given, **options)
 
     def call(self, x0, *inputs, training=None):
@@ -157,12 +158,11 @@ class FixedPoint(keras.layers.Layer):
         def constant(x, *inputs):
             return tf.cast(frozen(x, *inputs), x.dtype)
 
+        @still
         def remade(x, *sources):
-            own = {} if folded is None else {"folded": whole(sources[len(inputs) :])}
-            with inference():
-                return tf.cast(
-                    self.f.frozen(training=False, **own)(x, *sources[: len(inputs)]), x.dtype
-                )
+            given, own = sources[: len(inputs)], whole(sources[len(inputs) :])
+            again = self.f.frozen(training=False, **({} if own is None else {"folded": own}))
+            return tf.cast(again(x, *given), x.dtype)
 
         return FixedPointProblem(constant, x0, inputs, recorded, remade, (*inputs, *folds))
 

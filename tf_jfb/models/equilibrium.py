@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from tf_jfb._compat import full_precision
-from tf_jfb._numerics import parted, per_image
+from tf_jfb._numerics import cast, parted, per_image
 from tf_jfb._types import FixedPointProblem, Solution, Status
 from tf_jfb._validate import check, plain
 from tf_jfb.gradients import JFB, Estimator
@@ -209,7 +209,7 @@ class Equilibrium(TrainedModel):
         if self.unconverged_weight == 1.0:
             return x
         converged = per_image(status == int(Status.CONVERGED), x)
-        weight = tf.where(converged, *(tf.cast(w, x.dtype) for w in (1.0, self.unconverged_weight)))
+        weight = tf.where(converged, cast(1.0, x.dtype), cast(self.unconverged_weight, x.dtype))
         return tf.stop_gradient(x) + weight * (x - tf.stop_gradient(x))
 
     def predict_step(self, data):

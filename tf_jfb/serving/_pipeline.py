@@ -21,7 +21,7 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
 from tf_jfb._types import Status
-from tf_jfb._validate import check
+from tf_jfb._validate import check, finite
 from tf_jfb.data import Photo, read_image
 from tf_jfb.data.image_io import EXTENSIONS, encode_image
 from tf_jfb.exported import ExportedModel, check_ensemble, deblur_photos
@@ -182,7 +182,7 @@ class Restore(beam.DoFn):
             path,
             target,
             result.status.name,
-            residual=result.residual if math.isfinite(result.residual) else None,
+            residual=finite(result.residual),
             evaluations=result.evaluations,
             **told,
         )

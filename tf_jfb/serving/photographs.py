@@ -15,8 +15,7 @@ from tf_jfb._validate import check
 from tf_jfb.data import find_images
 from tf_jfb.data.image_io import EXTENSIONS, Photo, check_output, write_image
 from tf_jfb.exported import ExportedModel, Restored, deblur_photo, deblur_photos
-from tf_jfb.exported.photos import most_told
-from tf_jfb.exported.tiles import overlap
+from tf_jfb.exported.photos import most_told, overlap_for
 from tf_jfb.serving.report import ERROR, KEPT, NO_DOUBT, Row
 
 TOGETHER = 1 << 20  # pixels solved in one batch, at most: more of them are no faster
@@ -91,8 +90,7 @@ class Restorer:
         """A photograph, in tiles if need be."""
         tile, area = self.tile, math.prod(photo.pixels.shape[:2])
         if tile is None and area > self.pixels:
-            kernel = self.options["kernel"]
-            least = 4 * overlap(self.model.blur if kernel is None else kernel)
+            least = 4 * overlap_for(self.model, self.options["kernel"])
             tile = max(least, math.isqrt(max(0, self.pixels - int(area * HELD))))
         return deblur_photo(self.model, photo, trace, tile, progress, **self.options)
 

@@ -190,7 +190,7 @@ def _denoiser_of(network) -> Denoiser:
 
 def _is_of(path, denoiser) -> bool:
     """Whether the weights at `path`, by name or place, are those of one like `denoiser`."""
-    saved, own = names_at(path) - {"format", "version"}, named_weights(denoiser)
+    saved, own = names_at(path), named_weights(denoiser)
     return saved in (set(own), {f"v{place}" for place in range(len(own))})
 
 

@@ -35,7 +35,7 @@ def source(config, split: str):
     """Images of `config` for "train" or "test"."""
     sources = [_source(config, kind, folder, split) for kind, folder in config.sources]
     if split == "train" and config.crop is None and config.batch_size > 1:
-        sizes = set().union(*map(_sizes, sources))
+        sizes = set().union(*(source.sizes for source in sources))
         check(
             len(sizes) == 1,
             "`crop`, or `size`, must be given: the images of a batch are of one size.",
@@ -77,13 +77,6 @@ def check_crop(config, kind: data.Degradation) -> None:
     """Raises ValueError if the kernels do not fit into the crops that are learned from."""
     if config.crop:
         kind.measure(np.zeros((1, config.crop, config.crop, 3), np.float32), config.seed)
-
-
-def _sizes(source) -> set:
-    """(height, width) of its images."""
-    if isinstance(source, data.FolderSource):
-        return set(source.sizes)
-    return {(source.size, source.size)}
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ import numpy as np
 
 from tf_jfb._plots import residuals
 from tf_jfb._types import Status
+from tf_jfb._validate import finite
 from tf_jfb._version import __version__
 from tf_jfb.data import write_image
 from tf_jfb.metrics import fidelity
@@ -107,19 +108,15 @@ def report(step: Step, model, asked, kernel: str) -> dict:
         "status": result.status.name,
         "advice": result.status.advice,
         "evaluations": result.evaluations,
-        "residual": result.residual if np.isfinite(result.residual) else None,
+        "residual": result.residual,
         "seconds": round(step.seconds, 3),
     }
     if result.trace is not None:
-        known["trace"] = [float(r) if np.isfinite(r) else None for r in result.trace]
+        known["trace"] = [float(r) for r in result.trace]
     if step.sharp is not None:
         rows = quality(step).items()
-        known |= {
-            f"{m}_{w}": v if np.isfinite(v) else None
-            for m, both in rows
-            for w, v in zip(WHICH, both, strict=True)
-        }
-    return known
+        known |= {f"{m}_{w}": v for m, both in rows for w, v in zip(WHICH, both, strict=True)}
+    return finite(known)
 
 
 def files(step: Step, known: dict, folder) -> tuple[str, str]:

@@ -2,12 +2,12 @@
 
 import asyncio
 import base64
-import math
 import re
 
 import fastapi
 from python_multipart.multipart import parse_options_header
 
+from tf_jfb._validate import finite
 from tf_jfb.data.image_io import encode_image
 from tf_jfb.serving._reasons import reason_of
 from tf_jfb.serving.server import documents
@@ -41,7 +41,7 @@ async def _deblurred(request, name, version):
     restored = checked(outcome)
     told = {
         "status": status_of(restored),
-        "residual": restored.residual if math.isfinite(restored.residual) else None,
+        "residual": finite(restored.residual),
         "evaluations": restored.evaluations,
         "noise": restored.noise,
         "estimated": restored.estimated,

@@ -1,9 +1,9 @@
 """Models as TensorFlow Serving tells of them."""
 
-import math
-
 from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import saved_model_pb2
+
+from tf_jfb._validate import finite
 
 _TYPE = "type.googleapis.com/tensorflow.serving.SignatureDefMap"
 
@@ -35,15 +35,6 @@ def metadata_of(version) -> dict:
         own = {"rtol": version.model.rtol, "max_evaluations": version.model.max_evaluations}
         known["tf_jfb"] = finite((version.model.about or {}) | own)
     return {"model_spec": spec, "metadata": known}
-
-
-def finite(value):
-    """`value` with null for NaN and infinities, of which JSON knows nothing."""
-    if isinstance(value, dict):
-        return {key: finite(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _tensor(info) -> dict:
